@@ -1,0 +1,167 @@
+/**
+ * The feed: how slaves get the truth from the master. `POST /internal/feed/tail` answers the log after a seq for some
+ * slots, waiting for news; `POST /internal/feed/fill` answers whole slots from folded chunks in one snapshot.
+ * Answers are pages: a line of JSON and blobs behind it.
+ */
+import { LOG_PART_BYTES } from './limits.ts';
+import type { StoredInfo } from './lines.ts';
+
+export const TAIL_PATH = '/internal/feed/tail';
+export const FILL_PATH = '/internal/feed/fill';
+
+export interface TailRequest {
+  node: string;
+  /** The history that `after` belongs to; `''` = none known. */
+  history: string;
+  /** Everything up to this seq is applied. */
+  after: number;
+  /** Base64 SlotSet of the slots whose lines are wanted. */
+  slots: string;
+  /** With nothing new, wait this long for something before answering; at most HEARTBEAT_MS. */
+  waitMs: number;
+}
+
+/**
+ * Blob i holds the wanted segments of the entry `entries[i]`. `reset`: the slave's history is another one, or it stands
+ * below the log's floor: it drops what it has and fills again; there are no entries then.
+ */
+export interface TailHeader {
+  history: string;
+  /** The head that this answer was cut at: with everything in it applied, the slave stands here, rows or none. */
+  upTo: number;
+  /** The master's newest seq. upTo = head: the slave has caught up. */
+  head: number;
+  reset: boolean;
+  entries: { seq: number; at: number }[];
+}
+
+export interface FillRequest {
+  node: string;
+  history: string;
+  /** The snapshot must be at this seq or later: the slave has let pass everything up to here for these slots. */
+  minSeq: number;
+  /** In the order wanted; the answer holds the first of them, whole, at least one. */
+  slots: number[];
+}
+
+/** Blobs: the chunks of every subject, in the order of the header. */
+export interface FillHeader {
+  history: string;
+  /** Log entries up to this seq are in the chunks. */
+  seq: number;
+  reset: boolean;
+  slots: { slot: number; subjects: FilledSubject[] }[];
+}
+
+export interface FilledSubject {
+  subject: string;
+  info: StoredInfo;
+  /** Starts of its chunks, ascending, one blob each. */
+  chunks: number[];
+}
+
+/** One answer of the feed as bytes: u32 header length, header JSON with the blobs' lengths, blobs. */
+export function encodePage(header: object, blobs: readonly Uint8Array[]): Uint8Array {
+  const head = encoder.encode(JSON.stringify({ header, lengths: blobs.map((blob) => blob.length) }));
+  const page = new Uint8Array(4 + head.length + blobs.reduce((sum, blob) => sum + blob.length, 0));
+  new DataView(page.buffer).setUint32(0, head.length, true);
+  page.set(head, 4);
+  let at = 4 + head.length;
+  for (const blob of blobs) {
+    page.set(blob, at);
+    at += blob.length;
+  }
+  return page;
+}
+
+/** Reads a page; the blobs are views of `page`. Throws a RangeError where lengths do not add up. */
+export function decodePage<Header>(page: Uint8Array): { header: Header; blobs: Uint8Array[] } {
+  const headBytes =
+    page.length < 4 ? Infinity : new DataView(page.buffer, page.byteOffset).getUint32(0, true);
+  if (4 + headBytes > page.length) throw new RangeError('feed page: cut off');
+  const { header, lengths } = JSON.parse(decoder.decode(page.subarray(4, 4 + headBytes))) as {
+    header: Header;
+    lengths: number[];
+  };
+  let at = 4 + headBytes;
+  const blobs = lengths.map((length) => page.subarray(at, (at += length)));
+  if (at !== page.length) throw new RangeError('feed page: its blobs do not fit its length');
+  return { header, blobs };
+}
+
+/** Lines (JSON, one per string) by slot, as they stand in the log: a list of parts, each a list of segments. */
+export function encodeSegments(lines: ReadonlyMap<number, readonly string[]>): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let segments: Segment[] = [];
+  let bytes = 0;
+  for (const [slot, texts] of lines) {
+    for (const text of texts) {
+      const encoded = encoder.encode(`${text}\n`);
+      if (bytes > 0 && bytes + encoded.length > LOG_PART_BYTES) {
+        parts.push(joinSegments(segments));
+        segments = [];
+        bytes = 0;
+      }
+      segments.push({ slot, bytes: encoded });
+      bytes += encoded.length + SEGMENT_HEADER_BYTES;
+    }
+  }
+  if (segments.length > 0) parts.push(joinSegments(segments));
+  return parts;
+}
+
+/** The segments of a log part (or of several, one behind the other), in order. Their text is lines of JSON, each with its `\n`. */
+export function* readSegments(part: Uint8Array): Iterable<Segment> {
+  const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+  for (let at = 0; at < part.length; ) {
+    const end =
+      at + SEGMENT_HEADER_BYTES > part.length
+        ? Infinity
+        : at + SEGMENT_HEADER_BYTES + view.getUint32(at + 4, true);
+    if (end > part.length) throw new RangeError('log segment: cut off');
+    yield { slot: view.getUint16(at, true), bytes: part.subarray(at + SEGMENT_HEADER_BYTES, end) };
+    at = end;
+  }
+}
+
+/** The segments of the wanted slots, one behind the other. */
+export function filterSegments(
+  parts: readonly Uint8Array[],
+  wanted: { has(slot: number): boolean },
+): Uint8Array {
+  const kept: Segment[] = [];
+  for (const part of parts)
+    for (const segment of readSegments(part)) if (wanted.has(segment.slot)) kept.push(segment);
+  return joinSegments(kept);
+}
+
+/** The JSON lines of a segment. */
+export function segmentLines(segment: Segment): string[] {
+  const texts = decoder.decode(segment.bytes).split('\n');
+  texts.pop();
+  return texts;
+}
+
+export interface Segment {
+  slot: number;
+  bytes: Uint8Array;
+}
+
+const SEGMENT_HEADER_BYTES = 8;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function joinSegments(segments: readonly Segment[]): Uint8Array {
+  const joined = new Uint8Array(
+    segments.reduce((sum, { bytes }) => sum + SEGMENT_HEADER_BYTES + bytes.length, 0),
+  );
+  const view = new DataView(joined.buffer);
+  let at = 0;
+  for (const { slot, bytes } of segments) {
+    view.setUint16(at, slot, true);
+    view.setUint32(at + 4, bytes.length, true);
+    joined.set(bytes, at + SEGMENT_HEADER_BYTES);
+    at += SEGMENT_HEADER_BYTES + bytes.length;
+  }
+  return joined;
+}

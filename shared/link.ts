@@ -1,0 +1,72 @@
+/** What a gateway and a slave say to each other over a link: requests for parts of a query, their answers, the slave's state. */
+import type { Query } from './query.ts';
+
+/** N talks to N and N−1. */
+export const LINK_PROTOCOL = 1;
+export const LINK_PATH = '/internal/link';
+export const LINK_UPGRADE = 'kamaitachi-link';
+
+/** First frame in both directions. A slave's carries `history` and `node`; a mismatch is refused by name. */
+export interface Hello {
+  protocol: number;
+  slots: number;
+  hash: string;
+  node: string;
+  version: string;
+  /** The database history that the slave follows; absent from a gateway, `''` while the slave knows none. */
+  history?: string;
+}
+
+/** Pushed by the slave every HEARTBEAT_MS, and at once when what it holds changes. */
+export interface SlaveState {
+  history: string;
+  /** Everything up to this seq is applied, in every slot it holds ready. */
+  seq: number;
+  /** Heard of the master within STALE_AFTER_MS, and caught up since its start. */
+  fresh: boolean;
+  /** Whole seconds since it last heard of the master; 0 while fresh. */
+  staleSeconds: number;
+  /** Base64 SlotSet of the slots that are ready; sent only when it changed since the last push on this link. */
+  ready?: string;
+  /** The slave is shutting down: send nothing new. */
+  leaving: boolean;
+}
+
+/**
+ * One part of a query. Subjects named in it are already narrowed to this slave; a query that asks whole slots says which
+ * in `slots` (base64 SlotSet).
+ */
+export interface PartRequest {
+  query: Query;
+  slots?: string;
+  /** True: this part is everything, answer the final `data`. False: answer rows with sort keys for the merge. */
+  whole: boolean;
+  /** 0 = whatever the slave has. */
+  minSeq: number;
+}
+
+/**
+ * Header of a part's answer that is to be merged: one line of ASCII JSON, `\n`, then the rows' bytes one after the other.
+ * The lists run in parallel, one item a row, already in the query's order and cut to `offset + limit`.
+ */
+export type PartHeader =
+  | { kind: 'snapshot'; keys: SortKey[]; subjects: string[]; lengths: number[] }
+  /** `places`: index of each row's subject in the part's own list. */
+  | { kind: 'period'; places: number[]; lengths: number[] }
+  | {
+      kind: 'dated';
+      dates: string[];
+      keys: SortKey[];
+      subjects: string[];
+      times: number[];
+      lengths: number[];
+    }
+  /** `count`: rows before cutting. */
+  | { kind: 'table'; subjects: string[]; lengths: number[]; count: number }
+  | { kind: 'subjects'; subjects: string[]; lengths: number[] }
+  /** Topic → size, and indicator → [subjects, first time, last time]: no rows, added up by the gateway. */
+  | { kind: 'topics'; topics: Record<string, number> }
+  | { kind: 'indicators'; indicators: Record<string, [number, number, number]> };
+
+/** null = the row has no sort value and comes last. All non-null keys of one query are of one type. */
+export type SortKey = number | string | null;

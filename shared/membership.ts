@@ -1,0 +1,95 @@
+/** From what the registry says to who is on the ring: a lost lease moves ownership only after a delay, a good-bye at once. */
+import type { Member, RegistryView } from './discovery.ts';
+import { createRing, type Ring } from './ring.ts';
+import { compareText } from './text.ts';
+
+/** How long a vanished slave keeps its place: a restart or a registry outage must not move half the data. */
+export const DEFAULT_OWNERSHIP_DELAY_MS = 60_000;
+
+export interface MembershipOptions {
+  replicas: number;
+  ownershipDelayMs: number;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  /** Whether this node still exchanges data with the member: then a silent registry does not count against it. */
+  isLinked?: (id: string) => boolean;
+}
+
+/** Keeps the slaves that count for ownership. Call `update` on every view, `tick` now and then. */
+export class Membership {
+  private readonly options: MembershipOptions;
+  private members = new Map<string, Member>();
+  private lostAt = new Map<string, number>();
+  private ring: Ring | undefined;
+  private liveRing: Ring | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.options = options;
+  }
+
+  /** Takes a view in; returns whether anything changed. */
+  update(view: RegistryView): boolean {
+    const before = this.fingerprint();
+    const present = new Set<string>();
+    for (const member of view.members) {
+      if (member.role !== 'slave') continue;
+      present.add(member.id);
+      this.members.set(member.id, member);
+      this.lostAt.delete(member.id);
+    }
+    for (const id of this.members.keys()) {
+      if (present.has(id)) continue;
+      if (view.departed.includes(id)) this.forget(id);
+      else if (!this.lostAt.has(id)) this.lostAt.set(id, this.options.now());
+    }
+    return this.rebuildIfChanged(before);
+  }
+
+  /** Forgets members whose lease has been lost for longer than the delay; returns whether anything changed. */
+  tick(): boolean {
+    const before = this.fingerprint();
+    for (const [id, since] of this.lostAt) {
+      if (this.options.isLinked?.(id)) this.lostAt.set(id, this.options.now());
+      else if (this.options.now() - since >= this.options.ownershipDelayMs) this.forget(id);
+    }
+    return this.rebuildIfChanged(before);
+  }
+
+  /** Every slave on the ring, those whose lease is lost but not yet given up among them. */
+  all(): Member[] {
+    return [...this.members.values()].sort((a, b) => compareText(a.id, b.id));
+  }
+
+  isLive(id: string): boolean {
+    return this.members.has(id) && (!this.lostAt.has(id) || this.options.isLinked?.(id) === true);
+  }
+
+  /**
+   * Ids of the owners of a slot. Where none of them is live, the live slaves own it at once: waiting would only leave its
+   * subjects unanswered.
+   */
+  owners(slot: number): readonly string[] {
+    const owners = this.ring?.owners(slot) ?? [];
+    if (this.liveRing === undefined || owners.some((id) => this.isLive(id))) return owners;
+    return this.liveRing.owners(slot);
+  }
+
+  private forget(id: string): void {
+    this.members.delete(id);
+    this.lostAt.delete(id);
+  }
+
+  private rebuildIfChanged(before: string): boolean {
+    if (this.fingerprint() === before) return false;
+    const all = this.all();
+    const live = all.filter(({ id }) => this.isLive(id));
+    this.ring = all.length === 0 ? undefined : createRing(all, this.options.replicas);
+    this.liveRing =
+      live.length === 0 || live.length === all.length ? undefined : createRing(live, this.options.replicas);
+    return true;
+  }
+
+  private fingerprint(): string {
+    return JSON.stringify(this.all().map((member) => [member, this.isLive(member.id)]));
+  }
+}

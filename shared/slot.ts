@@ -1,0 +1,112 @@
+/** Slots: the fixed, small units of ownership that every subject hashes into, and sets of them. */
+
+export const SLOTS = 16_384;
+/** Names the hash, so that two nodes that would disagree about slots refuse to talk. */
+export const HASH_ID = 'murmur3-32/utf8/0';
+
+const encoder = new TextEncoder();
+
+/** The slot of a subject: fixed for ever, on every runtime. */
+export function slotOf(subject: string): number {
+  return murmur3(subject) & (SLOTS - 1);
+}
+
+/**
+ * MurmurHash3 x86 32-bit of the UTF-8 bytes of `text` (Austin Appleby, public domain, 2011).
+ * Checked against the published test vectors.
+ */
+export function murmur3(text: string, seed = 0): number {
+  const bytes = encoder.encode(text);
+  const tail = bytes.length & ~3;
+  let h = seed;
+  let k = 0;
+  for (let i = 0; i < tail; i += 4) {
+    k = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+    h ^= scramble(k);
+    h = (h << 13) | (h >>> 19);
+    h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+  }
+  k = 0;
+  for (let i = bytes.length - 1; i >= tail; i--) k = (k << 8) | bytes[i];
+  if (tail < bytes.length) h ^= scramble(k);
+  h ^= bytes.length;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** A set of slots as a bitmap of 2 KiB; on the wire it is base64. */
+export class SlotSet {
+  readonly bits: Uint8Array;
+  size = 0;
+
+  constructor(slots: Iterable<number> = []) {
+    this.bits = new Uint8Array(SLOTS / 8);
+    for (const slot of slots) this.add(slot);
+  }
+
+  static all(): SlotSet {
+    const set = new SlotSet();
+    set.bits.fill(0xff);
+    set.size = SLOTS;
+    return set;
+  }
+
+  /** Reads what `toBase64` wrote. Throws a RangeError on anything else. */
+  static fromBase64(text: string): SlotSet {
+    const raw = atob(text);
+    if (raw.length !== SLOTS / 8)
+      throw new RangeError(`slot set: expected ${SLOTS / 8} bytes, got ${raw.length}`);
+    const set = new SlotSet();
+    for (let i = 0; i < raw.length; i++) {
+      set.bits[i] = raw.charCodeAt(i);
+      set.size += bitCount(set.bits[i]);
+    }
+    return set;
+  }
+
+  toBase64(): string {
+    return btoa(String.fromCharCode(...this.bits));
+  }
+
+  has(slot: number): boolean {
+    return (this.bits[slot >> 3] & (1 << (slot & 7))) !== 0;
+  }
+
+  add(slot: number): void {
+    if (this.has(slot)) return;
+    this.bits[slot >> 3] |= 1 << (slot & 7);
+    this.size++;
+  }
+
+  delete(slot: number): void {
+    if (!this.has(slot)) return;
+    this.bits[slot >> 3] &= ~(1 << (slot & 7));
+    this.size--;
+  }
+
+  /** Whether every slot of `other` is in this set. */
+  includes(other: SlotSet): boolean {
+    return other.bits.every((bits, i) => (bits & ~this.bits[i]) === 0);
+  }
+
+  equals(other: SlotSet): boolean {
+    return this.size === other.size && this.bits.every((bits, i) => bits === other.bits[i]);
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (let slot = 0; slot < SLOTS; slot++) if (this.has(slot)) yield slot;
+  }
+}
+
+function scramble(k: number): number {
+  k = Math.imul(k, 0xcc9e2d51);
+  k = (k << 15) | (k >>> 17);
+  return Math.imul(k, 0x1b873593);
+}
+
+function bitCount(byte: number): number {
+  let count = 0;
+  for (let bits = byte; bits; bits &= bits - 1) count++;
+  return count;
+}
