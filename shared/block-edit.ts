@@ -1,5 +1,6 @@
 /** Making blocks from blocks: put, remove, slice, concatenate. A block itself never changes. */
 import { Block, layout, PERIOD_COLUMN, type Points, schemaOf } from './block.ts';
+import { PointCollector } from './lines.ts';
 import { compareText } from './text.ts';
 
 /** `block` and the points written after it. `texts`: what the points' period values index. */
@@ -59,24 +60,23 @@ export function sliceBlock(block: Block, from: number, to: number, names?: Reado
   return builder.finish(block.times.subarray(first, Math.max(first, end)));
 }
 
-/** Everything of both; where they hold the same (column, time, declared), `after` wins. */
-export function joinBlocks(before: Block, after: Block): Block {
-  if (before.rows === 0) return after;
-  return after.rows === 0 ? before : putPoints(before, pointsOf(after), after.texts);
+/** Everything of all of them; where several hold the same (column, time, declared), the last one wins. */
+export function joinBlocks(blocks: readonly Block[]): Block {
+  const [first = EMPTY_BLOCK, ...rest] = blocks.filter((block) => block.rows > 0);
+  if (rest.length === 0) return first;
+  const collector = new PointCollector();
+  for (const block of rest) collectPoints(block, collector);
+  return putPoints(first, collector.points, collector.texts);
 }
 
-function pointsOf(block: Block): Map<string, Points> {
-  const points = new Map<string, Points>();
+function collectPoints(block: Block, collector: PointCollector): void {
+  const firstText = collector.texts.push(...block.texts) - block.texts.length;
   block.names.forEach((name, column) => {
-    const list: Points = { times: [], declared: [], values: [] };
+    const shift = name === PERIOD_COLUMN ? firstText : 0;
     for (let row = block.starts[column]; row < block.starts[column + 1]; row++) {
-      list.times.push(block.times[block.at[row]]);
-      list.declared.push(block.declared[row]);
-      list.values.push(block.values[row]);
+      collector.add(name, block.times[block.at[row]], block.declared[row], block.values[row] + shift);
     }
-    points.set(name, list);
   });
-  return points;
 }
 
 /** Rows on their way into a block. One set of scratch arrays serves all builders: building is synchronous and never nested. */

@@ -131,7 +131,7 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
   return {
     ...options,
     master: options.master ?? `http://${hostPort(options.host, options.masterPort)}`,
-    database: options.database ?? fileUrl(`${options.dataDir}/kamaitachi.db`),
+    database: options.database ?? defaultDatabase(options.dataDir),
   };
 }
 
@@ -167,6 +167,12 @@ export function argvOf(options: Partial<Options>): string[] {
   });
 }
 
+/** Where a master keeps its database unless it is told otherwise. */
+export function defaultDatabase(dataDir: string): string {
+  const path = `${dataDir}/kamaitachi.db`;
+  return `file:${path.split('/').map(encodeURIComponent).join('/')}`;
+}
+
 /** `host:port` as it stands in URLs and registrations: an IPv6 address gets its brackets. */
 export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -189,8 +195,10 @@ function fromFlags(argv: readonly string[]): Map<Field, Given> {
     const field = FIELDS.find((name) => flagOf(name) === flag);
     if (field === undefined)
       throw new UsageError(`${flag}: unknown option, did you mean ${nearest(flag, flagOf).name}?`);
+    const next = argv[i + 1];
+    if (inline === undefined && (next === undefined || next.startsWith('--')))
+      throw new UsageError(`${flag}: expected a value after it, got ${next ?? 'nothing'}`);
     const text = inline ?? argv[++i];
-    if (text === undefined) throw new UsageError(`${flag}: expected a value after it, got nothing`);
     given.set(field, { source: flag, text });
   }
   return given;
@@ -313,20 +321,16 @@ function list(isItem: (item: string) => boolean, expected: string) {
 function url(protocols: readonly string[]) {
   return z
     .string()
-    .refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), {
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
       error: `expected a URL with ${protocols.join(' or ')}`,
     })
     .transform((text) => text.replace(/\/+$/, ''));
 }
 
 function isHttpUrl(text: string): boolean {
-  return ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '');
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
 }
 
 function isOrigin(text: string): boolean {
-  return text === '*' || (isHttpUrl(text) && URL.parse(text)?.origin === text);
-}
-
-function fileUrl(path: string): string {
-  return `file:${path.split('/').map(encodeURIComponent).join('/')}`;
+  return text === '*' || (isHttpUrl(text) && new URL(text).origin === text);
 }

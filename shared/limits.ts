@@ -48,3 +48,58 @@ export const LOG_PART_BYTES = 1024 * 1024;
 export const FEED_PAGE_BYTES = 4 * 1024 * 1024;
 /** Chunks written in one transaction by a slave: 5,000 stalled readers for 119 ms, 1,000 for 45. */
 export const CHUNKS_PER_TRANSACTION = 1_000;
+
+/** A gateway that has heard nothing from a slave for this long takes the link for dead. */
+export const LINK_SILENCE_MS = 3_000;
+/** How often a gateway looks for deadlines that have passed: one timer for all requests, not one each. */
+export const TICK_MS = 20;
+/** Bytes that wait to be written to one slave; more and its requests are refused at once. */
+export const MAX_LINK_BACKLOG_BYTES = 64 * 1024 * 1024;
+/** A link that broke is opened again after this, doubled with every failure up to the most, and shortened by chance. */
+export const RECONNECT_MS = 100;
+export const MAX_RECONNECT_MS = 2_000;
+export const DIAL_TIMEOUT_MS = 3_000;
+/** This many failures of a slave in a row, and it is left alone for BREAKER_OPEN_MS. */
+export const BREAKER_FAILURES = 5;
+export const BREAKER_OPEN_MS = 5_000;
+/** A part of a query is asked of this many slaves at most, one after the other. */
+export const MAX_ATTEMPTS = 4;
+/** A body that has not come whole after this is given up. */
+export const BODY_TIMEOUT_MS = 10_000;
+/** A body that is too large is still read up to this size, so that the client reads our answer and not a broken connection. */
+export const MAX_DRAINED_BODY_BYTES = 64 * 1024 * 1024;
+
+/** Log entries that are not folded yet stay below about this, in memory as on disk; writes wait at it. */
+export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;
+/** How long a write waits at that bound before it is refused with 429. */
+export const MAX_APPEND_WAIT_MS = 2_000;
+/** Log entries folded in one round: each subject that they touch is rewritten once. */
+export const FOLD_ROUND_BYTES = 32 * 1024 * 1024;
+/** A slice of folding reads and folds for about this long, then writes; appends wait for no more than that. */
+export const FOLD_SLICE_MS = 12;
+/** Bytes of chunks written by one slice. */
+export const FOLD_SLICE_BYTES = 4 * 1024 * 1024;
+/** Log lines of one reading of chunks while folding. */
+export const FOLD_GROUP_BYTES = 128 * 1024;
+/** The newest log entries are kept in memory up to this, so that slaves that keep up are served without SQL. */
+export const RECENT_LOG_BYTES = 64 * 1024 * 1024;
+/** Log looked through for one page of the feed, also where the slave wants little of it. */
+export const TAIL_SCAN_BYTES = 32 * 1024 * 1024;
+/** Appends that arrive together are committed together, up to this. */
+export const GROUP_COMMIT_BYTES = 16 * 1024 * 1024;
+/** Bodies of writes that the master holds at once; further ones get 429. */
+export const MAX_WRITES_UNDER_WAY_BYTES = 192 * 1024 * 1024;
+/** No answer of the database is larger: a libSQL server fails answers over 10 MB whole. */
+export const SQL_PAGE_BYTES = 6 * 1024 * 1024;
+export const SQL_TIMEOUT_MS = 10_000;
+/** Idempotency keys kept at once, about 2 GB of them; beyond, writes that bring one get 429 until some expire. */
+export const MAX_IDEMPOTENCY_KEYS = 10_000_000;
+/** A body that has not come in whole by then is given up: 408. */
+export const BODY_TIMEOUT_MS = 30_000;
+export const MAX_INTERNAL_BODY_BYTES = 1024 * 1024;
+
+/** Registrations: lease, members at once, how long a good-bye is remembered, how long a watch may wait. */
+export const LEASE_TTL_MS = 5_000;
+export const MAX_MEMBERS = 1_000;
+export const DEPARTED_KEPT_MS = 300_000;
+export const MAX_WATCH_WAIT_MS = 10_000;

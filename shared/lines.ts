@@ -71,10 +71,16 @@ export class PointCollector {
     list.values.push(value);
   }
 
-  addRecord({ time, declared = 0, period, values }: RecordLine, periodColumn: string): void {
-    // Adding 0 turns −0 into 0.
-    for (const name in values)
-      this.add(name, time, declared, values[name] === null ? NaN : values[name]! + 0);
-    if (period !== undefined) this.add(periodColumn, time, 0, this.texts.push(period) - 1);
+  /** Adds a record's values, and its period code; of a subject known in part, only the columns that `wanted` says. */
+  addRecord(
+    { time, declared = 0, period, values }: RecordLine,
+    periodColumn: string,
+    wanted: (column: string) => boolean = () => true,
+  ): void {
+    for (const name in values) {
+      // Adding 0 turns −0 into 0.
+      if (wanted(name)) this.add(name, time, declared, values[name] === null ? NaN : values[name] + 0);
+    }
+    if (period !== undefined && wanted(periodColumn)) this.add(periodColumn, time, 0, this.texts.push(period) - 1);
   }
 }

@@ -1,0 +1,48 @@
+/** `npm run import`: the process around an import, from arguments and signals to the exit code. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Interrupted } from './client.ts';
+import { CommandError } from './command.ts';
+import { importFiles } from './import.ts';
+import { IMPORT_HELP, readImportOptions } from './import-options.ts';
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    // A second one does not wait for the request under way.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    const command = readImportOptions(process.argv.slice(2), process.env);
+    if (command === undefined) {
+      console.log(IMPORT_HELP);
+      return 0;
+    }
+    const output = {
+      say: (line: string) => console.log(line),
+      status: process.stderr,
+      now: () => performance.now(),
+    };
+    const files = command.files.map(fromWhereNpmWasRun);
+    return (await importFiles(files, command.options, { output, signal: stop.signal })) ? 0 : 1;
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      console.error('\nstopped; everything up to here is written. Run the same command again to carry on.');
+      return 130;
+    }
+    console.error(error instanceof CommandError ? error.message : `import: ${(error as Error).message}`);
+    return error instanceof CommandError ? error.exitCode : 1;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+/** npm changes to the project's directory; a relative name was meant from where the user stood. */
+function fromWhereNpmWasRun(file: string): string {
+  const there = resolve(process.env.INIT_CWD ?? '.', file);
+  return !existsSync(file) && existsSync(there) ? there : file;
+}

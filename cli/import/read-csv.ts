@@ -1,0 +1,161 @@
+/**
+ * Reads separated text, record by record. A quote that is never closed would swallow the rest of the file:
+ * such a line is refused, and reading begins again with the next one.
+ */
+import { createReadStream, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { CsvError, type Parser, parse } from 'csv-parse';
+import type { Reading, Refusal, Row } from './rows.ts';
+
+/** A record longer than this is an open quote. */
+const MAX_RECORD_CHARS = 1024 * 1024;
+
+interface Position {
+  bytes: number;
+  lines: number;
+}
+
+export function readCsv(path: string, delimiter: string): Reading<Row> {
+  const columns: string[] = [];
+  const size = statSync(path).size;
+  let read = 0;
+
+  async function* rows(): AsyncGenerator<Row | Refusal> {
+    for await (const row of records(path, delimiter, size, (bytes) => (read = bytes))) {
+      if ('reason' in row) yield row;
+      else if (columns.length === 0) columns.push(...row.cells.map((cell) => String(cell).trim()));
+      else yield fitting(row, columns.length);
+    }
+  }
+  return { columns, rows: rows(), done: () => (size === 0 ? 1 : read / size) };
+}
+
+/** The separator that the first line holds most of, outside quotes. */
+export function guessDelimiter(head: string): string {
+  const line =
+    head
+      .replace(/"(?:[^"]|"")*"/g, '')
+      .split(/\r?\n|\r/)
+      .find((text) => text.trim() !== '') ?? '';
+  const count = (separator: string): number => line.split(separator).length;
+  return [',', ';', '\t'].reduce((best, next) => (count(next) > count(best) ? next : best));
+}
+
+async function* records(
+  path: string,
+  delimiter: string,
+  size: number,
+  progress: (bytes: number) => void,
+): AsyncGenerator<{ line: number; cells: string[] } | Refusal> {
+  const start: Position = { bytes: 0, lines: 0 };
+  while (start.bytes < size) {
+    const end = { ...start };
+    const parser = new ParserQueue(delimiter, start, end);
+    const stream = createReadStream(path, { start: start.bytes });
+    let failed: CsvError | undefined;
+    for await (const piece of stream) {
+      failed = await parser.take(piece);
+      progress(end.bytes);
+      yield* parser.drain();
+      if (failed !== undefined) break;
+    }
+    failed ??= await parser.finish();
+    yield* parser.drain();
+    if (failed === undefined) return;
+    const bad = await nextLine(path, end, size);
+    yield {
+      line: bad.lines,
+      reason: `line: expected every quote to be closed (${failed.code})`,
+      value: bad.text,
+    };
+    start.bytes = bad.bytes;
+    start.lines = bad.lines;
+  }
+}
+
+/** csv-parse fed by hand: a stream of records would throw away those that wait in it when an error comes. */
+class ParserQueue {
+  readonly #queue: { line: number; cells: string[] }[] = [];
+  readonly #parser: Parser;
+  #error: CsvError | undefined;
+
+  constructor(delimiter: string, start: Position, end: Position) {
+    const { bytes, lines } = start;
+    this.#parser = parse({
+      bom: true,
+      delimiter,
+      relax_column_count: true,
+      relax_quotes: true,
+      skip_empty_lines: true,
+      max_record_size: MAX_RECORD_CHARS,
+      on_record: (cells: string[], info) => {
+        const last = lines + info.lines;
+        const several = last - end.lines > 1;
+        this.#queue.push({ line: several ? last - breaks(cells) : last, cells });
+        end.bytes = bytes + info.bytes;
+        end.lines = last;
+        return null;
+      },
+    });
+    this.#parser.on('error', (error) => {
+      this.#error = error instanceof CsvError ? error : new CsvError('CSV_INVALID_ARGUMENT', error.message);
+    });
+    this.#parser.resume();
+  }
+
+  /** Resolves when the piece is parsed, or cannot be. */
+  take(piece: Buffer): Promise<CsvError | undefined> {
+    return new Promise((resolve) => this.#parser.write(piece, () => resolve(this.#error)));
+  }
+
+  finish(): Promise<CsvError | undefined> {
+    if (this.#error !== undefined) return Promise.resolve(this.#error);
+    return new Promise((resolve) => {
+      this.#parser.once('error', () => resolve(this.#error));
+      this.#parser.once('end', () => resolve(undefined));
+      this.#parser.end();
+    });
+  }
+
+  *drain(): Generator<{ line: number; cells: string[] }> {
+    yield* this.#queue;
+    this.#queue.length = 0;
+  }
+}
+
+/** The first line that is not blank behind a position, and the position behind it. */
+async function nextLine(path: string, from: Position, size: number): Promise<Position & { text: string }> {
+  const file = await open(path);
+  try {
+    const buffer = Buffer.alloc(Math.min(size - from.bytes, 4 * MAX_RECORD_CHARS));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, from.bytes);
+    let begin = 0;
+    let lines = from.lines;
+    for (;;) {
+      const found = buffer.indexOf(10, begin);
+      const end = found < 0 || found >= bytesRead ? bytesRead : found + 1;
+      const text = buffer.toString('utf8', begin, end).trim();
+      lines++;
+      if (text !== '' || end === bytesRead) return { text, lines, bytes: from.bytes + end };
+      begin = end;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function fitting(row: { line: number; cells: string[] }, columns: number): Row | Refusal {
+  const { line, cells } = row;
+  // A separator at the very end of a line is a habit of some writers, not a value.
+  const extra = cells.length > columns && cells.slice(columns).every((cell) => cell.trim() === '');
+  if (cells.length === columns || extra) return row;
+  return {
+    line,
+    reason: `line: expected ${columns} cells, got ${cells.length}`,
+    value: cells.join(' | ').slice(0, 200),
+  };
+}
+
+function breaks(cells: readonly string[]): number {
+  return cells.reduce((sum, cell) => sum + (cell.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
+}

@@ -1,0 +1,108 @@
+/** `npm run sample`: deterministic sample data on stdout, or straight into a cluster. */
+import { Client, Interrupted } from '../import/client.ts';
+import {
+  CommandError,
+  gatewayUrl,
+  helpText,
+  type Options,
+  readOptions,
+  wholeNumber,
+} from '../import/command.ts';
+import { amount, duration } from '../import/report.ts';
+import { SAMPLE_BOUNDS, SAMPLE_DEFAULTS, type SampleOptions, sampleLines } from './sample.ts';
+import { writeToCluster, writeToStream } from './write.ts';
+
+const OPTIONS = {
+  subjects: { type: 'string', value: 'N', help: 'subjects, from 33:00000009 on; 8 by default' },
+  indicators: { type: 'string', value: 'N', help: 'indicators per report; 6 by default' },
+  quarters: { type: 'string', value: 'N', help: 'quarters up to the end of 2023; 40 by default' },
+  days: { type: 'string', value: 'N', help: 'weekdays of prices up to the end of 2023; 0 by default' },
+  revisions: { type: 'string', value: 'PERCENT', help: 'reports that are corrected later; 0 by default' },
+  order: {
+    type: 'string',
+    value: 'ORDER',
+    help: 'subject (default): one subject after the other; time: as time went by',
+  },
+  seed: { type: 'string', value: 'N', help: 'another seed, other numbers; 1 by default' },
+  to: { type: 'string', value: 'URL', help: 'a gateway to write to, instead of stdout' },
+  key: {
+    type: 'string',
+    value: 'KEY',
+    help: 'API key, where the gateway asks for one',
+    env: 'KAMAITACHI_KEY',
+  },
+  help: { type: 'boolean', help: 'this text' },
+} as const satisfies Options;
+
+const HELP = `npm run sample -- [options]
+Sample data in the ingest format: the same options always make the same bytes.
+
+${helpText(OPTIONS)}`;
+
+/** Batches under way at once where the order does not matter. */
+const AT_ONCE = 4;
+const PROGRESS_EVERY_MS = 2_000;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), process.env);
+    if (given.help) {
+      console.log(HELP);
+      return 0;
+    }
+    if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+    const options = sampleOptions(given);
+    if (given.to === undefined) await writeToStream(sampleLines(options), process.stdout);
+    else await intoCluster(options, gatewayUrl(given.to), given.key);
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      console.error('stopped; the same command writes the same data again');
+      return 130;
+    }
+    console.error(error instanceof CommandError ? error.message : `sample: ${(error as Error).message}`);
+    return error instanceof CommandError ? error.exitCode : 1;
+  }
+}
+
+async function intoCluster(options: SampleOptions, to: string, key: string | undefined): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  const client = new Client({ to, key, signal: stop.signal, notice: (text) => console.error(text) });
+  const started = performance.now();
+  let shown = started;
+  const { lines } = await writeToCluster(
+    sampleLines(options),
+    client,
+    options.order === 'time' ? 1 : AT_ONCE,
+    (written) => {
+      const now = performance.now();
+      if (now - shown < PROGRESS_EVERY_MS) return;
+      shown = now;
+      console.error(`${amount(written.lines)} lines (${amount((written.lines * 1000) / (now - started))}/s)`);
+    },
+  );
+  console.error(`${amount(lines)} lines written to ${to} in ${duration(performance.now() - started)}`);
+}
+
+function sampleOptions(given: Partial<Record<keyof typeof OPTIONS, string | boolean>>): SampleOptions {
+  const number = (
+    name: 'subjects' | 'indicators' | 'quarters' | 'days' | 'seed' | 'revisions',
+    min: number,
+    max: number,
+  ): number => wholeNumber(name, String(given[name] ?? SAMPLE_DEFAULTS[name]), min, max);
+  const order = given.order ?? SAMPLE_DEFAULTS.order;
+  if (order !== 'subject' && order !== 'time')
+    throw new CommandError(`--order: expected subject or time, got ${order}`, 2);
+  return {
+    subjects: number('subjects', 1, SAMPLE_BOUNDS.subjects),
+    indicators: number('indicators', 1, SAMPLE_BOUNDS.indicators),
+    quarters: number('quarters', 0, SAMPLE_BOUNDS.quarters),
+    days: number('days', 0, SAMPLE_BOUNDS.days),
+    revisions: number('revisions', 0, 100) / 100,
+    order,
+    seed: number('seed', 0, 2 ** 31),
+  };
+}

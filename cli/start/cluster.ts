@@ -1,0 +1,140 @@
+/** A whole cluster on this machine: a master, slaves and a gateway, as the launcher and the tests run it. */
+import { resolve } from 'node:path';
+import { hostPort, type Options } from '../../shared/config.ts';
+import { chooseRuntime, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
+import { Part, type PartOptions } from './part.ts';
+import { freePort } from './ports.ts';
+
+export interface ClusterEvents {
+  /** A line that a part wrote. */
+  onLine(part: string, line: string): void;
+  onRestart(part: string, why: string, delayMs: number): void;
+  onGiveUp(part: string, why: string): void;
+}
+
+const POLL_MS = 50;
+const PROBE_MS = 2_000;
+
+export class Cluster {
+  readonly master: Part;
+  readonly gateway: Part;
+  /** By name: `slave-1` … */
+  readonly slaves = new Map<string, Part>();
+  private options: Options;
+  private readonly events: ClusterEvents;
+
+  constructor(options: Options, events: ClusterEvents) {
+    this.options = { ...options, dataDir: resolve(options.dataDir) };
+    this.events = events;
+    const runtime = chooseRuntime(options.runtime);
+    this.master = this.part('master', options.masterPort, (port) => masterCommand(this.options, port));
+    this.gateway = this.part('gateway', options.gatewayPort, (port) =>
+      gatewayCommand(this.options, port, runtime),
+    );
+  }
+
+  get parts(): Part[] {
+    return [this.master, ...this.slaves.values(), this.gateway];
+  }
+
+  /** Starts every part; rejects when one cannot be started, with what it said. Ready they are later. */
+  async start(): Promise<void> {
+    const { slaves, slavePort, host, discovery } = this.options;
+    const ports = Array.from({ length: slaves }, (_, i) => (slavePort === 0 ? 0 : slavePort + i));
+    if (discovery === 'static') {
+      // A list has to be known before anybody listens.
+      for (const [i, port] of ports.entries()) if (port === 0) ports[i] = await freePort(host);
+      this.options = { ...this.options, members: ports.map((port) => hostPort(host, port)) };
+    }
+    await this.master.start();
+    this.options = { ...this.options, master: this.master.url };
+    await Promise.all([...ports.map((port) => this.addSlave(port)), this.gateway.start()]);
+  }
+
+  /** Starts one more slave, under the next name that is free. */
+  async addSlave(port = 0): Promise<Part> {
+    const name = this.nextName();
+    const slave = this.part(name, port, (own) => slaveCommand(this.options, name, own));
+    this.slaves.set(name, slave);
+    await slave.start();
+    return slave;
+  }
+
+  /** Stops a slave for good. */
+  async removeSlave(name: string): Promise<void> {
+    const slave = this.slaves.get(name);
+    this.slaves.delete(name);
+    await slave?.stop();
+  }
+
+  /** First who takes requests in, last who keeps the truth. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.gateway.stop(signal);
+    await Promise.all([...this.slaves.values()].map((slave) => slave.stop(signal)));
+    await this.master.stop(signal);
+  }
+
+  /** Ends everything at once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.stop('SIGKILL')));
+  }
+
+  /** Resolves when every part is up and says that it is ready, and the gateway knows every slave. */
+  async ready(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const missing = await this.missing();
+      if (missing === undefined) return;
+      if (performance.now() > deadline)
+        throw new Error(`not ready after ${Math.round(timeoutMs / 1000)} s: ${missing}`);
+      await new Promise((resume) => setTimeout(resume, POLL_MS));
+    }
+  }
+
+  /** What keeps the cluster from being ready, in words. */
+  private async missing(): Promise<string | undefined> {
+    for (const part of this.parts) {
+      if (!part.isUp) return `${part.name} is not up`;
+      const { ok, text } = await probe(`${part.url}/ready`);
+      if (!ok) return `${part.name} says ${text}`;
+    }
+    const { text } = await probe(`${this.gateway.url}/health`);
+    const count = countOf(text);
+    return count === this.slaves.size
+      ? undefined
+      : `the gateway knows ${count} of ${this.slaves.size} slaves`;
+  }
+
+  private nextName(): string {
+    for (let i = 1; ; i++) if (!this.slaves.has(`slave-${i}`)) return `slave-${i}`;
+  }
+
+  private part(name: string, port: number, command: PartOptions['command']): Part {
+    return new Part({
+      name,
+      port,
+      command,
+      onLine: (line) => this.events.onLine(name, line),
+      onRestart: (why, delayMs) => this.events.onRestart(name, why, delayMs),
+      onGiveUp: (why) => this.events.onGiveUp(name, why),
+    });
+  }
+}
+
+async function probe(url: string): Promise<{ ok: boolean; text: string }> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
+    return { ok: answer.ok, text: await answer.text() };
+  } catch (error) {
+    return { ok: false, text: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function countOf(health: string): number {
+  try {
+    return (JSON.parse(health) as { count?: number }).count ?? 0;
+  } catch {
+    // A part that is just going down may answer anything.
+    return 0;
+  }
+}

@@ -1,0 +1,95 @@
+/** The command line of every part of a cluster. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/config.ts';
+
+export interface Command {
+  file: string;
+  args: string[];
+}
+
+export type Runtime = 'deno' | 'node';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export function masterCommand(options: Options, port: number): Command {
+  const dataDir = join(options.dataDir, 'master');
+  const isDefault = options.database === defaultDatabase(options.dataDir);
+  return onNode('master/main.ts', {
+    ...options,
+    dataDir,
+    masterPort: port,
+    master: undefined,
+    database: isDefault ? undefined : options.database,
+  });
+}
+
+/** `options`: with the master's real address in it, and for static discovery the members. */
+export function slaveCommand(options: Options, name: string, port: number): Command {
+  return onNode('slave/main.ts', {
+    ...options,
+    dataDir: join(options.dataDir, name),
+    slavePort: port,
+    // Members of a static list are known by their address.
+    nodeId: options.discovery === 'static' ? undefined : name,
+    database: undefined,
+  });
+}
+
+export function gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
+  const own = { ...options, gatewayPort: port, database: undefined };
+  return runtime === 'node' ? onNode('gateway/adapter/node.ts', own) : onDeno(own);
+}
+
+/** The runtime of the gateway: what was asked for, or Deno where it runs. Throws a UsageError where it does not run. */
+export function chooseRuntime(asked: Runtime | undefined): Runtime {
+  if (asked === 'node') return 'node';
+  if (deno() !== undefined) return 'deno';
+  if (asked === undefined) return 'node';
+  throw new UsageError(
+    '--runtime deno: Deno does not run here; npm ci installs it, or choose --runtime node',
+  );
+}
+
+function onNode(main: string, options: Partial<Options>): Command {
+  const imports = [import.meta.resolve('tsx'), new URL('leash.ts', import.meta.url).href];
+  return {
+    file: process.execPath,
+    args: [...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
+  };
+}
+
+/** As `deno task gateway` does it: the permissions stand in deno.json and nowhere else. */
+function onDeno(options: Partial<Options>): Command {
+  const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as {
+    tasks: { gateway: string };
+  };
+  const [, run, ...rest] = tasks.gateway.split(' ');
+  const leash = fileURLToPath(new URL('leash.ts', import.meta.url));
+  return { file: deno()!, args: [run, '--preload', leash, ...rest, ...argvOf(options)] };
+}
+
+let foundDeno: { path: string | undefined } | undefined;
+
+/** Path of a Deno that runs; the program itself, since a wrapper would stand between it and the launcher's signals. */
+function deno(): string | undefined {
+  if (foundDeno === undefined) {
+    const name = platform() === 'win32' ? 'deno.exe' : 'deno';
+    const libc = platform() === 'linux' ? '-glibc' : '';
+    const candidates = [
+      join(ROOT, 'node_modules/deno', name),
+      join(ROOT, `node_modules/@deno/${platform()}-${arch()}${libc}`, name),
+    ].filter((path) => existsSync(path));
+    const path = [...candidates, name].find((file) => runs(file));
+    foundDeno = { path };
+  }
+  return foundDeno.path;
+}
+
+function runs(file: string): boolean {
+  return spawnSync(file, ['--version'], { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}

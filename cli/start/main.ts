@@ -1,0 +1,54 @@
+/** `npm start`: a whole cluster on this machine, until Ctrl-C. */
+import process from 'node:process';
+import { optionsOrExit } from '../../shared/adapter/command-line.ts';
+import { type Options, UsageError } from '../../shared/config.ts';
+import { Cluster } from './cluster.ts';
+import { loadSample, SAMPLE_QUERY } from './load-sample.ts';
+import { checkPorts } from './ports.ts';
+
+const READY_MS = 120_000;
+
+const options = optionsOrExit('npm start --');
+try {
+  await run(options);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exit(2);
+}
+
+async function run(options: Options): Promise<void> {
+  await checkPorts(options);
+  const cluster = new Cluster(options, {
+    onLine: (part, line) => console.error(`${part}: ${line}`),
+    onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
+    onGiveUp: (part, why) => fail(`${part} dies again and again (${why})`),
+  });
+  let stopping = false;
+
+  const stop = async (exitCode: number): Promise<void> => {
+    if (stopping) await cluster.kill();
+    stopping = true;
+    await cluster.stop();
+    process.exit(exitCode);
+  };
+  const fail = (why: string): void => {
+    if (stopping) return;
+    console.error(`Kamaitachi stops: ${why}`);
+    void stop(1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
+
+  try {
+    await cluster.start();
+    await cluster.ready(READY_MS);
+    if (options.sample === 'fundamentals') await loadSample(cluster.gateway.url);
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+  const { url } = cluster.gateway;
+  console.log(`Kamaitachi is ready: ${url}`);
+  if (options.sample === 'fundamentals')
+    console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
+  else console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/topics`);
+}

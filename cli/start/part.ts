@@ -1,0 +1,172 @@
+/** A part of the cluster: one process that is started, watched, started again when it dies, and stopped. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { type Command, ROOT } from './commands.ts';
+
+export interface PartOptions {
+  /** `master`, `slave-1`, `gateway`. */
+  name: string;
+  /** Where it is to listen; 0 = any free port, then kept over restarts. */
+  port: number;
+  command(port: number): Command;
+  /** Every line that it writes, but the one that says where it listens. */
+  onLine(line: string): void;
+  /** It died and is started again in `delayMs`. */
+  onRestart?(why: string, delayMs: number): void;
+  /** It died so often in a row that it is left alone. */
+  onGiveUp?(why: string): void;
+}
+
+/** A first start on two busy cores compiles everything anew. */
+const START_MS = 60_000;
+const STOP_MS = 10_000;
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 5_000;
+/** Up for this long, a part counts as well again. */
+const STEADY_MS = 30_000;
+const MAX_RESTARTS = 10;
+const KEPT_LINES = 20;
+const LISTENS = /^\w+ listens on http:\/\/(\S+)$/;
+
+type State =
+  | { is: 'down' }
+  | { is: 'starting'; child: ChildProcess }
+  | { is: 'up'; child: ChildProcess; since: number }
+  | { is: 'waiting'; timer: NodeJS.Timeout }
+  | { is: 'stopping'; exited: Promise<void> };
+
+export class Part {
+  readonly name: string;
+  /** `host:port`, once it has listened. */
+  address = '';
+  private readonly options: PartOptions;
+  private port: number;
+  private state: State = { is: 'down' };
+  private restarts = 0;
+  private lastLines: string[] = [];
+
+  constructor(options: PartOptions) {
+    this.options = options;
+    this.name = options.name;
+    this.port = options.port;
+  }
+
+  get url(): string {
+    return `http://${this.address}`;
+  }
+
+  get isUp(): boolean {
+    return this.state.is === 'up';
+  }
+
+  get pid(): number | undefined {
+    return 'child' in this.state ? this.state.child.pid : undefined;
+  }
+
+  /** Starts it; resolves when it listens, rejects when it ends before that. */
+  async start(): Promise<void> {
+    if (this.state.is !== 'down')
+      throw new Error(`${this.name}: expected it to be down, it is ${this.state.is}`);
+    this.restarts = 0;
+    await this.launch();
+  }
+
+  /** Ends it, with all that it may have started itself, and leaves it down. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.state.is === 'stopping') return this.state.exited;
+    if (this.state.is === 'waiting') clearTimeout(this.state.timer);
+    if (this.state.is !== 'starting' && this.state.is !== 'up') {
+      this.state = { is: 'down' };
+      return;
+    }
+    const { child } = this.state;
+    const exited = exitOf(child).then(() => {
+      clearTimeout(timer);
+      this.state = { is: 'down' };
+    });
+    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
+    this.state = { is: 'stopping', exited };
+    signalGroup(child, signal);
+    return exited;
+  }
+
+  /** Sends a signal and does nothing about it: a part that dies of it is started again. */
+  signal(signal: NodeJS.Signals): void {
+    if ('child' in this.state) signalGroup(this.state.child, signal);
+  }
+
+  private launch(): Promise<void> {
+    const { file, args } = this.options.command(this.port);
+    // A process group of its own: Ctrl-C reaches the launcher alone, which stops the parts in order.
+    const child = spawn(file, args, {
+      cwd: ROOT,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LAUNCHER_PID: String(process.pid) },
+    });
+    this.state = { is: 'starting', child };
+    this.lastLines = [];
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), START_MS);
+      createInterface(child.stderr!).on('line', (line) => this.take(line));
+      createInterface(child.stdout!).on('line', (line) => {
+        const [, address] = LISTENS.exec(line) ?? [];
+        if (address === undefined || this.state.is !== 'starting') return this.take(line);
+        this.address = address;
+        this.port = Number(address.slice(address.lastIndexOf(':') + 1));
+        this.state = { is: 'up', child, since: performance.now() };
+        clearTimeout(timer);
+        resolve();
+      });
+      void exitOf(child).then((how) => {
+        clearTimeout(timer);
+        signalGroup(child, 'SIGKILL');
+        const before = this.state;
+        if (before.is === 'starting') this.state = { is: 'down' };
+        reject(new Error([`${this.name} ended before it listened (${how})`, ...this.lastLines].join('\n')));
+        if (before.is === 'up') this.recover(how, performance.now() - before.since);
+      });
+    });
+  }
+
+  private recover(why: string, upMs: number): void {
+    if (upMs >= STEADY_MS) this.restarts = 0;
+    if (this.restarts >= MAX_RESTARTS) {
+      this.state = { is: 'down' };
+      this.options.onGiveUp?.([why, ...this.lastLines].join('\n'));
+      return;
+    }
+    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.restarts++);
+    this.options.onRestart?.(why, delayMs);
+    const again = () =>
+      this.launch().catch((error: Error) => this.state.is === 'down' && this.recover(error.message, 0));
+    this.state = { is: 'waiting', timer: setTimeout(again, delayMs) };
+  }
+
+  private take(line: string): void {
+    this.lastLines.push(line);
+    if (this.lastLines.length > KEPT_LINES) this.lastLines.shift();
+    this.options.onLine(line);
+  }
+}
+
+/** How a process ended; also one that could not be started at all. */
+function exitOf(child: ChildProcess): Promise<string> {
+  if (child.exitCode !== null || child.signalCode !== null)
+    return Promise.resolve(child.signalCode ?? `exit ${child.exitCode}`);
+  return new Promise((resolve) => {
+    child.once('close', (code, signal) => resolve(signal ?? `exit ${code}`));
+    child.once('error', (error) => resolve(error.message));
+  });
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    // Nobody is left in the group: there is nothing to end.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

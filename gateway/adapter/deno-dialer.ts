@@ -1,0 +1,77 @@
+/** Links on Deno: `Deno.connect` without delay; its WebSocket client stalls on larger messages. */
+import {
+  type Connection,
+  type ConnectionEvents,
+  type Dial,
+  splitAddress,
+  UpgradeReader,
+  upgradeRequest,
+} from '../dialer.ts';
+import { type DenoConn, deno } from './deno-api.ts';
+
+const READ_BYTES = 256 * 1024;
+
+export const dialDeno: Dial = async (address, events, timeoutMs) => {
+  const { hostname, port } = splitAddress(address);
+  const abort = AbortSignal.timeout(timeoutMs);
+  const conn = await deno.connect({ hostname, port, signal: abort });
+  let isClosed = false;
+  const close = () => {
+    if (isClosed) return;
+    isClosed = true;
+    conn.close();
+  };
+  abort.addEventListener('abort', close);
+  try {
+    conn.setNoDelay(true);
+    const encoder = new TextEncoder();
+    await writeAll(conn, encoder.encode(upgradeRequest(address)), close);
+    const buffer = new Uint8Array(READ_BYTES);
+    const decoder = new TextDecoder();
+    const upgrade = new UpgradeReader();
+    let rest: string | undefined;
+    while (rest === undefined) {
+      const count = await conn.read(buffer);
+      if (count === null) throw new Error('closed by the slave before the upgrade');
+      rest = upgrade.push(decoder.decode(buffer.subarray(0, count)));
+    }
+    const connection: Connection = { write: (text) => writeAll(conn, encoder.encode(text), close), close };
+    void readAll(conn, buffer, rest, events, close);
+    return connection;
+  } catch (error) {
+    close();
+    throw abort.aborted ? new Error(`no upgrade within ${timeoutMs} ms`) : error;
+  } finally {
+    abort.removeEventListener('abort', close);
+  }
+};
+
+async function readAll(
+  conn: DenoConn,
+  buffer: Uint8Array,
+  first: string,
+  events: ConnectionEvents,
+  close: () => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let reason = 'closed by the slave';
+  try {
+    if (first !== '') events.onText(first);
+    for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer))
+      events.onText(decoder.decode(buffer.subarray(0, count)));
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  close();
+  events.onClose(reason);
+}
+
+/** A write that fails closes the connection; the reading side tells why. */
+async function writeAll(conn: DenoConn, bytes: Uint8Array, close: () => void): Promise<void> {
+  let at = 0;
+  try {
+    while (at < bytes.length) at += await conn.write(at === 0 ? bytes : bytes.subarray(at));
+  } catch {
+    close();
+  }
+}

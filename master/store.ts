@@ -1,0 +1,450 @@
+/**
+ * The source of truth in SQL, through @libsql/client: a file, or a libSQL server. Everything that is SQL in the master is
+ * here. Nothing but `checkFile` knows whether it is a file; no answer is over SQL_PAGE_BYTES, no transaction is held open.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Client, createClient, type InStatement, type ResultSet, type Row } from '@libsql/client';
+import { type Block, decodeBlock, encodeBlock } from '../shared/block.ts';
+import { KamaitachiError } from '../shared/errors.ts';
+import type { SubjectChange, SubjectState } from '../shared/fold.ts';
+import { LOG_PART_BYTES, SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
+import type { StoredInfo } from '../shared/lines.ts';
+import { type Bindable, bind, blob, file, number, text } from './sql.ts';
+
+/** One ingest request in the log. `bytes`: its segments; `at`: the second at which it was taken. */
+export interface LogEntry {
+  seq: number;
+  at: number;
+  bytes: Uint8Array;
+}
+
+/** An idempotency key that was used. `at` in seconds. */
+export interface UsedKey {
+  key: string;
+  hash: string;
+  answer: string;
+  at: number;
+}
+
+/** Where the database stands. `floor`: the log holds everything after this seq. */
+export interface Standing {
+  history: string;
+  head: number;
+  folded: number;
+  floor: number;
+  logBytes: number;
+  keys: number;
+}
+
+/** A subject to be read for folding, with the times that folding touches; null = its info only. */
+export interface Wanted {
+  slot: number;
+  subject: string;
+  range: { from: number; to: number } | null;
+}
+
+export interface Change {
+  slot: number;
+  subject: string;
+  change: SubjectChange;
+}
+
+/** A subject as it is stored: its info and the places of its chunks. */
+export interface StoredSubject {
+  slot: number;
+  subject: string;
+  info: StoredInfo;
+}
+
+export interface ChunkPlace {
+  slot: number;
+  subject: string;
+  start: number;
+  bytes: number;
+}
+
+export type Store = Awaited<ReturnType<typeof openStore>>;
+
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT`,
+  `CREATE TABLE IF NOT EXISTS log(
+    seq INTEGER NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY(seq, part)) STRICT`,
+  `CREATE TABLE IF NOT EXISTS subjects(subject TEXT PRIMARY KEY, slot INTEGER NOT NULL, info TEXT NOT NULL) STRICT`,
+  `CREATE INDEX IF NOT EXISTS subjects_by_slot ON subjects(slot)`,
+  `CREATE TABLE IF NOT EXISTS chunks(
+    slot INTEGER NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL, summary TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY(slot, subject, start)) STRICT`,
+  `CREATE TABLE IF NOT EXISTS idempotency(
+    key TEXT PRIMARY KEY, hash TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL) STRICT`,
+  `CREATE INDEX IF NOT EXISTS idempotency_by_at ON idempotency(at)`,
+];
+
+/** Rows of one INSERT: few statements, each far below the 32,766 parameters that SQLite takes. */
+const ROWS_PER_INSERT = 100;
+
+/**
+ * Opens the database, makes its tables where there are none, and takes it over: a master that had it before can write
+ * no more. `url`: `file:…`, `libsql://…`, `http(s)://…`.
+ */
+export async function openStore(url: string) {
+  const path = file(url);
+  if (path !== undefined) mkdirSync(dirname(path), { recursive: true });
+  const client = createClient(
+    path === undefined
+      ? { url, fetch: fetchInTime }
+      : // One connection, so that the one that was checked is the one that writes.
+        { url, concurrency: 1, timeout: SQL_TIMEOUT_MS },
+  );
+  const writer = crypto.randomUUID();
+  try {
+    if (path !== undefined) await checkFile(client);
+    await client.batch(
+      [
+        ...SCHEMA,
+        statement(`INSERT INTO meta VALUES ('history', ?) ON CONFLICT DO NOTHING`, [crypto.randomUUID()]),
+        `INSERT INTO meta VALUES ('folded', '0'), ('floor', '0') ON CONFLICT DO NOTHING`,
+        statement(`INSERT INTO meta VALUES ('writer', ?) ON CONFLICT DO UPDATE SET value = excluded.value`, [writer]),
+      ],
+      'write',
+    );
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+
+  const query = (sql: string, args: Bindable[] = []) => client.execute(statement(sql, args));
+  /** One transaction, all or nothing. Fails where another master has taken the database over. */
+  const write = async (statements: InStatement[]): Promise<ResultSet[]> => {
+    const guard = statement(
+      `INSERT INTO meta SELECT 'writer', NULL WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'writer' AND value = ?)`,
+      [writer],
+    );
+    return (await client.batch([guard, ...statements], 'write')).slice(1);
+  };
+
+  /** Bodies of chunks, in order. */
+  async function readChunks(places: readonly ChunkPlace[]): Promise<Uint8Array[]> {
+    const bodies: Uint8Array[] = [];
+    for (const page of pagesOf(places)) {
+      if (page[0].bytes > SQL_PAGE_BYTES) bodies.push(await readLargeChunk(page[0]));
+      else {
+        const { rows } = await query(
+          `SELECT c.data FROM json_each(?) w CROSS JOIN chunks c
+           WHERE c.slot = w.value->>0 AND c.subject = w.value->>1 AND c.start = w.value->>2 ORDER BY w.key`,
+          [JSON.stringify(page.map(({ slot, subject, start }) => [slot, subject, start]))],
+        );
+        if (rows.length !== page.length) throw new Error('chunks: some went away while they were read');
+        for (const row of rows) bodies.push(blob(row.data));
+      }
+    }
+    return bodies;
+  }
+
+  async function readLargeChunk({ slot, subject, start, bytes }: ChunkPlace): Promise<Uint8Array> {
+    const whole = new Uint8Array(bytes);
+    for (let at = 0; at < bytes; at += SQL_PAGE_BYTES) {
+      const { rows } = await query(
+        `SELECT substr(data, ?, ?) AS piece FROM chunks WHERE slot = ? AND subject = ? AND start = ?`,
+        [at + 1, SQL_PAGE_BYTES, slot, subject, start],
+      );
+      whole.set(blob(rows[0].piece), at);
+    }
+    return whole;
+  }
+
+  return {
+    /** Reads where the database stands, on a connection that is known to be good. After a failed write, ask again. */
+    async stand(): Promise<Standing> {
+      if (path !== undefined) {
+        // A connection whose commit failed may fail every further one: start with a new one.
+        client.reconnect();
+        await checkFile(client);
+      }
+      const meta = new Map((await query('SELECT key, value FROM meta')).rows.map((row) => [row.key, text(row.value)]));
+      if (meta.get('writer') !== writer)
+        throw new KamaitachiError('unavailable', 'master: another one has taken the database over');
+      const floor = Number(meta.get('floor'));
+      const log = (await query('SELECT MAX(seq) AS head, SUM(LENGTH(body)) AS bytes FROM log')).rows[0];
+      const keys = (await query('SELECT COUNT(*) AS n FROM idempotency')).rows[0];
+      return {
+        history: meta.get('history')!,
+        head: Math.max(floor, number(log.head ?? 0)),
+        folded: Number(meta.get('folded')),
+        floor,
+        logBytes: number(log.bytes ?? 0),
+        keys: number(keys.n),
+      };
+    },
+
+    /** Puts entries and the keys they came with on disk, in one transaction. */
+    async append(entries: readonly LogEntry[], keys: readonly UsedKey[]): Promise<void> {
+      const parts = entries.flatMap(({ seq, at, bytes }) =>
+        cut(bytes, LOG_PART_BYTES).map((body, part): Bindable[] => [seq, part, at, body]),
+      );
+      const used = keys.map(({ key, hash, answer, at }): Bindable[] => [key, hash, answer, at]);
+      await write([
+        ...inserts('INSERT INTO log VALUES', parts),
+        // A key that is there is one that has expired: `findKeys` showed it to nobody.
+        ...inserts('INSERT OR REPLACE INTO idempotency VALUES', used),
+      ]);
+    },
+
+    /** Entries after `after`, whole, about `maxBytes` of them, at least one where there is one. */
+    async readLog(after: number, maxBytes: number): Promise<LogEntry[]> {
+      const entries: LogEntry[] = [];
+      let bytes = 0;
+      const places = await query(
+        'SELECT seq, part, LENGTH(body) AS bytes FROM log WHERE seq > ? ORDER BY seq, part LIMIT 10000',
+        [after],
+      );
+      const parts = places.rows.map((row) => ({
+        seq: number(row.seq),
+        part: number(row.part),
+        bytes: number(row.bytes),
+      }));
+      // The last entry of a full list of places may go on behind it.
+      const lastSeq = parts.length === 10_000 ? parts[parts.length - 1].seq : Infinity;
+      const wanted: typeof parts = [];
+      for (const part of parts) {
+        const fresh = part.seq !== wanted[wanted.length - 1]?.seq;
+        if (fresh && wanted.length > 0 && (bytes >= maxBytes || part.seq === lastSeq)) break;
+        wanted.push(part);
+        bytes += part.bytes;
+      }
+      for (const page of pagesOf(wanted)) {
+        const { rows } = await query(
+          'SELECT seq, at, body FROM log WHERE (seq, part) >= (?, ?) AND (seq, part) <= (?, ?) ORDER BY seq, part',
+          [page[0].seq, page[0].part, page[page.length - 1].seq, page[page.length - 1].part],
+        );
+        for (const row of rows) {
+          const last = entries[entries.length - 1];
+          if (last?.seq === number(row.seq)) last.bytes = join([last.bytes, blob(row.body)]);
+          else entries.push({ seq: number(row.seq), at: number(row.at), bytes: blob(row.body) });
+        }
+      }
+      return entries;
+    },
+
+    /** The oldest entries of the log, without their bodies. */
+    async oldest(limit: number): Promise<{ seq: number; at: number; bytes: number }[]> {
+      const { rows } = await query(
+        'SELECT seq, MIN(at) AS at, SUM(LENGTH(body)) AS bytes FROM log GROUP BY seq ORDER BY seq LIMIT ?',
+        [limit],
+      );
+      return rows.map((row) => ({ seq: number(row.seq), at: number(row.at), bytes: number(row.bytes) }));
+    },
+
+    /** Drops the log up to `upTo`, which becomes its floor. */
+    async trim(upTo: number): Promise<void> {
+      await write([
+        statement('DELETE FROM log WHERE seq <= ?', [upTo]),
+        statement(`UPDATE meta SET value = ? WHERE key = 'floor'`, [String(upTo)]),
+      ]);
+    },
+
+    /** Those of `keys` that were used at `since` or later. */
+    async findKeys(keys: readonly string[], since: number): Promise<UsedKey[]> {
+      const { rows } = await query(
+        'SELECT key, hash, answer, at FROM idempotency WHERE key IN (SELECT value FROM json_each(?)) AND at >= ?',
+        [JSON.stringify(keys), since],
+      );
+      return rows.map((row) => ({
+        key: text(row.key),
+        hash: text(row.hash),
+        answer: text(row.answer),
+        at: number(row.at),
+      }));
+    },
+
+    /** Forgets up to `limit` keys used before `before`; returns how many. */
+    async expireKeys(before: number, limit: number): Promise<number> {
+      const [{ rowsAffected }] = await write([
+        statement(
+          'DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)',
+          [before, limit],
+        ),
+      ]);
+      return rowsAffected;
+    },
+
+    /** What folding needs of some subjects, by subject. */
+    async readStates(wanted: readonly Wanted[]): Promise<Map<string, SubjectState>> {
+      const states = new Map<string, SubjectState>();
+      for (const { subject } of wanted) states.set(subject, { info: null, chunks: [] });
+      const infos = await query(
+        'SELECT subject, info FROM subjects WHERE subject IN (SELECT value FROM json_each(?))',
+        [JSON.stringify([...states.keys()])],
+      );
+      for (const row of infos.rows) states.get(text(row.subject))!.info = JSON.parse(text(row.info)) as StoredInfo;
+      // Of a subject that is not known there are no chunks.
+      const places = await placesFor(wanted.filter(({ subject }) => states.get(subject)!.info !== null));
+      const bodies = await readChunks(places);
+      places.forEach(({ subject, start }, i) => {
+        states.get(subject)!.chunks.push({ start, block: decodeBlock(bodies[i]) });
+      });
+      return states;
+    },
+
+    /** Writes what folding changed, and, with the last of a round, the seq that is folded now. */
+    async writeFold(changes: readonly Change[], folded?: number): Promise<void> {
+      const removed = changes.flatMap(({ slot, subject, change }) =>
+        change.removed.map((start) => [slot, subject, start]),
+      );
+      const gone = changes.filter(({ change }) => change.info === null).map(({ subject }) => subject);
+      const infos = changes
+        .filter(({ change }) => change.info !== null)
+        .map(({ slot, subject, change }) => [subject, slot, JSON.stringify(change.info)]);
+      const chunks = changes.flatMap(({ slot, subject, change }) =>
+        change.chunks.map(({ start, block }): Bindable[] => [slot, subject, start, summaryOf(block), encodeBlock(block)]),
+      );
+      const statements: InStatement[] = [];
+      if (removed.length > 0)
+        statements.push(
+          statement(
+            `DELETE FROM chunks WHERE rowid IN (SELECT c.rowid FROM json_each(?) w CROSS JOIN chunks c
+             WHERE c.slot = w.value->>0 AND c.subject = w.value->>1 AND c.start = w.value->>2)`,
+            [JSON.stringify(removed)],
+          ),
+        );
+      if (gone.length > 0)
+        statements.push(
+          statement('DELETE FROM subjects WHERE subject IN (SELECT value FROM json_each(?))', [JSON.stringify(gone)]),
+        );
+      if (infos.length > 0)
+        statements.push(
+          statement(
+            `INSERT INTO subjects SELECT value->>0, value->>1, value->>2 FROM json_each(?) WHERE true
+             ON CONFLICT DO UPDATE SET info = excluded.info`,
+            [JSON.stringify(infos)],
+          ),
+        );
+      statements.push(
+        ...inserts('INSERT INTO chunks VALUES', chunks, 'ON CONFLICT DO UPDATE SET summary = excluded.summary, data = excluded.data'),
+      );
+      if (folded !== undefined)
+        statements.push(statement(`UPDATE meta SET value = ? WHERE key = 'folded'`, [String(folded)]));
+      await write(statements);
+    },
+
+    /** Bytes of the chunks of each of some slots; slots without any are left out. */
+    async slotBytes(slots: readonly number[]): Promise<Map<number, number>> {
+      const { rows } = await query(
+        `SELECT slot, SUM(LENGTH(data)) AS bytes FROM chunks WHERE slot IN (SELECT value FROM json_each(?)) GROUP BY slot`,
+        [JSON.stringify(slots)],
+      );
+      return new Map(rows.map((row) => [number(row.slot), number(row.bytes)]));
+    },
+
+    /** Everything about some slots but the bodies of chunks, by slot, subject and start. */
+    async readSlots(slots: readonly number[]): Promise<{ subjects: StoredSubject[]; places: ChunkPlace[] }> {
+      const list = JSON.stringify(slots);
+      const subjects = await query(
+        'SELECT slot, subject, info FROM subjects WHERE slot IN (SELECT value FROM json_each(?)) ORDER BY slot, subject',
+        [list],
+      );
+      const places = await query(
+        `SELECT slot, subject, start, LENGTH(data) AS bytes FROM chunks
+         WHERE slot IN (SELECT value FROM json_each(?)) ORDER BY slot, subject, start`,
+        [list],
+      );
+      return {
+        subjects: subjects.rows.map((row) => ({
+          slot: number(row.slot),
+          subject: text(row.subject),
+          info: JSON.parse(text(row.info)) as StoredInfo,
+        })),
+        places: places.rows.map(placeOf),
+      };
+    },
+
+    readChunks,
+
+    close: () => client.close(),
+  };
+
+  async function placesFor(wanted: readonly Wanted[]): Promise<ChunkPlace[]> {
+    const ranges = wanted.flatMap(({ slot, subject, range }) =>
+      range === null ? [] : [[slot, subject, range.from, range.to]],
+    );
+    if (ranges.length === 0) return [];
+    const { rows } = await query(
+      `SELECT c.slot, c.subject, c.start, LENGTH(c.data) AS bytes FROM json_each(?) w CROSS JOIN chunks c
+       WHERE c.slot = w.value->>0 AND c.subject = w.value->>1 AND c.start <= w.value->>3
+         AND c.start >= COALESCE((SELECT MAX(b.start) FROM chunks b
+           WHERE b.slot = w.value->>0 AND b.subject = w.value->>1 AND b.start <= w.value->>2), w.value->>2)
+       ORDER BY w.key, c.start`,
+      [JSON.stringify(ranges)],
+    );
+    return rows.map(placeOf);
+  }
+}
+
+/** WAL and synchronous=FULL: what makes an acknowledged write survive a power loss. Checked, not hoped for. */
+async function checkFile(client: Client): Promise<void> {
+  const journal = (await client.execute('PRAGMA journal_mode = WAL')).rows[0]?.journal_mode;
+  await client.execute('PRAGMA synchronous = FULL');
+  const synchronous = (await client.execute('PRAGMA synchronous')).rows[0]?.synchronous;
+  if (journal !== 'wal' || synchronous !== 2)
+    throw new Error(`database: expected WAL and synchronous=2, got ${journal} and ${synchronous}`);
+}
+
+/** The remote client has no deadline of its own. */
+function fetchInTime(request: Request): Promise<Response> {
+  return fetch(request, { signal: AbortSignal.timeout(SQL_TIMEOUT_MS) });
+}
+
+function statement(sql: string, args: Bindable[] = []): InStatement {
+  return { sql, args: bind(args) };
+}
+
+function inserts(head: string, rows: readonly Bindable[][], tail = ''): InStatement[] {
+  const statements: InStatement[] = [];
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    const some = rows.slice(at, at + ROWS_PER_INSERT);
+    const places = `(${some[0].map(() => '?').join()})`;
+    statements.push(statement(`${head} ${some.map(() => places).join()} ${tail}`, some.flat()));
+  }
+  return statements;
+}
+
+/** Cuts a list into runs of at most SQL_PAGE_BYTES, or of a single item. */
+function* pagesOf<T extends { bytes: number }>(items: readonly T[]): Iterable<T[]> {
+  let page: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    if (page.length > 0 && bytes + item.bytes > SQL_PAGE_BYTES) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(item);
+    bytes += item.bytes;
+  }
+  if (page.length > 0) yield page;
+}
+
+function cut(bytes: Uint8Array, size: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) parts.push(bytes.subarray(at, at + size));
+  return parts;
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function placeOf(row: Row): ChunkPlace {
+  return { slot: number(row.slot), subject: text(row.subject), start: number(row.start), bytes: number(row.bytes) };
+}
+
+function summaryOf(block: Block): string {
+  return JSON.stringify(block.summary());
+}

@@ -1,0 +1,172 @@
+/** The data-aware cache: an LRU of entries bounded by their real bytes, filled by gap reads, patched by what is written. */
+import { LRUCache } from 'lru-cache';
+import type { IngestLine } from '../shared/lines.ts';
+import type { Subject } from './directory.ts';
+import type { EncodedRow, Entry, Need } from './entry.ts';
+import type { StoreReader } from './store-reader.ts';
+
+/** Look-ups of one subject each. A partial hit is a miss that found some of what it needed. */
+export interface CacheCounters {
+  hits: number;
+  misses: number;
+  partial_hits: number;
+  evictions: number;
+  /** Seconds spent in the database by misses. */
+  read_seconds: number;
+}
+
+export interface CacheOptions {
+  /** Bound for slabs, extents, index and encoded rows together. */
+  maxBytes: number;
+  reader: StoreReader;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+}
+
+/** What is warm: subjects from the one used last, and for those known in part the columns. Never values. */
+export type WarmList = [subject: string, columns: string[] | null][];
+
+export class SubjectCache {
+  private readonly entries: LRUCache<string, Entry>;
+  private readonly reader: StoreReader;
+  private readonly now: () => number;
+  private rowBytes = 0;
+  /** The seq up to which lines have been applied to everything cached. */
+  patchedTo = 0;
+  counters: CacheCounters = noCounts();
+
+  constructor({ maxBytes, reader, now }: CacheOptions) {
+    if (!(maxBytes > 0)) throw new RangeError(`cache: expected a bound over 0 bytes, got ${maxBytes}`);
+    this.entries = new LRUCache({
+      maxSize: maxBytes,
+      dispose: (entry, _subject, reason) => {
+        this.rowBytes -= entry.rowBytes;
+        if (reason === 'evict') this.counters.evictions++;
+      },
+    });
+    this.reader = reader;
+    this.now = now;
+  }
+
+  /** The entry of a subject with everything that `need` asks for; what is missing is read now. Counts one look-up. */
+  lookup({ subject, slot }: Subject, need: Need): Entry {
+    const known = this.entries.get(subject);
+    if (known !== undefined && known.missing(need).length === 0) {
+      this.counters.hits++;
+      return known;
+    }
+    this.counters.misses++;
+    if (known?.knowsSome(need)) this.counters.partial_hits++;
+    return this.load(subject, slot, need, known);
+  }
+
+  /** Counts look-ups that were answered from knowledge kept elsewhere. */
+  countHits(lookups: number): void {
+    this.counters.hits += lookups;
+  }
+
+  private load(subject: string, slot: number, need: Need, known: Entry | undefined): Entry {
+    const start = this.now();
+    if (known !== undefined) this.entries.delete(subject);
+    const entry = this.reader.read(subject, slot, need, known, this.patchedTo);
+    entry.forgetRows();
+    this.store(entry);
+    this.counters.read_seconds += (this.now() - start) / 1000;
+    return entry;
+  }
+
+  /** Keeps an encoded row with its entry. */
+  keepRow(entry: Entry, plan: number, row: EncodedRow): void {
+    const cached = this.entries.delete(entry.subject);
+    entry.keepRow(plan, row);
+    // An entry that is larger than the whole cache is not kept, and must not come back in through its rows.
+    if (cached) this.store(entry);
+  }
+
+  /** Applies lines that the file has already taken; an entry that cannot take them goes. */
+  patch(subject: string, lines: () => readonly IngestLine[], seq: number): void {
+    const entry = this.entries.peek(subject);
+    if (entry === undefined || entry.seq >= seq) return;
+    this.entries.delete(subject);
+    try {
+      entry.patch(lines(), seq);
+    } catch {
+      // The file has it right: the next look-up reads it anew.
+      return;
+    }
+    this.store(entry);
+  }
+
+  /** The subject's info changed: its rows show it. */
+  forgetRows(subject: string): void {
+    const entry = this.entries.peek(subject);
+    if (entry === undefined || entry.rowBytes === 0) return;
+    this.entries.delete(subject);
+    entry.forgetRows();
+    this.store(entry);
+  }
+
+  drop(subject: string): void {
+    this.entries.delete(subject);
+  }
+
+  clear(): void {
+    this.entries.clear();
+  }
+
+  resetCounters(): void {
+    this.counters = noCounts();
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Bytes held: data and encoded rows. */
+  get bytes(): number {
+    return this.entries.calculatedSize;
+  }
+
+  stats(): { entries: number; bytes: number; row_bytes: number; observations: number; max_bytes: number } {
+    let observations = 0;
+    for (const entry of this.entries.values()) observations += entry.block.rows;
+    return {
+      entries: this.entries.size,
+      bytes: this.entries.calculatedSize,
+      row_bytes: this.rowBytes,
+      observations,
+      max_bytes: this.entries.maxSize,
+    };
+  }
+
+  warmList(): WarmList {
+    const list: WarmList = [];
+    for (const [subject, entry] of this.entries.entries()) {
+      list.push([subject, entry.whole ? null : [...entry.extents.keys()]]);
+    }
+    return list;
+  }
+
+  /** Loads a subject that is not cached, without counting a look-up. Returns false when there is no room left for it. */
+  warm({ subject, slot }: Subject, need: Need): boolean {
+    if (this.entries.has(subject)) return true;
+    if (this.entries.calculatedSize >= this.entries.maxSize * FULL_SHARE) return false;
+    this.load(subject, slot, need, undefined);
+    return true;
+  }
+
+  /** lru-cache weighs a value only when it is new to it, so whoever changes an entry takes it out first. */
+  private store(entry: Entry): void {
+    const size = entry.dataBytes + entry.rowBytes;
+    if (size > this.entries.maxSize) return;
+    this.rowBytes += entry.rowBytes;
+    this.entries.set(entry.subject, entry, { size });
+  }
+}
+
+/** Warming stops short of the bound: it must not push out what it has just brought in. */
+const FULL_SHARE = 0.9;
+
+function noCounts(): CacheCounters {
+  return { hits: 0, misses: 0, partial_hits: 0, evictions: 0, read_seconds: 0 };
+}

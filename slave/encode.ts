@@ -1,0 +1,148 @@
+/** Rows of answers as ASCII JSON, straight from blocks. */
+import { type Block, PERIOD_COLUMN } from '../shared/block.ts';
+import { asciiJson } from '../shared/text.ts';
+import type { Subject } from './directory.ts';
+import type { EncodedRow } from './entry.ts';
+
+/** `asOf` as blocks understand it: 0 in a query means that everything is known. */
+export function knownAt(asOf: number): number {
+  return asOf === 0 ? Infinity : asOf;
+}
+
+/** `timestamp` as blocks understand it: 0 in a query means the latest. */
+export function momentOf(timestamp: number): number {
+  return timestamp === 0 ? Infinity : timestamp;
+}
+
+export interface ValueColumns {
+  ids: readonly string[];
+  /** Moment of the values; Infinity = latest. */
+  time: number;
+  asOf: number;
+}
+
+/** A snapshot row; `text` is `''` where none of the ids has a value. */
+export function encodeSnapshotRow(
+  subject: Subject,
+  block: Block,
+  { ids, time, asOf }: ValueColumns,
+  withTime: boolean,
+): EncodedRow {
+  const axis = block.axisAtOrBefore(time);
+  let data = '';
+  let times = '';
+  let latest = -Infinity;
+  for (const id of ids) {
+    const row = latestRow(block, id, axis, asOf);
+    if (row < 0) continue;
+    const at = block.times[block.at[row]];
+    if (at > latest) latest = at;
+    data += `${data === '' ? '' : ','}"${id}":${block.values[row]}`;
+    if (withTime) times += `${times === '' ? '' : ','}"${id}":${at}`;
+  }
+  if (data === '') return { text: '', time: latest };
+  const timePart = withTime ? `,"time":{${times}}` : '';
+  return { text: `{"subject":${subject.json},"data":{${data}}${timePart}}`, time: latest };
+}
+
+/** Latest time among the values of `ids`, −Infinity where none has one. */
+export function latestTime(block: Block, { ids, time, asOf }: ValueColumns): number {
+  const axis = block.axisAtOrBefore(time);
+  let latest = -Infinity;
+  for (const id of ids) {
+    const row = latestRow(block, id, axis, asOf);
+    if (row >= 0) latest = Math.max(latest, block.times[block.at[row]]);
+  }
+  return latest;
+}
+
+/** Value of one indicator, null where it has none. */
+export function valueAt(block: Block, id: string, time: number, asOf: number): number | null {
+  const row = latestRow(block, id, block.axisAtOrBefore(time), asOf);
+  return row < 0 ? null : block.values[row];
+}
+
+/** An item of a range: its time and its JSON. */
+export interface Item {
+  axis: number;
+  time: number;
+}
+
+/** The times from `from` to `to` at which one of the ids has a value, ascending. */
+export function itemsOf(
+  block: Block,
+  ids: readonly string[],
+  from: number,
+  to: number,
+  asOf: number,
+): Item[] {
+  const columns = ids.map((id) => block.column(id)).filter((column) => column >= 0);
+  const items: Item[] = [];
+  if (columns.length === 0) return items;
+  const last = block.axisAtOrBefore(to);
+  for (let axis = block.axisAtOrBefore(from - 1) + 1; axis <= last; axis++) {
+    if (columns.some((column) => block.exact(column, axis, asOf) >= 0))
+      items.push({ axis, time: block.times[axis] });
+  }
+  return items;
+}
+
+export function encodeItem(
+  subject: Subject,
+  block: Block,
+  ids: readonly string[],
+  { axis, time }: Item,
+  asOf: number,
+): string {
+  let values = '';
+  let declared = 0;
+  for (const id of ids) {
+    const column = block.column(id);
+    const row = column < 0 ? -1 : block.exact(column, axis, asOf);
+    if (row < 0) continue;
+    values += `,"${id}":${block.values[row]}`;
+    if (block.declared[row] > declared) declared = block.declared[row];
+  }
+  const date = dateOf(time);
+  const year = date.slice(0, 4);
+  const period = periodAt(block, axis);
+  return `{"time":${time},"end_date":"${date}","period":${asciiJson(period)},"declare_date":"${
+    declared === 0 ? '' : dateOf(declared)
+  }","year":"${year}","combine":${asciiJson(`${subject.subject}:${year}_${period}`)}${values}}`;
+}
+
+/** Values of a table's row at one time, null where a column has none: `[1,null,3]`. */
+export function encodeCells(block: Block, ids: readonly string[], { axis }: Item): string {
+  const cells = ids.map((id) => {
+    const column = block.column(id);
+    const row = column < 0 ? -1 : block.exact(column, axis, Infinity);
+    return row < 0 ? 'null' : String(block.values[row]);
+  });
+  return `[${cells.join()}]`;
+}
+
+/** `YYYY-MM-DD` in UTC of whole seconds since the epoch. */
+export function dateOf(time: number): string {
+  let date = dates.get(time);
+  if (date === undefined) {
+    date = new Date(time * 1000).toISOString().slice(0, 10);
+    if (dates.size >= MAX_DATES) dates.clear();
+    dates.set(time, date);
+  }
+  return date;
+}
+
+/** The same few dates stand in every answer, and making one costs more than looking it up. */
+const MAX_DATES = 65_536;
+const dates = new Map<number, string>();
+
+function latestRow(block: Block, id: string, axis: number, asOf: number): number {
+  const column = block.column(id);
+  return column < 0 || axis < 0 ? -1 : block.latest(column, axis, asOf);
+}
+
+function periodAt(block: Block, axis: number): string {
+  const column = block.column(PERIOD_COLUMN);
+  const row = column < 0 ? -1 : block.exact(column, axis, Infinity);
+  return row < 0 ? '' : block.texts[block.values[row]];
+}

@@ -1,0 +1,42 @@
+/** What the main thread and the thread that follows the feed say to each other. */
+import type { StoredInfo } from '../shared/lines.ts';
+
+export interface FollowerOptions {
+  node: string;
+  databasePath: string;
+  /** `http://host:port` of the master. */
+  masterUrl: string;
+}
+
+export type ToFollower =
+  /** Slots to fill, in this order, besides those already held. Replaces the former wish. */
+  | { type: 'want'; slots: number[] }
+  /** Give these up: their rows go from the file. */
+  | { type: 'drop'; slots: number[] }
+  | { type: 'stop' };
+
+/**
+ * In the order in which things happened. The main thread takes each in whole before it answers from a later state, so what
+ * it serves never runs ahead of `upTo` in one place and behind it in another.
+ */
+export type FromFollower =
+  | { type: 'opened'; history: string; position: number; heardAt: number; slots: number[] }
+  /** The master answered. `caughtUp`: everything up to its head is applied. */
+  | { type: 'heard'; head: number; caughtUp: boolean }
+  /**
+   * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`.
+   * `infos`: the subjects whose info was made, changed or removed (null).
+   */
+  | {
+      type: 'applied';
+      upTo: number;
+      subjects: string[];
+      lines: string[];
+      infos: [string, StoredInfo | null][];
+    }
+  | { type: 'filled'; slots: number[]; infos: [string, StoredInfo][] }
+  | { type: 'dropped'; slots: number[] }
+  /** Another history, or too far behind: everything held is gone from the file and has to be filled again. */
+  | { type: 'reset'; history: string }
+  | { type: 'trouble'; message: string }
+  | { type: 'stopped' };

@@ -1,0 +1,159 @@
+/** Follows the master's feed in a thread of its own: pages come in, go to the file, and are handed to the main thread. */
+import {
+  decodePage,
+  FILL_PATH,
+  type FillHeader,
+  type FillRequest,
+  readSegments,
+  segmentLines,
+  TAIL_PATH,
+  type TailHeader,
+  type TailRequest,
+} from '../shared/feed.ts';
+import { HEARTBEAT_MS } from '../shared/limits.ts';
+import type { IngestLine } from '../shared/lines.ts';
+import { SlotSet } from '../shared/slot.ts';
+import type { FromFollower, ToFollower } from './follower-messages.ts';
+import type { StoreWriter, SubjectLines } from './store-writer.ts';
+
+export interface FollowerPorts {
+  /** Posts a request to the master and gives the page it answered; rejects when there is none. */
+  ask(path: string, body: TailRequest | FillRequest): Promise<Uint8Array>;
+  send(message: FromFollower): void;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`, or at once when there is something to do. */
+  pause(ms: number): Promise<void>;
+}
+
+/** Slots asked for in one request. The answer is cut by bytes anyway; this bounds the request. */
+const SLOTS_PER_FILL = 512;
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 1_000;
+
+export function createFollower(node: string, store: StoreWriter, ports: FollowerPorts) {
+  let { history, position } = store.standing();
+  const held = new SlotSet(store.standing().slots);
+  let wanted: number[] = [];
+  let toDrop: number[] = [];
+  let stopped = false;
+  let heldText = held.toBase64();
+
+  async function run(): Promise<void> {
+    ports.send({ type: 'opened', ...store.standing() });
+    let retryMs = FIRST_RETRY_MS;
+    while (!stopped) {
+      try {
+        drop();
+        await tail();
+        if (wanted.length > 0) await fill();
+        retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        ports.send({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
+        await ports.pause(retryMs);
+        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+      }
+    }
+    ports.send({ type: 'stopped' });
+  }
+
+  async function tail(): Promise<void> {
+    const waitMs = wanted.length > 0 ? 0 : HEARTBEAT_MS;
+    const page = await ports.ask(TAIL_PATH, { node, history, after: position, slots: heldText, waitMs });
+    const { header, blobs } = decodePage<TailHeader>(page);
+    if (header.reset) reset(header.history, header.upTo);
+    else if (header.upTo > position) apply(header, blobs);
+    ports.send({ type: 'heard', head: header.head, caughtUp: position >= header.head });
+  }
+
+  /** Applies a page: first the file, then the main thread hears of it. */
+  function apply(header: TailHeader, blobs: readonly Uint8Array[]): void {
+    const { groups, texts } = groupLines(header, blobs);
+    const infos = store.apply(groups, header.upTo, ports.now());
+    position = header.upTo;
+    ports.send({
+      type: 'applied',
+      upTo: position,
+      subjects: groups.map(({ subject }) => subject),
+      lines: texts.map((lines) => lines.join('\n')),
+      infos,
+    });
+  }
+
+  function groupLines(
+    header: TailHeader,
+    blobs: readonly Uint8Array[],
+  ): { groups: SubjectLines[]; texts: string[][] } {
+    const places = new Map<string, number>();
+    const groups: SubjectLines[] = [];
+    const texts: string[][] = [];
+    header.entries.forEach(({ seq, at }, i) => {
+      for (const segment of readSegments(blobs[i])) {
+        if (!store.isNews(segment.slot, seq)) continue;
+        for (const text of segmentLines(segment)) {
+          const line = JSON.parse(text) as IngestLine;
+          let place = places.get(line.subject);
+          if (place === undefined) {
+            place = groups.push({ subject: line.subject, lines: [] }) - 1;
+            texts.push([]);
+            places.set(line.subject, place);
+          }
+          groups[place].lines.push({ line, at });
+          texts[place].push(text);
+        }
+      }
+    });
+    return { groups, texts };
+  }
+
+  async function fill(): Promise<void> {
+    const slots = wanted.slice(0, SLOTS_PER_FILL);
+    const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots });
+    const { header, blobs } = decodePage<FillHeader>(page);
+    // Another history, or a snapshot older than what was let pass for these slots: the next tail sorts it out.
+    if (header.reset || header.history !== history || header.seq < position) return;
+    store.fill(header, blobs);
+    const filled = header.slots.map(({ slot }) => slot);
+    for (const slot of filled) held.add(slot);
+    heldText = held.toBase64();
+    wanted = wanted.filter((slot) => !held.has(slot));
+    ports.send({
+      type: 'filled',
+      slots: filled,
+      infos: header.slots.flatMap(({ subjects }) =>
+        subjects.map(({ subject, info }) => [subject, info] as [string, typeof info]),
+      ),
+    });
+  }
+
+  function drop(): void {
+    const slots = toDrop.filter((slot) => held.has(slot));
+    toDrop = [];
+    if (slots.length === 0) return;
+    store.drop(slots);
+    for (const slot of slots) held.delete(slot);
+    heldText = held.toBase64();
+    ports.send({ type: 'dropped', slots });
+  }
+
+  function reset(newHistory: string, upTo: number): void {
+    store.reset(newHistory, upTo);
+    wanted = [...new Set([...held, ...wanted])];
+    for (const slot of [...held]) held.delete(slot);
+    heldText = held.toBase64();
+    history = newHistory;
+    position = upTo;
+    ports.send({ type: 'reset', history });
+  }
+
+  return {
+    run,
+    receive(message: ToFollower): void {
+      if (message.type === 'want') {
+        // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
+        wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));
+      } else if (message.type === 'drop') toDrop.push(...message.slots);
+      else stopped = true;
+    },
+  };
+}

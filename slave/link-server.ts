@@ -1,0 +1,258 @@
+/** The slave's end of the links: an HTTP upgrade on its own port, then frames. Small answers never wait for large ones. */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ErrorCode, KamaitachiError } from '../shared/errors.ts';
+import { publicError } from '../shared/http.ts';
+import { HEARTBEAT_MS, PIECE_BYTES } from '../shared/limits.ts';
+import {
+  type Hello,
+  LINK_PATH,
+  LINK_PROTOCOL,
+  LINK_UPGRADE,
+  type PartRequest,
+  type SlaveState,
+} from '../shared/link.ts';
+import { HASH_ID, SLOTS } from '../shared/slot.ts';
+import { asciiJson } from '../shared/text.ts';
+import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
+import type { PartAnswer, Slave } from './slave.ts';
+
+export interface LinkServerOptions {
+  version: string;
+  log: (event: string, details: Record<string, unknown>) => void;
+  now: () => number;
+}
+
+/** Requests under way on one link; a gateway that sends more is told to go elsewhere. */
+const MAX_REQUESTS = 50_000;
+/** Bytes that wait in the socket before pieces of large answers pause. */
+const HIGH_WATER_BYTES = 256 * 1024;
+/** A gateway that does not read this much is gone or stuck. */
+const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
+
+export function serveLinks(
+  server: Server,
+  slave: Slave,
+  options: LinkServerOptions,
+): { links: () => number; close(): void } {
+  const links = new Set<Link>();
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    if (request.url !== LINK_PATH || request.headers.upgrade !== LINK_UPGRADE) {
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${LINK_UPGRADE}\r\nConnection: Upgrade\r\n\r\n`,
+    );
+    const link = new Link(socket, slave, options);
+    links.add(link);
+    socket.on('close', () => links.delete(link));
+  });
+  const pushAll = () => {
+    for (const link of links) link.pushState();
+  };
+  const heartbeat = setInterval(pushAll, HEARTBEAT_MS);
+  slave.onChange(pushAll);
+  return {
+    links: () => links.size,
+    close() {
+      clearInterval(heartbeat);
+      for (const link of links) link.close();
+    },
+  };
+}
+
+/** An answer on its way out in pieces. */
+interface Outgoing {
+  answer: PartAnswer;
+  sent: number;
+  /** Which text comes next, and how much of it has been sent. */
+  text: number;
+  offset: number;
+  /** Bytes that the gateway has room for. */
+  credit: number;
+}
+
+class Link {
+  private readonly socket: Duplex;
+  private readonly slave: Slave;
+  private readonly options: LinkServerOptions;
+  private readonly reader = new FrameReader();
+  /** Requests that are being answered, by id; a cancelled one is taken out. */
+  private readonly open = new Set<number>();
+  private readonly outgoing = new Map<number, Outgoing>();
+  private batch = '';
+  private flushing = false;
+  private greeted = false;
+  private sentReady = '';
+
+  constructor(socket: Duplex, slave: Slave, options: LinkServerOptions) {
+    this.socket = socket;
+    this.slave = slave;
+    this.options = options;
+    if ('setNoDelay' in socket) (socket as Duplex & { setNoDelay(on: boolean): void }).setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.read(bytes));
+    socket.on('drain', () => this.flushSoon());
+    socket.on('error', (error) => options.log('link', { message: error.message }));
+    socket.on('close', () => {
+      this.open.clear();
+      this.outgoing.clear();
+    });
+    const hello: Hello = {
+      protocol: LINK_PROTOCOL,
+      slots: SLOTS,
+      hash: HASH_ID,
+      node: slave.node,
+      version: options.version,
+      history: slave.history,
+    };
+    this.send(encodeFrame('H', [], JSON.stringify(hello)));
+    this.pushState();
+  }
+
+  close(): void {
+    this.flush();
+    this.socket.end();
+  }
+
+  /** Sends what the slave holds and how fresh it is; the bitmap only where it changed. */
+  pushState(): void {
+    const ready = this.slave.slots.ready.toBase64();
+    const state: SlaveState = { ...this.slave.state(), ...(ready === this.sentReady ? {} : { ready }) };
+    this.sentReady = ready;
+    this.send(encodeFrame('S', [], JSON.stringify(state)));
+  }
+
+  private read(bytes: Buffer): void {
+    try {
+      for (const frame of this.reader.push(bytes.toString('latin1'))) this.take(frame);
+    } catch (error) {
+      this.options.log('link', { message: `closed: ${error instanceof Error ? error.message : error}` });
+      this.socket.destroy();
+    }
+  }
+
+  private take({ type, numbers, payload }: Frame): void {
+    const [id] = numbers;
+    if (type === 'H') this.greet(JSON.parse(payload) as Hello);
+    else if (!this.greeted) throw new RangeError('a frame before the hello');
+    else if (type === 'Q') this.request(id, numbers[1], payload);
+    else if (type === 'C') {
+      this.open.delete(id);
+      this.outgoing.delete(id);
+    } else if (type === 'W') {
+      const outgoing = this.outgoing.get(id);
+      if (outgoing === undefined) return;
+      outgoing.credit += numbers[1];
+      this.flushSoon();
+    } else throw new RangeError(`a gateway does not send ${type} frames`);
+  }
+
+  private greet({ protocol, slots, hash }: Hello): void {
+    if (protocol !== LINK_PROTOCOL || slots !== SLOTS || hash !== HASH_ID) {
+      throw new RangeError(
+        `expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
+      );
+    }
+    this.greeted = true;
+  }
+
+  private request(id: number, timeoutMs: number, payload: string): void {
+    if (this.open.size >= MAX_REQUESTS) {
+      this.fail(id, new KamaitachiError('unavailable', 'too many requests on one link'));
+      return;
+    }
+    this.open.add(id);
+    const deadline = this.options.now() + timeoutMs;
+    const isWanted = () => this.open.has(id) && this.options.now() < deadline;
+    try {
+      const answer = this.slave.answer(JSON.parse(payload) as PartRequest, isWanted);
+      if (answer instanceof Promise) {
+        answer.then(
+          (made) => this.reply(id, made),
+          (error) => this.fail(id, error),
+        );
+      } else this.reply(id, answer);
+    } catch (error) {
+      this.fail(id, error);
+    }
+  }
+
+  private reply(id: number, answer: PartAnswer): void {
+    if (!this.open.delete(id)) return;
+    if (answer.length <= PIECE_BYTES) {
+      const text = answer.texts.length === 1 ? answer.texts[0] : answer.texts.join('');
+      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], text));
+    } else {
+      this.outgoing.set(id, { answer, sent: 0, text: 0, offset: 0, credit: PIECE_BYTES });
+      this.flushSoon();
+    }
+  }
+
+  private fail(id: number, thrown: unknown): void {
+    if (!this.open.delete(id)) return;
+    const error = publicError(thrown);
+    if (error.code === 'internal')
+      this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
+    const body: { code: ErrorCode; message: string } = { code: error.code, message: error.message };
+    this.send(encodeFrame('E', [id, error.retryAfterSeconds ?? 0], asciiJson(body)));
+  }
+
+  private send(frame: string): void {
+    this.batch += frame;
+    this.flushSoon();
+  }
+
+  /** One write for everything that comes together in one turn of the loop. */
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.socket.destroyed) return;
+    let batch = this.batch;
+    this.batch = '';
+    if (this.outgoing.size > 0 && this.socket.writableLength < HIGH_WATER_BYTES) batch += this.pieces();
+    if (batch === '') return;
+    this.socket.write(batch, 'latin1');
+    if (this.socket.writableLength > MAX_UNSENT_BYTES)
+      this.socket.destroy(new Error('the gateway does not read'));
+  }
+
+  /** The next piece of every large answer that has credit. */
+  private pieces(): string {
+    let frames = '';
+    for (const [id, outgoing] of this.outgoing) {
+      if (outgoing.credit <= 0) continue;
+      const piece = nextPiece(outgoing);
+      const { answer } = outgoing;
+      frames += encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], piece);
+      outgoing.sent += piece.length;
+      outgoing.credit -= piece.length;
+      if (outgoing.sent === answer.length) this.outgoing.delete(id);
+      else if (outgoing.credit > 0) this.flushSoon();
+    }
+    return frames;
+  }
+}
+
+function nextPiece(outgoing: Outgoing): string {
+  const { texts } = outgoing.answer;
+  let piece = '';
+  while (piece.length < PIECE_BYTES && outgoing.text < texts.length) {
+    const text = texts[outgoing.text];
+    const part = text.slice(outgoing.offset, outgoing.offset + PIECE_BYTES - piece.length);
+    piece += part;
+    outgoing.offset += part.length;
+    if (outgoing.offset === text.length) {
+      outgoing.text++;
+      outgoing.offset = 0;
+    }
+  }
+  return piece;
+}

@@ -1,0 +1,282 @@
+/** A slave without its network faces: holds slots, follows the feed, answers parts of queries. */
+import type { Worker } from 'node:worker_threads';
+import { KamaitachiError } from '../shared/errors.ts';
+import { MIN_SEQ_WAIT_MS, STALE_AFTER_MS } from '../shared/limits.ts';
+import type { IngestLine } from '../shared/lines.ts';
+import type { PartRequest, SlaveState } from '../shared/link.ts';
+import { namedSubjects } from '../shared/query.ts';
+import { SlotSet, slotOf } from '../shared/slot.ts';
+import { type Answer, answer, type Sources } from './answer.ts';
+import type { FromFollower, ToFollower } from './follower-messages.ts';
+import { type Ownership, SlotTable } from './slots.ts';
+import { WorkQueue } from './work-queue.ts';
+
+export interface SlaveOptions {
+  node: string;
+  sources: Sources;
+  follower: Pick<Worker, 'postMessage'>;
+  log: (event: string, details: Record<string, unknown>) => void;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  /** Milliseconds since the epoch. */
+  wallNow: () => number;
+}
+
+export interface PartAnswer extends Answer {
+  /** Every part of the answer was read from a state ≥ this. */
+  seq: number;
+  staleSeconds: number;
+}
+
+/** Lines applied to cached entries in one turn of the loop. */
+const PATCHES_A_TURN = 256;
+/** Reads that wait for a seq; more are refused. */
+const MAX_SEQ_WAITERS = 10_000;
+
+export class Slave {
+  readonly node: string;
+  readonly sources: Sources;
+  readonly slots: SlotTable;
+  readonly work: WorkQueue;
+  history = '';
+  head = 0;
+  leaving = false;
+  private readonly follower: Pick<Worker, 'postMessage'>;
+  private readonly log: SlaveOptions['log'];
+  private readonly now: () => number;
+  private readonly wallNow: () => number;
+  private readonly queue: FromFollower[] = [];
+  private patched = 0;
+  private draining = false;
+  private caughtUp = false;
+  /** Wall clock before the first answer of this process, so that age survives a restart; 0 = never heard. */
+  private heardBefore = 0;
+  private heardAt: number | undefined;
+  private seqWaiters: { seq: number; settle: (error?: KamaitachiError) => void }[] = [];
+  private readonly listeners = new Set<() => void>();
+
+  constructor(options: SlaveOptions) {
+    this.node = options.node;
+    this.sources = options.sources;
+    this.follower = options.follower;
+    this.log = options.log;
+    this.now = options.now;
+    this.wallNow = options.wallNow;
+    this.slots = new SlotTable(options.node);
+    this.work = new WorkQueue(options.now);
+  }
+
+  /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */
+  get seq(): number {
+    return this.sources.cache.patchedTo;
+  }
+
+  /** Called when what `state` says has changed in a way that gateways should hear of at once. */
+  onChange(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  state(): Omit<SlaveState, 'ready'> {
+    const fresh = this.isFresh();
+    return {
+      history: this.history,
+      seq: this.seq,
+      fresh,
+      staleSeconds: fresh ? 0 : this.staleSeconds(),
+      leaving: this.leaving,
+    };
+  }
+
+  isFresh(): boolean {
+    return this.caughtUp && this.heardAt !== undefined && this.now() - this.heardAt <= STALE_AFTER_MS;
+  }
+
+  /** Whole seconds since the master was last heard, at least 1. */
+  private staleSeconds(): number {
+    const ms = this.heardAt !== undefined ? this.now() - this.heardAt : this.wallNow() - this.heardBefore;
+    return Math.max(1, Math.floor(ms / 1000));
+  }
+
+  /** Takes what the follower says, in order; large pages of lines are worked off over several turns of the loop. */
+  receive(message: FromFollower): void {
+    this.queue.push(message);
+    if (!this.draining) this.drain();
+  }
+
+  private drain(): void {
+    this.draining = true;
+    let budget = PATCHES_A_TURN;
+    while (this.queue.length > 0) {
+      const message = this.queue[0];
+      if (message.type === 'applied') {
+        budget -= this.patch(message, budget);
+        if (this.patched < message.subjects.length) {
+          setImmediate(() => this.drain());
+          return;
+        }
+        this.patched = 0;
+        this.sources.cache.patchedTo = message.upTo;
+        this.wakeSeqWaiters();
+      } else this.take(message);
+      this.queue.shift();
+    }
+    this.draining = false;
+  }
+
+  /** Applies lines of up to `budget` subjects; returns how many. Infos go in with the first, as cheap as they are. */
+  private patch(
+    { upTo, subjects, lines, infos }: FromFollower & { type: 'applied' },
+    budget: number,
+  ): number {
+    const { directory, cache } = this.sources;
+    if (this.patched === 0) {
+      for (const [subject, info] of infos) {
+        // A slot given up a moment ago may still have had news under way.
+        if (!this.slots.ready.has(slotOf(subject))) continue;
+        directory.set(subject, info);
+        cache.forgetRows(subject);
+      }
+    }
+    const end = Math.min(subjects.length, this.patched + budget);
+    const count = end - this.patched;
+    for (; this.patched < end; this.patched++) {
+      const text = lines[this.patched];
+      cache.patch(
+        subjects[this.patched],
+        () => text.split('\n').map((line) => JSON.parse(line) as IngestLine),
+        upTo,
+      );
+    }
+    return count;
+  }
+
+  private take(message: Exclude<FromFollower, { type: 'applied' }>): void {
+    const { directory, cache, reader } = this.sources;
+    switch (message.type) {
+      case 'opened':
+        this.history = message.history;
+        cache.patchedTo = message.position;
+        this.heardBefore = message.heardAt;
+        for (const [subject, info] of reader.infos()) directory.set(subject, info);
+        for (const slot of message.slots) this.slots.ready.add(slot);
+        break;
+      case 'heard':
+        this.head = message.head;
+        this.heardAt = this.now();
+        if (this.caughtUp || !message.caughtUp) return;
+        this.caughtUp = true;
+        break;
+      case 'filled':
+        for (const [subject, info] of message.infos) directory.set(subject, info);
+        for (const slot of message.slots) this.slots.ready.add(slot);
+        break;
+      case 'dropped':
+        break;
+      case 'reset':
+        this.log('reset', { history: message.history });
+        this.history = message.history;
+        this.work.abandon([...this.slots.ready]);
+        this.forget([...this.slots.ready]);
+        cache.clear();
+        break;
+      case 'trouble':
+        this.log('feed', { message: message.message });
+        return;
+      case 'stopped':
+        return;
+    }
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Fills what this node owns now. What it holds beyond that stays until `release`. */
+  own(ownership: Ownership): void {
+    this.post({ type: 'want', slots: this.slots.want(ownership) });
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Gives up slots whose owners are all ready: first in memory, so that no query finds them half gone. */
+  release(slots: readonly number[]): void {
+    if (slots.length === 0) return;
+    this.work.abandon(slots);
+    this.forget(slots);
+    this.post({ type: 'drop', slots: [...slots] });
+    for (const listener of this.listeners) listener();
+  }
+
+  private forget(slots: readonly number[]): void {
+    const { directory, cache } = this.sources;
+    for (const { subject } of directory.inSlots(slots)) cache.drop(subject);
+    for (const slot of slots) {
+      this.slots.ready.delete(slot);
+      directory.removeSlot(slot);
+    }
+  }
+
+  private post(message: ToFollower): void {
+    this.follower.postMessage(message);
+  }
+
+  /**
+   * Answers a part of a query: at once where it can, else a promise. Throws, or rejects, with `unavailable` where a slot of
+   * it is not held ready or the state asked for is not reached in time.
+   */
+  answer(part: PartRequest, isWanted: () => boolean): PartAnswer | Promise<PartAnswer> {
+    if (part.minSeq > this.seq)
+      return this.reach(part.minSeq).then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
+    const asked = part.slots === undefined ? undefined : SlotSet.fromBase64(part.slots);
+    this.checkHeld(part, asked);
+    const { seq, staleSeconds } = this.state();
+    const work = answer(this.sources, part, asked);
+    const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
+    if (!(result instanceof Promise))
+      return { texts: result.texts, length: result.length, seq, staleSeconds };
+    return result.then((made) => ({ ...made, seq, staleSeconds }));
+  }
+
+  private checkHeld(part: PartRequest, asked: SlotSet | undefined): void {
+    const { ready } = this.slots;
+    if (asked !== undefined && ready.includes(asked)) return;
+    for (const slot of asked ?? this.namedSlots(part)) {
+      if (!ready.has(slot))
+        throw new KamaitachiError('unavailable', `slot ${slot} is not held here: ask another slave`);
+    }
+  }
+
+  private *namedSlots({ query }: PartRequest): Iterable<number> {
+    const subjects = namedSubjects(query);
+    if (subjects === null)
+      throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
+    for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);
+  }
+
+  private reach(seq: number): Promise<void> {
+    if (this.seqWaiters.length >= MAX_SEQ_WAITERS)
+      throw new KamaitachiError('unavailable', 'too many reads wait for a seq: try again');
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.seqWaiters = this.seqWaiters.filter((one) => one !== waiter);
+        reject(
+          new KamaitachiError(
+            'unavailable',
+            `seq ${seq} is not reached here yet (at ${this.seq}): try again`,
+          ),
+        );
+      }, MIN_SEQ_WAIT_MS);
+      const waiter = {
+        seq,
+        settle: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      this.seqWaiters.push(waiter);
+    });
+  }
+
+  private wakeSeqWaiters(): void {
+    if (this.seqWaiters.length === 0) return;
+    const reached = this.seqWaiters.filter(({ seq }) => seq <= this.seq);
+    this.seqWaiters = this.seqWaiters.filter(({ seq }) => seq > this.seq);
+    for (const { settle } of reached) settle();
+  }
+}

@@ -1,0 +1,51 @@
+/** Which slots this slave holds, which it should, and when it may give one up. */
+import { SLOTS, SlotSet } from '../shared/slot.ts';
+
+/** Who owns what, as the member list says. */
+export interface Ownership {
+  owners(slot: number): readonly string[];
+}
+
+/**
+ * A slot is absent, *filling* (wanted, on its way), or *ready*. (*lagging* is a state of the whole slave: it follows one tail
+ * for all its slots.)
+ */
+export class SlotTable {
+  readonly ready = new SlotSet();
+  private readonly node: string;
+  private wanted = new SlotSet();
+
+  constructor(node: string) {
+    this.node = node;
+  }
+
+  /** Slots to fill for this ownership, those already ready left out. */
+  want(ownership: Ownership): number[] {
+    this.wanted = new SlotSet();
+    for (let slot = 0; slot < SLOTS; slot++)
+      if (ownership.owners(slot).includes(this.node)) this.wanted.add(slot);
+    return this.filling();
+  }
+
+  filling(): number[] {
+    return [...this.wanted].filter((slot) => !this.ready.has(slot));
+  }
+
+  /** Slots held that somebody else owns now. */
+  surplus(): number[] {
+    return [...this.ready].filter((slot) => !this.wanted.has(slot));
+  }
+
+  /** Of the surplus, the slots of which every owner is ready: only these may be given up. */
+  releasable(ownership: Ownership, readyAt: ReadonlyMap<string, SlotSet>): number[] {
+    return this.surplus().filter((slot) => {
+      const owners = ownership.owners(slot);
+      return owners.length > 0 && owners.every((owner) => readyAt.get(owner)?.has(slot));
+    });
+  }
+
+  /** Everything owned is ready. */
+  isComplete(): boolean {
+    return this.wanted.size > 0 && this.ready.includes(this.wanted);
+  }
+}

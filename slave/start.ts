@@ -1,0 +1,136 @@
+/** Wires a slave together: file, cache, follower, faces, discovery; and stops it cleanly. */
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { getRequestListener } from '@hono/node-server';
+import type { Running } from '../shared/adapter/node-process.ts';
+import { hostPort, type Options } from '../shared/config.ts';
+import { createDiscovery } from '../shared/create-discovery.ts';
+import type { Member } from '../shared/discovery.ts';
+import { createLog } from '../shared/log.ts';
+import { Membership } from '../shared/membership.ts';
+import { VERSION } from '../shared/version.ts';
+import { createApp } from './app.ts';
+import { SubjectCache } from './cache.ts';
+import { openDatabase } from './database.ts';
+import { Directory } from './directory.ts';
+import type { FollowerOptions, FromFollower } from './follower-messages.ts';
+import { serveLinks } from './link-server.ts';
+import { createMetrics } from './metrics.ts';
+import { releaseSurplus } from './release.ts';
+import { Slave } from './slave.ts';
+import { createStoreReader } from './store-reader.ts';
+import { readWarmList, saveWarmList, warm } from './warm-list.ts';
+
+const WARM_SAVE_MS = 120_000;
+const TICK_MS = 500;
+/** Requests under way get this long after a SIGTERM. */
+const DRAIN_MS = 5_000;
+
+export async function startSlave(options: Options): Promise<Running> {
+  const log = createLog('slave', options.logLevel, (line) => process.stderr.write(`${line}\n`));
+  const now = () => performance.now();
+  mkdirSync(options.dataDir, { recursive: true });
+
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.slavePort, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const node = options.nodeId || hostPort(options.host, port);
+  const databasePath = join(options.dataDir, 'slave.db');
+  const warmPath = join(options.dataDir, 'warm.json');
+
+  const database = openDatabase(databasePath);
+  const reader = createStoreReader(database);
+  const directory = new Directory();
+  const cache = new SubjectCache({ maxBytes: options.cacheBytes, reader, now });
+  const workerData: FollowerOptions = { node, databasePath, masterUrl: options.master };
+  const follower = new Worker(new URL('./follower-thread.mjs', import.meta.url), { workerData });
+  const slave = new Slave({
+    node,
+    sources: { directory, cache, reader },
+    follower,
+    log: log.warn,
+    now,
+    wallNow: Date.now,
+  });
+  follower.on('error', (error) => {
+    // Without its writer a slave only grows old: whoever started it starts it again, and it goes on from its file.
+    log.error('follower', { error: error.stack });
+    process.exit(1);
+  });
+  const stopped = new Promise<void>((resolve) => follower.once('exit', () => resolve()));
+  const warmList = await readWarmList(warmPath);
+  follower.on('message', (message: FromFollower) => {
+    slave.receive(message);
+    if (message.type === 'opened')
+      warm(warmList, directory, cache).then((loaded) => log.info('warm', { loaded }));
+  });
+
+  const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now });
+  const metrics = createMetrics(slave, links.links);
+  const app = createApp(slave, {
+    version: VERSION,
+    maxQueryBytes: options.maxQueryBytes,
+    metrics,
+    log: log.error,
+    now,
+  });
+  server.on('request', getRequestListener(app.fetch));
+
+  const membership = new Membership({
+    replicas: options.replicas,
+    ownershipDelayMs: options.ownershipDelayMs,
+    now,
+  });
+  const discovery = createDiscovery(options);
+  const address = hostPort(options.host, port);
+  const member: Member = {
+    id: node,
+    role: 'slave',
+    address,
+    weight: options.weight,
+    zone: options.zone,
+    version: VERSION,
+  };
+  // Not awaited: a slave that starts while the registry is away serves what it holds.
+  const registered = discovery.register(member);
+  const watching = discovery.watch((view) => {
+    if (membership.update(view)) slave.own(membership);
+  });
+  const tick = setInterval(() => {
+    if (membership.tick()) slave.own(membership);
+    releaseSurplus(slave, membership).catch((error) => log.warn('release', { message: String(error) }));
+  }, TICK_MS);
+  const saveWarm = () =>
+    saveWarmList(warmPath, cache).catch((error) => log.warn('warm', { message: String(error) }));
+  const saving = setInterval(saveWarm, WARM_SAVE_MS);
+
+  return {
+    port,
+    async close() {
+      slave.leaving = true;
+      clearInterval(tick);
+      clearInterval(saving);
+      await registered.then((registration) => registration.leave());
+      (await watching).close();
+      links.close();
+      await new Promise<void>((resolve) => {
+        const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+        server.close(() => {
+          clearTimeout(force);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      follower.postMessage({ type: 'stop' });
+      await stopped;
+      await saveWarm();
+      database.close();
+    },
+  };
+}

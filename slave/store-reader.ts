@@ -1,0 +1,126 @@
+/** Reads of a slave's file on the main thread: gaps of the cache, each on one snapshot together with the position. */
+import { type Block, decodeBlock, type Summary } from '../shared/block.ts';
+import { joinBlocks, sliceBlock } from '../shared/block-edit.ts';
+import { CHUNK_BYTES, MIN_TIME } from '../shared/limits.ts';
+import type { StoredInfo } from '../shared/lines.ts';
+import { extend, gaps, NOTHING } from './coverage.ts';
+import { blob, type Connection, type Row } from './database.ts';
+import { Entry, type Need } from './entry.ts';
+
+/** A subject of up to this size is read whole at its first miss: one seek costs more than its bytes. */
+const WHOLE_BYTES = 2 * CHUNK_BYTES;
+
+/** A chunk as the index knows it: what it covers, and where its data are. */
+interface Stretch {
+  start: number;
+  from: number;
+  to: number;
+}
+
+export function createStoreReader(database: Connection) {
+  const position = database.prepare("SELECT value FROM meta WHERE key = 'position'");
+  const sizes = database.prepare(
+    'SELECT start, bytes FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
+  );
+  const allChunks = database.prepare('SELECT data FROM chunks WHERE slot = ? AND subject = ? ORDER BY start');
+  const oneChunk = database.prepare('SELECT data FROM chunks WHERE slot = ? AND subject = ? AND start = ?');
+  const oneSummary = database.prepare(
+    'SELECT summary FROM chunks WHERE slot = ? AND subject = ? AND start = ?',
+  );
+  const summaries = database.prepare('SELECT subject, summary FROM chunks WHERE slot = ? ORDER BY subject');
+  const infos = database.prepare('SELECT subject, info FROM subjects');
+
+  /** Reads what `need` misses into `known`, or into a new entry where what is known is of another state of the file. */
+  function read(
+    subject: string,
+    slot: number,
+    need: Need,
+    known: Entry | undefined,
+    patchedTo: number,
+  ): Entry {
+    return database.snapshot(() => {
+      const seq = Number(position.get()?.value ?? 0);
+      // The file may be ahead of what the main thread has patched: old cells and new ones must not stand side by side.
+      const entry = known !== undefined && seq === patchedTo ? known : new Entry(subject, seq);
+      const rows = sizes.all(slot, subject);
+      const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
+      if (bytes <= WHOLE_BYTES) readWhole(entry, slot);
+      else if (need.kind === 'range') readRange(entry, slot, stretches(rows), need);
+      else readValues(entry, slot, stretches(rows), need);
+      entry.seq = seq;
+      return entry;
+    });
+  }
+
+  function readWhole(entry: Entry, slot: number): void {
+    entry.block = joinBlocks(allChunks.all(slot, entry.subject).map((row) => decodeBlock(blob(row.data))));
+    entry.whole = true;
+    entry.extents.clear();
+  }
+
+  /** Every chunk that overlaps a gap, once; what is known afterwards reaches over the whole of those chunks. */
+  function readRange(entry: Entry, slot: number, chunks: Stretch[], need: Need & { kind: 'range' }): void {
+    const found: Block[] = [entry.block];
+    for (const { start, from, to } of chunks) {
+      if (to < need.from || from > need.to) continue;
+      const columns = need.columns.filter((column) => {
+        const extents = entry.extents.get(column) ?? NOTHING;
+        return gaps(extents, Math.max(from, need.from), Math.min(to, need.to)).length > 0;
+      });
+      if (columns.length > 0) found.push(readColumns(entry, slot, start, from, to, columns));
+    }
+    entry.block = joinBlocks(found);
+  }
+
+  /** Per column from the chunk of `need.time` backwards, until a value is found or the beginning is reached. */
+  function readValues(entry: Entry, slot: number, chunks: Stretch[], need: Need & { kind: 'value' }): void {
+    for (let i = chunks.length - 1; i >= 0; i--) {
+      const { start, from, to } = chunks[i];
+      if (from > need.time) continue;
+      const columns = entry.missing(need);
+      if (columns.length === 0) return;
+      entry.block = joinBlocks([entry.block, readColumns(entry, slot, start, from, to, columns)]);
+    }
+  }
+
+  function readColumns(
+    entry: Entry,
+    slot: number,
+    start: number,
+    from: number,
+    to: number,
+    columns: readonly string[],
+  ): Block {
+    for (const column of columns)
+      entry.extents.set(column, extend(entry.extents.get(column) ?? NOTHING, from, to));
+    const summary = JSON.parse(oneSummary.get(slot, entry.subject, start)!.summary as string) as Summary;
+    const present = new Set(columns.filter((column) => summary[column] !== undefined));
+    if (present.size === 0) return joinBlocks([]);
+    const block = decodeBlock(blob(oneChunk.get(slot, entry.subject, start)!.data));
+    return sliceBlock(block, from, to, present);
+  }
+
+  return {
+    read,
+    /** Info of every subject in the file. */
+    *infos(): Iterable<[string, StoredInfo]> {
+      for (const row of infos.all())
+        yield [row.subject as string, JSON.parse(row.info as string) as StoredInfo];
+    },
+    /** What the chunks of one slot hold, by subject ascending. */
+    summaries: (slot: number): { subject: string; summary: Summary }[] =>
+      summaries
+        .all(slot)
+        .map((row) => ({ subject: row.subject as string, summary: JSON.parse(row.summary as string) })),
+  };
+}
+
+export type StoreReader = ReturnType<typeof createStoreReader>;
+
+function stretches(rows: readonly Row[]): Stretch[] {
+  return rows.map((row, i) => ({
+    start: row.start as number,
+    from: i === 0 ? MIN_TIME : (row.start as number),
+    to: i === rows.length - 1 ? Infinity : (rows[i + 1].start as number) - 1,
+  }));
+}

@@ -1,0 +1,95 @@
+/** A slave without threads or sockets for tests: lines go into its file and its memory as the follower would bring them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FillHeader } from '../../shared/feed.ts';
+import type { IngestLine } from '../../shared/lines.ts';
+import type { PartRequest } from '../../shared/link.ts';
+import { namedSubjects, type Query } from '../../shared/query.ts';
+import { SLOTS, SlotSet } from '../../shared/slot.ts';
+import { SubjectCache } from '../cache.ts';
+import { openDatabase } from '../database.ts';
+import { Directory } from '../directory.ts';
+import { Slave } from '../slave.ts';
+import { createStoreReader } from '../store-reader.ts';
+import { createStoreWriter, type SubjectLines } from '../store-writer.ts';
+
+export interface Standalone {
+  slave: Slave;
+  cache: SubjectCache;
+  /** Applies lines as one page of the feed; `handOver` false leaves the main thread without the news for now. */
+  write(lines: readonly IngestLine[], at?: number): () => void;
+  /** The `data` of a query asked of this slave alone. */
+  ask(query: Query): Promise<unknown>;
+  close(): void;
+}
+
+/** A slave that holds every slot, all of them empty. */
+export function createStandalone(cacheBytes = 64 * 1024 * 1024): Standalone {
+  const folder = mkdtempSync(join(tmpdir(), 'kamaitachi-slave-'));
+  const path = join(folder, 'slave.db');
+  const writing = openDatabase(path);
+  const reading = openDatabase(path);
+  const writer = createStoreWriter(writing);
+  const reader = createStoreReader(reading);
+  const directory = new Directory();
+  const now = () => performance.now();
+  const cache = new SubjectCache({ maxBytes: cacheBytes, reader, now });
+  const slave = new Slave({
+    node: 'alone',
+    sources: { directory, cache, reader },
+    follower: { postMessage: () => {} },
+    log: () => {},
+    now,
+    wallNow: Date.now,
+  });
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  writer.reset('history', 0);
+  const header: FillHeader = {
+    history: 'history',
+    seq: 0,
+    reset: false,
+    slots: slots.map((slot) => ({ slot, subjects: [] })),
+  };
+  writer.fill(header, []);
+  slave.receive({ type: 'opened', ...writer.standing() });
+  slave.receive({ type: 'heard', head: 0, caughtUp: true });
+  let seq = 0;
+
+  return {
+    slave,
+    cache,
+    write(lines, at = 1_700_000_000) {
+      seq++;
+      const groups = new Map<string, SubjectLines>();
+      for (const line of lines) {
+        const group = groups.get(line.subject) ?? { subject: line.subject, lines: [] };
+        group.lines.push({ line, at });
+        groups.set(line.subject, group);
+      }
+      const infos = writer.apply([...groups.values()], seq, 1);
+      const upTo = seq;
+      return () =>
+        slave.receive({
+          type: 'applied',
+          upTo,
+          subjects: [...groups.keys()],
+          lines: [...groups.values()].map((group) =>
+            group.lines.map(({ line }) => JSON.stringify(line)).join('\n'),
+          ),
+          infos,
+        });
+    },
+    async ask(query) {
+      const part: PartRequest = { query, whole: true, minSeq: 0 };
+      if (namedSubjects(query) === null) part.slots = SlotSet.all().toBase64();
+      const { texts } = await slave.answer(part, () => true);
+      return JSON.parse(texts.join(''));
+    },
+    close() {
+      writing.close();
+      reading.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
