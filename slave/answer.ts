@@ -30,8 +30,9 @@ import {
   momentOf,
   valueAt,
 } from './encode.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, Need } from './entry.ts';
 import { isIndicatorField, planOf, rangeNeed, snapshotNeed } from './plan.ts';
+import type { Rankings } from './ranking.ts';
 import type { StoreReader } from './store-reader.ts';
 import { Top } from './top.ts';
 
@@ -39,6 +40,7 @@ export interface Sources {
   directory: Directory;
   cache: SubjectCache;
   reader: StoreReader;
+  rankings: Rankings;
 }
 
 /** An answer in pieces of text, all ASCII; joined they are what `PartHeader` describes, or the final `data`. */
@@ -83,27 +85,22 @@ interface Candidate {
 }
 
 function* snapshot(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: SnapshotQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
   const need = snapshotNeed(query);
   const plan = planOf(query);
-  const end = query.offset + query.limit;
-  const top = new Top<Candidate>(end, byKeyThenSubject(query.descending));
-  let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, slots)) {
-    const entry = cache.lookup(record, need);
-    const key = snapshotKey(query, plan, record, entry);
-    if (key !== undefined) top.add({ key, record, entry });
-    if (++steps % SUBJECTS_A_STEP === 0) yield;
-  }
+  const best =
+    (yield* ranked(sources, query, need, slots)) ?? (yield* sorted(sources, query, need, plan, slots));
+  const { cache } = sources;
   const rows = new Rows(whole);
   const values = { ids: query.ids, time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const keys: SortKey[] = [];
   const subjects: string[] = [];
-  for (const { key, record, entry } of top.sorted().slice(whole ? query.offset : 0)) {
+  for (let i = whole ? query.offset : 0; i < best.length; i++) {
+    const { key, record, entry } = best[i];
     let row = entry.row(plan);
     if (row === undefined) {
       row = encodeSnapshotRow(record, entry.block, values, query.withTime);
@@ -115,6 +112,59 @@ function* snapshot(
     if (rows.add(row.text)) yield;
   }
   return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
+/** The first `offset + limit` rows, each member of the pool looked up. */
+function* sorted(
+  { directory, cache }: Sources,
+  query: SnapshotQuery,
+  need: Need,
+  plan: number,
+  slots: SlotSet | undefined,
+): Work<Candidate[]> {
+  const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  let steps = 0;
+  for (const record of poolMembers(directory, cache, query.pool, slots)) {
+    const entry = cache.lookup(record, need);
+    const key = snapshotKey(query, plan, record, entry);
+    if (key !== undefined) top.add({ key, record, entry });
+    if (++steps % SUBJECTS_A_STEP === 0) yield;
+  }
+  return top.sorted();
+}
+
+/**
+ * The same for the latest values of a whole topic, from a column of them; undefined where that cannot tell: the rows beyond
+ * those with a sort value, and the members that have none, are for `sorted`.
+ */
+function* ranked(
+  { cache, rankings }: Sources,
+  { pool, ids, field, timestamp, asOf, offset, limit, descending }: SnapshotQuery,
+  need: Need,
+  slots: SlotSet | undefined,
+): Work<Candidate[] | undefined> {
+  if ('subjects' in pool || pool.tag !== undefined || pool.subject !== undefined) return undefined;
+  if (timestamp !== 0 || asOf !== 0 || !ids.includes(field)) return undefined;
+  const { members, values } = yield* rankings.column(pool.topic, field);
+  const size = offset + limit;
+  const sign = descending ? -1 : 1;
+  const top = new Top<number>(
+    size,
+    (a, b) => sign * (values[a] - values[b]) || compareText(members[a].subject, members[b].subject),
+  );
+  let asked = 0;
+  let found = 0;
+  for (let i = 0; i < members.length; i++) {
+    if (slots?.has(members[i].slot) === false) continue;
+    asked++;
+    if (Number.isNaN(values[i])) continue;
+    found++;
+    top.add(i);
+  }
+  if (found < Math.min(size, asked)) return undefined;
+  const places = top.sorted();
+  cache.countHits(asked - places.length);
+  return places.map((i) => ({ key: values[i], record: members[i], entry: cache.lookup(members[i], need) }));
 }
 
 /** What a row is sorted by, undefined where the subject has no row. */

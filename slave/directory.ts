@@ -14,6 +14,8 @@ export interface Subject {
 export class Directory {
   private readonly subjects = new Map<string, Subject>();
   private readonly topics = new Map<string, Map<string, Subject>>();
+  private readonly versions = new Map<string, number>();
+  private lastVersion = 0;
   private readonly bySlot = new Map<number, Map<string, Subject>>();
 
   get size(): number {
@@ -39,12 +41,20 @@ export class Directory {
     };
     this.subjects.set(subject, record);
     addTo(this.bySlot, slot, record);
-    for (const topic of info.topics) addTo(this.topics, topic, record);
+    for (const topic of info.topics) {
+      addTo(this.topics, topic, record);
+      this.versions.set(topic, ++this.lastVersion);
+    }
   }
 
   /** Members of a topic, in no particular order. */
   members(topic: string): Iterable<Subject> {
     return this.topics.get(topic)?.values() ?? [];
+  }
+
+  /** Changes whenever a member of the topic is added, removed or replaced. */
+  topicVersion(topic: string): number {
+    return this.versions.get(topic) ?? 0;
   }
 
   topicNames(): Iterable<string> {
@@ -67,7 +77,12 @@ export class Directory {
   private detach(record: Subject): void {
     this.subjects.delete(record.subject);
     removeFrom(this.bySlot, record.slot, record);
-    for (const topic of record.info.topics) removeFrom(this.topics, topic, record);
+    for (const topic of record.info.topics) {
+      removeFrom(this.topics, topic, record);
+      // A topic that comes back must not look like the one that went: versions are never used again.
+      if (this.topics.has(topic)) this.versions.set(topic, ++this.lastVersion);
+      else this.versions.delete(topic);
+    }
   }
 }
 

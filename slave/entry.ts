@@ -23,8 +23,9 @@ export interface EncodedRow {
 const ENTRY_BYTES = 900;
 const EXTENT_BYTES = 80;
 const ROW_BYTES = 100;
-/** Rows kept per subject; with more plans in use than this the oldest go. */
-const MAX_ROWS = 32;
+/** Rows kept per subject, in number and bytes; with more plans in use the oldest go. */
+const MAX_ROWS = 256;
+const MAX_ROW_BYTES = 128 * 1024;
 
 export class Entry {
   readonly subject: string;
@@ -111,7 +112,7 @@ export class Entry {
   }
 
   keepRow(plan: number, row: EncodedRow): void {
-    if (this.rows.size >= MAX_ROWS) {
+    while (this.rows.size >= MAX_ROWS || (this.rows.size > 0 && this.rowBytes > MAX_ROW_BYTES)) {
       const [oldest, { text }] = this.rows.entries().next().value!;
       this.rows.delete(oldest);
       this.rowBytes -= ROW_BYTES + text.length;

@@ -128,7 +128,7 @@ export class Slave {
     { upTo, subjects, lines, infos }: FromFollower & { type: 'applied' },
     budget: number,
   ): number {
-    const { directory, cache } = this.sources;
+    const { directory, cache, rankings } = this.sources;
     if (this.patched === 0) {
       for (const [subject, info] of infos) {
         // A slot given up a moment ago may still have had news under way.
@@ -141,6 +141,7 @@ export class Slave {
     const count = end - this.patched;
     for (; this.patched < end; this.patched++) {
       const text = lines[this.patched];
+      rankings.touch(subjects[this.patched]);
       cache.patch(
         subjects[this.patched],
         () => text.split('\n').map((line) => JSON.parse(line) as IngestLine),
@@ -178,6 +179,7 @@ export class Slave {
         this.work.abandon([...this.slots.ready]);
         this.forget([...this.slots.ready]);
         cache.clear();
+        this.sources.rankings.clear();
         break;
       case 'trouble':
         this.log('feed', { message: message.message });

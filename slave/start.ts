@@ -19,6 +19,7 @@ import { Directory } from './directory.ts';
 import type { FollowerOptions, FromFollower } from './follower-messages.ts';
 import { serveLinks } from './link-server.ts';
 import { createMetrics } from './metrics.ts';
+import { Rankings } from './ranking.ts';
 import { releaseSurplus } from './release.ts';
 import { Slave } from './slave.ts';
 import { createStoreReader } from './store-reader.ts';
@@ -52,7 +53,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const follower = new Worker(new URL('./follower-thread.mjs', import.meta.url), { workerData });
   const slave = new Slave({
     node,
-    sources: { directory, cache, reader },
+    sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },
     follower,
     log: log.warn,
     now,

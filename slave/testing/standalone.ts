@@ -10,6 +10,7 @@ import { SLOTS, SlotSet } from '../../shared/slot.ts';
 import { SubjectCache } from '../cache.ts';
 import { openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
+import { Rankings } from '../ranking.ts';
 import { Slave } from '../slave.ts';
 import { createStoreReader } from '../store-reader.ts';
 import { createStoreWriter, type SubjectLines } from '../store-writer.ts';
@@ -37,7 +38,7 @@ export function createStandalone(cacheBytes = 64 * 1024 * 1024): Standalone {
   const cache = new SubjectCache({ maxBytes: cacheBytes, reader, now });
   const slave = new Slave({
     node: 'alone',
-    sources: { directory, cache, reader },
+    sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },
     follower: { postMessage: () => {} },
     log: () => {},
     now,
