@@ -123,7 +123,7 @@ describe('argvOf', () => {
           nodeId: fc.constantFrom('', 'slave-1', '--odd', 'a=b'),
           dataDir: fc.constantFrom('data', '/tmp/a b', '-x', 'a=b'),
           weight: fc.constantFrom(0.5, 1, 16),
-          members: fc.constantFrom([], ['a:1', '[::1]:2']),
+          members: fc.constantFrom<string[]>([], ['a:1', '[::1]:2']),
           runtime: fc.constantFrom('deno' as const, 'node' as const, undefined),
         }),
         (some) => {

@@ -34,7 +34,8 @@ export function ingestKind(contentType: string | null | undefined): IngestKind |
 export function parseIngestBody(body: Uint8Array, kind: IngestKind): CheckedLine[] {
   const text = decodeUtf8(body);
   const lines = kind === 'ndjson' ? parseNdjson(text) : parseArray(text);
-  if (lines.length === 0) throw new KamaitachiError('bad_request', 'body: expected at least one line, got none');
+  if (lines.length === 0)
+    throw new KamaitachiError('bad_request', 'body: expected at least one line, got none');
   return lines;
 }
 

@@ -64,8 +64,6 @@ export const BREAKER_FAILURES = 5;
 export const BREAKER_OPEN_MS = 5_000;
 /** A part of a query is asked of this many slaves at most, one after the other. */
 export const MAX_ATTEMPTS = 4;
-/** A body that has not come whole after this is given up. */
-export const BODY_TIMEOUT_MS = 10_000;
 /** A body that is too large is still read up to this size, so that the client reads our answer and not a broken connection. */
 export const MAX_DRAINED_BODY_BYTES = 64 * 1024 * 1024;
 

@@ -22,6 +22,8 @@ export class Membership {
   private lostAt = new Map<string, number>();
   private ring: Ring | undefined;
   private liveRing: Ring | undefined;
+  /** What the rings were built from. Liveness changes by itself, with links, so it is compared with what was known last. */
+  private known = '';
 
   constructor(options: MembershipOptions) {
     this.options = options;
@@ -29,7 +31,6 @@ export class Membership {
 
   /** Takes a view in; returns whether anything changed. */
   update(view: RegistryView): boolean {
-    const before = this.fingerprint();
     const present = new Set<string>();
     for (const member of view.members) {
       if (member.role !== 'slave') continue;
@@ -42,17 +43,16 @@ export class Membership {
       if (view.departed.includes(id)) this.forget(id);
       else if (!this.lostAt.has(id)) this.lostAt.set(id, this.options.now());
     }
-    return this.rebuildIfChanged(before);
+    return this.rebuildIfChanged();
   }
 
   /** Forgets members whose lease has been lost for longer than the delay; returns whether anything changed. */
   tick(): boolean {
-    const before = this.fingerprint();
     for (const [id, since] of this.lostAt) {
       if (this.options.isLinked?.(id)) this.lostAt.set(id, this.options.now());
       else if (this.options.now() - since >= this.options.ownershipDelayMs) this.forget(id);
     }
-    return this.rebuildIfChanged(before);
+    return this.rebuildIfChanged();
   }
 
   /** Every slave on the ring, those whose lease is lost but not yet given up among them. */
@@ -79,8 +79,10 @@ export class Membership {
     this.lostAt.delete(id);
   }
 
-  private rebuildIfChanged(before: string): boolean {
-    if (this.fingerprint() === before) return false;
+  private rebuildIfChanged(): boolean {
+    const fingerprint = this.fingerprint();
+    if (fingerprint === this.known) return false;
+    this.known = fingerprint;
     const all = this.all();
     const live = all.filter(({ id }) => this.isLive(id));
     this.ring = all.length === 0 ? undefined : createRing(all, this.options.replicas);

@@ -17,6 +17,7 @@ import {
   successBody,
   TIMEOUT,
 } from '../shared/http.ts';
+import { PIECE_BYTES } from '../shared/limits.ts';
 import type { PartRequest } from '../shared/link.ts';
 import { type BodyKind, parseQueryBody } from '../shared/parse.ts';
 import { namedSubjects } from '../shared/query.ts';
@@ -70,11 +71,14 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     return respond(c, made);
   }
 
-  function respond(c: Context, { texts, seq, staleSeconds }: PartAnswer): Response {
+  function respond(c: Context, { texts, length, seq, staleSeconds }: PartAnswer): Response {
     c.header('content-type', JSON_TYPE);
     c.header(SEQ, String(seq));
     if (staleSeconds > 0) c.header(STALE, String(staleSeconds));
-    return c.body(successBody(texts.join('')));
+    if (length <= PIECE_BYTES) return c.body(successBody(texts.join('')));
+    // A large answer is not joined: that would hold the loop up for as long as it took to make.
+    const [before, after] = successBody('\n').split('\n');
+    return c.body(ReadableStream.from([before, ...texts, after]).pipeThrough(new TextEncoderStream()));
   }
 
   app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));
@@ -124,13 +128,19 @@ export function cacheStats(slave: Slave): Record<string, number | string> {
 }
 
 function statusOf(slave: Slave): Record<string, unknown> {
+  const { history, seq, fresh, staleSeconds, leaving } = slave.state();
+  const { ready } = slave.slots;
   return {
     uptime_seconds: Math.floor(process.uptime()),
-    ...slave.state(),
+    history,
+    seq,
     head: slave.head,
+    fresh,
+    stale_seconds: staleSeconds,
+    leaving,
     subjects: slave.sources.directory.size,
     slots: {
-      ready: slave.slots.ready.size,
+      ready: ready.size,
       filling: slave.slots.filling().length,
       surplus: slave.slots.surplus().length,
     },

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as timeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { getRequestListener } from '@hono/node-server';
 import type { Running } from '../shared/adapter/node-process.ts';
@@ -27,6 +28,7 @@ import { readWarmList, saveWarmList, warm } from './warm-list.ts';
 
 const WARM_SAVE_MS = 120_000;
 const TICK_MS = 500;
+const LEAVE_MS = 1_000;
 /** Requests under way get this long after a SIGTERM. */
 const DRAIN_MS = 5_000;
 
@@ -117,7 +119,8 @@ export async function startSlave(options: Options): Promise<Running> {
       slave.leaving = true;
       clearInterval(tick);
       clearInterval(saving);
-      await registered.then((registration) => registration.leave());
+      // Where the registry is away there is nobody to say good-bye to; the lease runs out.
+      await Promise.race([registered.then((registration) => registration.leave()), timeout(LEAVE_MS)]);
       (await watching).close();
       links.close();
       await new Promise<void>((resolve) => {

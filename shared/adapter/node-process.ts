@@ -1,5 +1,7 @@
 /** The frame of every Node process of the cluster: options, the line that says where it listens, and a clean end. */
-import { asksForHelp, helpText, hostPort, type Options, parseOptions, UsageError } from '../config.ts';
+import process from 'node:process';
+import { hostPort, type Options, UsageError } from '../config.ts';
+import { optionsOrExit } from './command-line.ts';
 
 export interface Running {
   port: number;
@@ -12,34 +14,30 @@ export async function runProcess(
   command: string,
   start: (options: Options) => Promise<Running>,
 ): Promise<void> {
-  const argv = process.argv.slice(2);
-  if (asksForHelp(argv)) {
-    console.log(helpText(command));
-    return;
-  }
+  const options = optionsOrExit(command);
+  let running: Running;
   try {
-    const options = parseOptions(argv, process.env);
-    const running = await start(options);
-    console.log(`${role} listens on http://${hostPort(options.host, running.port)}`);
-    let stopping = false;
-    const stop = async () => {
-      if (stopping) return;
-      stopping = true;
-      await running.close();
-      process.exit(0);
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
+    running = await start(options);
   } catch (error) {
-    console.error(explain(error, role));
+    console.error(`${role}: ${explain(error)}`);
     process.exit(error instanceof UsageError ? 2 : 1);
   }
+  console.log(`${role} listens on http://${hostPort(options.host, running.port)}`);
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await running.close();
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }
 
-function explain(error: unknown, role: string): string {
+function explain(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   const { code, port, stack } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE')
-    return `${role}: port ${port} is taken: stop what listens there, or choose another port`;
-  return `${role}: ${stack ?? error}`;
+  return code === 'EADDRINUSE'
+    ? `port ${port} is taken: stop what listens there, or choose another port`
+    : (stack ?? String(error));
 }
