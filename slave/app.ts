@@ -1,4 +1,5 @@
 /** The slave's own HTTP face: the query paths for one-node use, its statistics, and what operators and other slaves ask. */
+import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { KamaitachiError } from '../shared/errors.ts';
@@ -78,7 +79,8 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     if (length <= PIECE_BYTES) return c.body(successBody(texts.join('')));
     // A large answer is not joined: that would hold the loop up for as long as it took to make.
     const [before, after] = successBody('\n').split('\n');
-    return c.body(ReadableStream.from([before, ...texts, after]).pipeThrough(new TextEncoderStream()));
+    const pieces = Readable.toWeb(Readable.from([before, ...texts, after])) as ReadableStream<string>;
+    return c.body(pieces.pipeThrough(new TextEncoderStream()));
   }
 
   app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));
