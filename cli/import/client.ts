@@ -40,12 +40,18 @@ export class Client {
   }
 
   /** Sends NDJSON; the same key and body are written once however often they arrive. */
-  ingest(body: string, idempotencyKey: string): Promise<Answer> {
-    return this.#request('/ingest', {
+  async ingest(body: string, idempotencyKey: string): Promise<Answer> {
+    const answer = await this.#request('/ingest', {
       method: 'POST',
       headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': idempotencyKey },
       body,
     });
+    // Any web server may say 200; only a gateway says what it took.
+    const { accepted } = (answer.data ?? {}) as { accepted?: unknown };
+    if (answer.status !== 200 || typeof accepted === 'number') return answer;
+    throw new CommandError(
+      `--to: ${this.#options.to} is no Kamaitachi gateway (it took the data and did not say so)`,
+    );
   }
 
   get(path: string): Promise<Answer> {

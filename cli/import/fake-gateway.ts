@@ -29,9 +29,10 @@ export interface FakeGateway {
 }
 
 export async function fakeGateway(): Promise<FakeGateway> {
-  const done = new Map<string, string>();
+  const done = new Map<string, { body: string; result: unknown }>();
   const server = createServer((request, response) => {
-    void handle(request, response);
+    // A client that is killed, or a test that ends, cuts requests off in the middle.
+    handle(request, response).catch(() => response.destroy());
   });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET') return answer(response, 200, 'success', known(request.url ?? ''));
@@ -44,15 +45,9 @@ export async function fakeGateway(): Promise<FakeGateway> {
       apiKey: request.headers['x-api-key'] as string | undefined,
     });
     if (gateway.before?.(response, number)) return;
-    if (done.has(key)) {
-      const same = done.get(key) === body;
-      return answer(
-        response,
-        same ? 200 : 422,
-        same ? 'success' : 'Idempotency-Key: used with another body',
-        null,
-      );
-    }
+    const earlier = done.get(key);
+    if (earlier?.body === body) return answer(response, 200, 'success', earlier.result);
+    if (earlier !== undefined) return answer(response, 422, 'Idempotency-Key: used with another body', null);
     const lines = body
       .trimEnd()
       .split('\n')
@@ -61,14 +56,28 @@ export async function fakeGateway(): Promise<FakeGateway> {
       const reason = gateway.refuse?.(line);
       if (reason !== undefined) return answer(response, 400, `line ${i + 1}: ${reason}`, null);
     }
-    done.set(key, body);
+    const result = { accepted: lines.length, seq: number };
+    done.set(key, { body, result });
     gateway.lines.push(...lines);
     if (gateway.after?.(response, number)) return;
-    answer(response, 200, 'success', { accepted: lines.length, seq: number });
+    answer(response, 200, 'success', result);
   };
-  const known = (url: string): IngestRecord[] => {
-    const prefix = new URL(url, 'http://x').searchParams.get('prefix');
-    return gateway.lines.filter(({ type, subject }) => type === 'subject' && subject === prefix).slice(-1);
+  const known = (url: string): { subjects: IngestRecord[] } => {
+    const query = new URL(url, 'http://x').searchParams;
+    const [prefix, after, limit] = [
+      query.get('prefix') ?? '',
+      query.get('after') ?? '',
+      Number(query.get('limit')),
+    ];
+    const last = new Map(
+      gateway.lines.flatMap((line) =>
+        line.type === 'subject' ? [[line.subject, { topics: [], ...line }]] : [],
+      ),
+    );
+    const subjects = [...last.values()].filter(
+      ({ subject }) => subject.startsWith(prefix) && subject > after,
+    );
+    return { subjects: subjects.sort((a, b) => (a.subject < b.subject ? -1 : 1)).slice(0, limit) };
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const gateway: FakeGateway = {

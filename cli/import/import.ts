@@ -7,7 +7,7 @@ import { deliver } from './deliver.ts';
 import type { ImportOptions } from './import-options.ts';
 import { convertIngestLine, tableConverter } from './layout.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
-import { keepTopics } from './pools.ts';
+import { KnownTopics } from './pools.ts';
 import { count, fresh, identityOf, openProgress, type Progress } from './progress.ts';
 import { amount, Live, type Output, refusedCount, reportLines } from './report.ts';
 import { type IngestSource, openSource, type TableSource } from './source.ts';
@@ -119,6 +119,7 @@ async function send(
     wait,
     notice: (text) => live.notice(text),
   });
+  const known = new KnownTopics(client);
   const before = { ...progress };
   let from = 0;
   let batch = await opened.next();
@@ -131,7 +132,7 @@ async function send(
     if (index < before.batches) from = done;
     else {
       if (signal.aborted) throw new Interrupted();
-      const ready = lines.some(({ topics }) => topics) ? await keepTopics(client, lines) : lines;
+      const ready = await known.keep(lines);
       const delivered = await deliver(client, ready, `import-${progress.run}-${index}`);
       store.add(file, { ...delivered, rows, refused: [...refused, ...delivered.refused] });
       live.update(progress.rows - before.rows, progress.observations - before.observations, from, done);

@@ -5,27 +5,60 @@
 import type { Client } from './client.ts';
 import type { Line } from './layout.ts';
 
-const AT_ONCE = 8;
-
-export async function keepTopics(client: Client, lines: readonly Line[]): Promise<Line[]> {
-  const kept = [...lines];
-  const waiting = lines.flatMap((line, index) => (line.topics ? [index] : []));
-  const work = async (): Promise<void> => {
-    for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
-      const line = JSON.parse(kept[index].text) as { subject: string; topics: string[] };
-      const known = await topicsOf(client, line.subject);
-      const topics = [...new Set([...known, ...line.topics])];
-      kept[index] = { ...kept[index], text: JSON.stringify({ ...line, topics }) };
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return kept;
+interface Known {
+  subject: string;
+  topics: string[];
 }
 
-async function topicsOf(client: Client, subject: string): Promise<string[]> {
-  const { status, data } = await client.get(`/subjects?limit=1&prefix=${encodeURIComponent(subject)}`);
-  if (status !== 200 || !Array.isArray(data)) return [];
-  // The subject itself comes first among those that begin with its name.
-  const [first] = data as { subject?: unknown; topics?: unknown }[];
-  return first?.subject === subject && Array.isArray(first.topics) ? (first.topics as string[]) : [];
+/** Up to so many subjects are asked for one by one; for more the whole list is read, once. */
+const FEW = 20;
+const PAGE = 1_000;
+
+export class KnownTopics {
+  readonly #client: Client;
+  #all: Map<string, string[]> | undefined;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** The lines, with the topics that their subjects are in already. */
+  async keep(lines: readonly Line[]): Promise<readonly Line[]> {
+    const named = lines.filter(({ topics }) => topics).length;
+    if (named === 0) return lines;
+    if (named > FEW) this.#all ??= await this.#list();
+    const kept: Line[] = [];
+    for (const line of lines) kept.push(line.topics ? await this.#joined(line) : line);
+    return kept;
+  }
+
+  async #joined(line: Line): Promise<Line> {
+    const said = JSON.parse(line.text) as Known;
+    // The subject itself comes first among those that begin with its name.
+    const known =
+      this.#all === undefined
+        ? (await this.#page('prefix', said.subject, 1)).find(({ subject }) => subject === said.subject)
+            ?.topics
+        : this.#all.get(said.subject);
+    return {
+      ...line,
+      text: JSON.stringify({ ...said, topics: [...new Set([...(known ?? []), ...said.topics])] }),
+    };
+  }
+
+  async #list(): Promise<Map<string, string[]>> {
+    const all = new Map<string, string[]>();
+    for (let page = await this.#page('after', '', PAGE); page.length > 0; ) {
+      for (const { subject, topics } of page) if (topics.length > 0) all.set(subject, topics);
+      page = page.length < PAGE ? [] : await this.#page('after', page.at(-1)!.subject, PAGE);
+    }
+    return all;
+  }
+
+  async #page(by: 'prefix' | 'after', text: string, limit: number): Promise<Known[]> {
+    const query = text === '' ? '' : `&${by}=${encodeURIComponent(text)}`;
+    const { status, data } = await this.#client.get(`/subjects?limit=${limit}${query}`);
+    const list = (data as { subjects?: unknown } | null)?.subjects;
+    return status === 200 && Array.isArray(list) ? (list as Known[]) : [];
+  }
 }

@@ -1,10 +1,11 @@
 /**
  * Reads separated text, record by record. A quote that is never closed would swallow the rest of the file:
- * such a line is refused, and reading begins again with the next one.
+ * a line with quotes that make no sense is refused, and reading begins again with the next one.
  */
 import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { CsvError, type Parser, parse } from 'csv-parse';
+import { CommandError } from './command.ts';
 import type { Reading, Refusal, Row } from './rows.ts';
 
 /** A record longer than this is an open quote. */
@@ -22,6 +23,9 @@ export function readCsv(path: string, delimiter: string): Reading<Row> {
 
   async function* rows(): AsyncGenerator<Row | Refusal> {
     for await (const row of records(path, delimiter, size, (bytes) => (read = bytes))) {
+      // Without its header no other row means anything.
+      if ('reason' in row && columns.length === 0)
+        throw new CommandError(`${path}: the header cannot be read; ${row.reason}`, 2);
       if ('reason' in row) yield row;
       else if (columns.length === 0) columns.push(...row.cells.map((cell) => String(cell).trim()));
       else yield fitting(row, columns.length);
@@ -34,7 +38,7 @@ export function readCsv(path: string, delimiter: string): Reading<Row> {
 export function guessDelimiter(head: string): string {
   const line =
     head
-      .replace(/"(?:[^"]|"")*"/g, '')
+      .replace(/"(?:[^"]|"")*"/g, 'quoted')
       .split(/\r?\n|\r/)
       .find((text) => text.trim() !== '') ?? '';
   const count = (separator: string): number => line.split(separator).length;
@@ -61,11 +65,11 @@ async function* records(
     }
     failed ??= await parser.finish();
     yield* parser.drain();
-    if (failed === undefined) return;
+    if (failed === undefined) return progress(size);
     const bad = await nextLine(path, end, size);
     yield {
       line: bad.lines,
-      reason: `line: expected every quote to be closed (${failed.code})`,
+      reason: 'line: expected quotes around whole cells, each one closed',
       value: bad.text,
     };
     start.bytes = bad.bytes;
@@ -81,19 +85,22 @@ class ParserQueue {
 
   constructor(delimiter: string, start: Position, end: Position) {
     const { bytes, lines } = start;
+    let doubled = 0;
     this.#parser = parse({
       bom: true,
       delimiter,
       relax_column_count: true,
-      relax_quotes: true,
       skip_empty_lines: true,
       max_record_size: MAX_RECORD_CHARS,
       on_record: (cells: string[], info) => {
-        const last = lines + info.lines;
-        const several = last - end.lines > 1;
-        this.#queue.push({ line: several ? last - breaks(cells) : last, cells });
+        // csv-parse counts a CRLF inside quotes as two lines.
+        const last = lines + info.lines - doubled;
+        const broken = last - end.lines > 1 ? cells.join(' ') : '';
+        const inside = count(broken, /[\r\n]/g);
+        this.#queue.push({ line: last - inside, cells });
+        doubled += count(broken, /\r\n/g);
         end.bytes = bytes + info.bytes;
-        end.lines = last;
+        end.lines = lines + info.lines - doubled;
         return null;
       },
     });
@@ -156,6 +163,6 @@ function fitting(row: { line: number; cells: string[] }, columns: number): Row |
   };
 }
 
-function breaks(cells: readonly string[]): number {
-  return cells.reduce((sum, cell) => sum + (cell.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
+function count(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }

@@ -51,8 +51,7 @@ async function* lines(pieces: AsyncIterable<string>): AsyncGenerator<Text | Refu
 async function* elements(pieces: AsyncIterable<string>): AsyncGenerator<Text | Refusal> {
   const scanner = new ElementScanner();
   for await (const piece of pieces) yield* scanner.scan(piece);
-  if (!scanner.closed)
-    yield { line: scanner.line, reason: 'line: expected the array to be closed by ]', value: '' };
+  yield* scanner.rest();
 }
 
 /** Cuts the elements out of a JSON array that comes in pieces, following only strings and brackets. */
@@ -94,6 +93,13 @@ class ElementScanner {
     if (!this.closed) this.#kept += piece.slice(from);
     if (this.#kept.length > MAX_VALUE_CHARS)
       throw new Error(`line ${this.#startLine}: expected at most 4 MiB in an element of the array`);
+  }
+
+  /** At the end of the file. A file that was cut off may still end with a whole element. */
+  *rest(): Generator<Text | Refusal> {
+    if (this.closed) return;
+    yield* this.#end('');
+    yield { line: this.line, reason: 'line: expected the array to be closed by ]' };
   }
 
   *#end(tail: string): Generator<Text | Refusal> {

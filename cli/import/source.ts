@@ -102,7 +102,7 @@ function checkLines(path: string, text: string): void {
 async function jsonSource(path: string, shape: JsonShape): Promise<TableSource | IngestSource> {
   const says = shape === 'array' ? 'JSON array' : 'JSON lines';
   const texts = await take(readJsonTexts(path, shape), 100);
-  if (texts.length > 0 && texts.every(({ text }) => isIngestLine(text)))
+  if (texts.filter(({ text }) => isIngestLine(text)).length > texts.length / 2)
     return { kind: 'ingest', says: `${says} in the ingest format`, read: () => readJsonTexts(path, shape) };
   return tableSource(path, says, (columns) => readJsonRows(path, shape, columns));
 }

@@ -164,6 +164,7 @@ function reporter(
   return (index, { time, age, quarter, period, published }) => {
     const random = generator(seed, index, age * 2 + 1);
     const declared = time + DAY * (published[0] + (random() % (published[1] - published[0] + 1)));
+    const corrected = random() < revisions * 2 ** 32;
     const income = Math.round(
       scaleOf(seed, index) * (1 / (1 + age * 0.015)) * SEASON[quarter] * share(random(), 0.9, 1.1),
     );
@@ -185,7 +186,7 @@ function reporter(
     }
     const head = `{"type":"record","subject":"${subjectOf(index)}","time":${time}`;
     const line = `${head},"declared":${declared},"period":"${period}","values":{${values}}}`;
-    if (random() >= revisions * 2 ** 32) return [line];
+    if (!corrected) return [line];
     const later = declared + DAY * (20 + (random() % 40));
     return [
       line,

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { guessDelimiter, readCsv } from './read-csv.ts';
+import { readJsonRows, readJsonTexts } from './read-json.ts';
+import type { Reading } from './rows.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kamaitachi-readers-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(content: string | Buffer): string {
+  const path = join(folder, 'file');
+  writeFileSync(path, content);
+  return path;
+}
+
+async function all<T>(reading: Reading<T>): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for await (const row of reading.rows) rows.push(row);
+  return rows;
+}
+
+describe('CSV', () => {
+  test('a byte order mark, CRLF, quotes, line breaks in quotes and blank lines are understood', async () => {
+    const reading = readCsv(
+      file('\ufeffa,b\r\n"1,5","say ""hi"""\r\n\r\n"x\r\ny",中文\r\n"5"" disk",\r\nlast,1'),
+      ',',
+    );
+    expect(await all(reading)).toEqual([
+      { line: 2, cells: ['1,5', 'say "hi"'] },
+      { line: 4, cells: ['x\r\ny', '中文'] },
+      { line: 6, cells: ['5" disk', ''] },
+      { line: 7, cells: ['last', '1'] },
+    ]);
+    expect(reading.columns).toEqual(['a', 'b']);
+    expect(reading.done()).toBe(1);
+  });
+
+  test('the separator is the one of the header, outside quotes', () => {
+    expect(guessDelimiter('a,b,c\n1;2;3;4;5')).toBe(',');
+    expect(guessDelimiter('a;b;c\n1,5;2,5;3,5')).toBe(';');
+    expect(guessDelimiter('a\tb\n')).toBe('\t');
+    expect(guessDelimiter('\n"a,b,c";d\n')).toBe(';');
+    expect(guessDelimiter('')).toBe(',');
+  });
+
+  test('a row with too many or too few cells is refused by its line, a separator at the end is not', async () => {
+    expect(await all(readCsv(file('a,b\n1\n1,2,3\n1,2,\n3,4\n'), ','))).toEqual([
+      { line: 2, reason: 'line: expected 2 cells, got 1', value: '1' },
+      { line: 3, reason: 'line: expected 2 cells, got 3', value: '1 | 2 | 3' },
+      { line: 4, cells: ['1', '2', ''] },
+      { line: 5, cells: ['3', '4'] },
+    ]);
+  });
+
+  test('a quote that is never closed costs its own line only', async () => {
+    const rest = Array.from({ length: 100_000 }, (_, i) => `${i},"quoted ${i}"`).join('\n');
+    const rows = (await all(readCsv(file(`a,b\n1,2\n\n3,"open\n4,5\n${rest}\n6,"open again`), ','))) as {
+      line: number;
+    }[];
+    expect(rows.slice(0, 4)).toEqual([
+      { line: 2, cells: ['1', '2'] },
+      { line: 4, reason: expect.stringContaining('expected quotes around whole cells'), value: '3,"open' },
+      { line: 5, cells: ['4', '5'] },
+      { line: 6, cells: ['0', 'quoted 0'] },
+    ]);
+    expect(rows.length).toBe(100_004);
+    expect(rows.at(-2)).toEqual({ line: 100_005, cells: ['99999', 'quoted 99999'] });
+    expect(rows.at(-1)).toMatchObject({ line: 100_006, value: '6,"open again' });
+  });
+});
+
+describe('JSON', () => {
+  test('elements of an array are cut out whatever stands in their strings', async () => {
+    const texts = ['{"a":"],}[{\\"\\\\"}', '{"b":[1,{"c":[]}]}', '{"中":"文"}'];
+    const path = file(`\ufeff [\n${texts[0]},\n  ${texts[1]} , ${texts[2]}\n]\n`);
+    expect(await all(readJsonTexts(path, 'array'))).toEqual([
+      { line: 2, text: texts[0] },
+      { line: 3, text: texts[1] },
+      { line: 3, text: texts[2] },
+    ]);
+  });
+
+  test('an element is whole when it lies over the edge between two reads', async () => {
+    const texts = Array.from({ length: 3_000 }, (_, i) => `{"i":${i},"text":"${'文'.repeat(i % 300)}"}`);
+    const read = (await all(readJsonTexts(file(`[${texts.join(',')}]`), 'array'))) as { text: string }[];
+    expect(read.map(({ text }) => text)).toEqual(texts);
+  });
+
+  test('a broken element or an open array is refused, its neighbours are not', async () => {
+    expect(await all(readJsonRows(file('[{"a":1},\n{"a":},\n{"a":3}'), 'array'))).toEqual([
+      { line: 1, cells: [1] },
+      { line: 2, reason: 'line: expected a JSON object', value: '{"a":}' },
+      { line: 3, cells: [3] },
+      { line: 3, reason: 'line: expected the array to be closed by ]' },
+    ]);
+  });
+
+  test('lines are read one by one and cells stand under their keys', async () => {
+    const reading = readJsonRows(file('{"a":1,"b":2}\r\n\r\nnonsense\n[1]\n{"b":3,"c":null}'), 'lines');
+    expect(await all(reading)).toEqual([
+      { line: 1, cells: [1, 2] },
+      { line: 3, reason: 'line: expected a JSON object', value: 'nonsense' },
+      { line: 4, reason: 'line: expected a JSON object', value: '[1]' },
+      // biome-ignore lint/suspicious/noSparseArray: the row has no cell for column a
+      { line: 5, cells: [, 3, null] },
+    ]);
+    expect(reading.columns).toEqual(['a', 'b', 'c']);
+  });
+
+  test('two arrays behind one another are both read', async () => {
+    expect(await all(readJsonRows(file('[{"a":1}]\n[{"a":2}]'), 'array'))).toEqual([
+      { line: 1, cells: [1] },
+      { line: 2, cells: [2] },
+    ]);
+  });
+});
