@@ -47,8 +47,10 @@ export interface PartAnswer {
 export type FailureKind =
   /** The slave will not answer this now; another one may. */
   | 'refused'
-  /** The link broke, or the slave made a mistake; another one may answer. */
+  /** The slave made a mistake; another one may answer. */
   | 'failed'
+  /** The link broke; another slave may answer. */
+  | 'broken'
   /** Nobody will answer it better. */
   | 'final';
 
@@ -151,12 +153,13 @@ export class Link {
     return call;
   }
 
-  /** Fails a call with `error` and tells the slave to stop. Nothing happens if it is over already. */
-  cancel(call: Call, error: KamaitachiError): void {
+  /** Fails a call with `error` and tells the slave to stop; false if it is over already. */
+  cancel(call: Call, error: KamaitachiError): boolean {
     const own = call as PendingCall;
-    if (!this.pending.delete(own.id)) return;
+    if (!this.pending.delete(own.id)) return false;
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
     own.reject(new PartFailure('final', error));
+    return true;
   }
 
   /** Opens the link when it is due and notices silence. `wasAsleep`: this process itself stood still, so silence says nothing. */
@@ -345,5 +348,5 @@ function kindOf(code: ErrorCode): FailureKind {
 }
 
 function broken(node: string, reason: string): PartFailure {
-  return new PartFailure('failed', new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`));
+  return new PartFailure('broken', new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`));
 }

@@ -147,7 +147,9 @@ function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish
     if (rank(holder, wish) > worst || !holder.ready.includes(all)) continue;
     if (complete === undefined || holder.load < complete.load) complete = holder;
   }
-  if (complete !== undefined) return [{ holder: complete, query, slots: all, whole: true }];
+  // Sums of a catalogue are always made here: a slave's own are no final `data`.
+  const whole = query.kind !== 'topics' && query.kind !== 'indicators';
+  if (complete !== undefined) return [{ holder: complete, query, slots: all, whole }];
   return Array.from(parts, ([holder, slots]) => ({ holder, query, slots, whole: false }));
 }
 

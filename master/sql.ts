@@ -12,7 +12,8 @@ export function bind(values: readonly Bindable[]): InValue[] {
       return value;
     }
     if (typeof value === 'number') {
-      if (!Number.isSafeInteger(value)) throw new TypeError(`database: expected a whole number, got ${value}`);
+      if (!Number.isSafeInteger(value))
+        throw new TypeError(`database: expected a whole number, got ${value}`);
       return BigInt(value);
     }
     if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);

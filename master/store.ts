@@ -105,7 +105,9 @@ export async function openStore(url: string) {
         ...SCHEMA,
         statement(`INSERT INTO meta VALUES ('history', ?) ON CONFLICT DO NOTHING`, [crypto.randomUUID()]),
         `INSERT INTO meta VALUES ('folded', '0'), ('floor', '0') ON CONFLICT DO NOTHING`,
-        statement(`INSERT INTO meta VALUES ('writer', ?) ON CONFLICT DO UPDATE SET value = excluded.value`, [writer]),
+        statement(`INSERT INTO meta VALUES ('writer', ?) ON CONFLICT DO UPDATE SET value = excluded.value`, [
+          writer,
+        ]),
       ],
       'write',
     );
@@ -162,7 +164,9 @@ export async function openStore(url: string) {
         client.reconnect();
         await checkFile(client);
       }
-      const meta = new Map((await query('SELECT key, value FROM meta')).rows.map((row) => [row.key, text(row.value)]));
+      const meta = new Map(
+        (await query('SELECT key, value FROM meta')).rows.map((row) => [row.key, text(row.value)]),
+      );
       if (meta.get('writer') !== writer)
         throw new KamaitachiError('unavailable', 'master: another one has taken the database over');
       const floor = Number(meta.get('floor'));
@@ -176,6 +180,11 @@ export async function openStore(url: string) {
         logBytes: number(log.bytes ?? 0),
         keys: number(keys.n),
       };
+    },
+
+    /** Writes next to nothing, to see whether writing works. */
+    async probe(): Promise<void> {
+      await write([statement(`UPDATE meta SET value = value WHERE key = 'writer'`)]);
     },
 
     /** Puts entries and the keys they came with on disk, in one transaction. */
@@ -277,7 +286,8 @@ export async function openStore(url: string) {
         'SELECT subject, info FROM subjects WHERE subject IN (SELECT value FROM json_each(?))',
         [JSON.stringify([...states.keys()])],
       );
-      for (const row of infos.rows) states.get(text(row.subject))!.info = JSON.parse(text(row.info)) as StoredInfo;
+      for (const row of infos.rows)
+        states.get(text(row.subject))!.info = JSON.parse(text(row.info)) as StoredInfo;
       // Of a subject that is not known there are no chunks.
       const places = await placesFor(wanted.filter(({ subject }) => states.get(subject)!.info !== null));
       const bodies = await readChunks(places);
@@ -297,7 +307,13 @@ export async function openStore(url: string) {
         .filter(({ change }) => change.info !== null)
         .map(({ slot, subject, change }) => [subject, slot, JSON.stringify(change.info)]);
       const chunks = changes.flatMap(({ slot, subject, change }) =>
-        change.chunks.map(({ start, block }): Bindable[] => [slot, subject, start, summaryOf(block), encodeBlock(block)]),
+        change.chunks.map(({ start, block }): Bindable[] => [
+          slot,
+          subject,
+          start,
+          summaryOf(block),
+          encodeBlock(block),
+        ]),
       );
       const statements: InStatement[] = [];
       if (removed.length > 0)
@@ -310,7 +326,9 @@ export async function openStore(url: string) {
         );
       if (gone.length > 0)
         statements.push(
-          statement('DELETE FROM subjects WHERE subject IN (SELECT value FROM json_each(?))', [JSON.stringify(gone)]),
+          statement('DELETE FROM subjects WHERE subject IN (SELECT value FROM json_each(?))', [
+            JSON.stringify(gone),
+          ]),
         );
       if (infos.length > 0)
         statements.push(
@@ -321,7 +339,11 @@ export async function openStore(url: string) {
           ),
         );
       statements.push(
-        ...inserts('INSERT INTO chunks VALUES', chunks, 'ON CONFLICT DO UPDATE SET summary = excluded.summary, data = excluded.data'),
+        ...inserts(
+          'INSERT INTO chunks VALUES',
+          chunks,
+          'ON CONFLICT DO UPDATE SET summary = excluded.summary, data = excluded.data',
+        ),
       );
       if (folded !== undefined)
         statements.push(statement(`UPDATE meta SET value = ? WHERE key = 'folded'`, [String(folded)]));
@@ -442,7 +464,12 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function placeOf(row: Row): ChunkPlace {
-  return { slot: number(row.slot), subject: text(row.subject), start: number(row.start), bytes: number(row.bytes) };
+  return {
+    slot: number(row.slot),
+    subject: text(row.subject),
+    start: number(row.start),
+    bytes: number(row.bytes),
+  };
 }
 
 function summaryOf(block: Block): string {

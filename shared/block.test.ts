@@ -26,7 +26,7 @@ type Step =
   | { do: 'put'; observations: Observation[] }
   | { do: 'remove'; time: number | undefined; indicators: string[] | undefined }
   | { do: 'slice'; from: number; to: number; names: string[] | undefined }
-  | { do: 'join'; observations: Observation[] };
+  | { do: 'join'; blocks: Observation[][] };
 
 const column = fc.constantFrom('eps', 'a', 'B', 'stock_data.open', 'roe');
 // Few distinct times and declared times, so that revisions, overwrites and hits on the edges are frequent.
@@ -69,7 +69,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       names: fc.option(fc.uniqueArray(fc.oneof(column, fc.constant(PERIOD_COLUMN))), { nil: undefined }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('join' as const), observations }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('join' as const),
+      blocks: fc.array(observations, { maxLength: 3 }),
+    }),
+  },
 );
 
 describe('a block', () => {
@@ -204,7 +210,7 @@ function edit(block: Block, next: Step): Block {
     case 'put':
       return put(block, next.observations);
     case 'join':
-      return joinBlocks([block, put(EMPTY_BLOCK, next.observations)]);
+      return joinBlocks([block, ...next.blocks.map((list) => put(EMPTY_BLOCK, list))]);
     case 'remove':
       return removePoints(block, next.time, next.indicators);
     case 'slice':
@@ -227,7 +233,9 @@ function put(block: Block, list: readonly Observation[]): Block {
 
 function editModel(model: Model, next: Step): void {
   if (next.do === 'put' || next.do === 'join') {
-    for (const { column, time, declared, value } of next.observations) {
+    for (const { column, time, declared, value } of next.do === 'put'
+      ? next.observations
+      : next.blocks.flat()) {
       if (!model.has(column)) model.set(column, new Map());
       const times = model.get(column)!;
       if (!times.has(time)) times.set(time, new Map());

@@ -52,6 +52,13 @@ const schema = z.object({
     'URL,…',
     'etcd servers',
   ),
+  etcdPrefix: option(
+    matching(/^[\x21-\x7e]{0,199}\/$/, 'up to 200 printable ASCII characters, the last of them /').prefault(
+      '/kamaitachi/',
+    ),
+    'PREFIX',
+    'what the keys of this cluster in etcd begin with',
+  ),
   host: option(
     matching(HOST, 'a host name or address').prefault('127.0.0.1'),
     'HOST',

@@ -2,15 +2,36 @@
 import { type Options, UsageError } from './config.ts';
 import type { Discovery } from './discovery.ts';
 import { createEmbeddedDiscovery } from './embedded-discovery.ts';
+import type { LogEvent } from './log.ts';
 import { createStaticDiscovery } from './static-discovery.ts';
 
-export function createDiscovery(options: Options): Discovery {
+export type DiscoveryOptions = Pick<
+  Options,
+  'discovery' | 'master' | 'members' | 'leaseTtlMs' | 'etcd' | 'etcdPrefix'
+>;
+
+/** `log`: where a registry that goes away and comes back is told of. */
+export function createDiscovery(options: DiscoveryOptions, log?: LogEvent): Discovery {
   switch (options.discovery) {
     case 'embedded':
       return createEmbeddedDiscovery({ url: options.master, ttlMs: options.leaseTtlMs });
     case 'static':
       return createStaticDiscovery({ members: options.members });
-    case 'etcd':
-      throw new UsageError('--discovery etcd: not available yet, use embedded or static');
+    case 'etcd': {
+      if (options.etcd.length === 0) throw new UsageError('--etcd: expected at least one URL, got none');
+      // etcd3 and gRPC need Node's modules and take a while to load: only where they are used.
+      const loaded = import('./adapter/etcd-discovery.ts').then(({ createEtcdDiscovery }) =>
+        createEtcdDiscovery({
+          hosts: options.etcd,
+          prefix: options.etcdPrefix,
+          ttlMs: options.leaseTtlMs,
+          log,
+        }),
+      );
+      return {
+        register: async (member) => (await loaded).register(member),
+        watch: async (onView) => (await loaded).watch(onView),
+      };
+    }
   }
 }

@@ -84,7 +84,10 @@ export function decodePage<Header>(page: Uint8Array): { header: Header; blobs: U
     lengths: number[];
   };
   let at = 4 + headBytes;
-  const blobs = lengths.map((length) => page.subarray(at, (at += length)));
+  const blobs = lengths.map((length) => {
+    at += length;
+    return page.subarray(at - length, at);
+  });
   if (at !== page.length) throw new RangeError('feed page: its blobs do not fit its length');
   return { header, blobs };
 }

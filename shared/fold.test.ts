@@ -104,20 +104,17 @@ describe('foldSubject', () => {
     expect(splits).toBeGreaterThan(10);
   });
 
-  test('writes only the chunks that lines touched', () => {
+  test('asks only for the chunks between the lines, and writes only those that changed', () => {
     const stored: Stored = { info: null, chunks: new Map() };
-    foldInto(stored, stamp(records(0, 9_000)));
+    foldInto(stored, stamp(records(0, 15_000)));
     const starts = [...stored.chunks.keys()].sort((a, b) => a - b);
-    expect(starts.length).toBeGreaterThan(2);
-    const loaded = load(stored, touchedRange(stamp(records(starts[1], 1))));
-    expect(loaded.map(({ start }) => start)).toEqual([starts[1]]);
-    const change = foldSubject(
-      SUBJECT,
-      { info: stored.info, chunks: loaded },
-      stamp(records(starts[1], 1, 7)),
-    );
+    expect(starts.length).toBeGreaterThan(4);
+    const lines = stamp([...records(starts[1], 1, 7), ...records(starts[3], 1, 7)]);
+    const chunks = load(stored, touchedRange(lines));
+    expect(chunks.map(({ start }) => start).sort((a, b) => a - b)).toEqual(starts.slice(1, 4));
+    const change = foldSubject(SUBJECT, { info: stored.info, chunks }, lines);
     expect(change.removed).toEqual([]);
-    expect(change.chunks.map(({ start }) => start)).toEqual([starts[1]]);
+    expect(change.chunks.map(({ start }) => start).sort((a, b) => a - b)).toEqual([starts[1], starts[3]]);
   });
 
   test('creates an unknown subject at its first record, under its own name', () => {

@@ -52,11 +52,12 @@ describe('Membership', () => {
     expect(membership.all()).toHaveLength(2);
   });
 
-  test('moves ownership at once when a slave says good-bye', () => {
-    const { membership } = start();
-    membership.update(view(['a', 'b']));
-    expect(membership.update(view(['a'], { departed: ['b'] }))).toBe(true);
-    expect(ownersOf(membership)).toEqual(ring(['a'], 1));
+  test('moves ownership at once when a slave says good-bye, also of slots that have another owner', () => {
+    const { membership } = start({ replicas: 2 });
+    membership.update(view(['a', 'b', 'c']));
+    expect(membership.update(view(['a', 'c'], { departed: ['b'] }))).toBe(true);
+    expect(membership.all().map(({ id }) => id)).toEqual(['a', 'c']);
+    expect(ownersOf(membership)).toEqual(ring(['a', 'c'], 2));
   });
 
   test('takes a slave back that said good-bye and returned', () => {

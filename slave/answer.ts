@@ -2,6 +2,7 @@
  * Answers one part of a query from the cache. Each kind is a generator that yields after a bounded piece of work, so that a
  * large answer takes turns with small ones; a small one is done at its first step.
  */
+import type { Block } from '../shared/block.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import { MAX_ANSWER_BYTES } from '../shared/limits.ts';
 import type { PartHeader, PartRequest, SortKey } from '../shared/link.ts';
@@ -30,7 +31,7 @@ import {
   momentOf,
   valueAt,
 } from './encode.ts';
-import type { Entry, Need } from './entry.ts';
+import type { EncodedRow, Entry, Need } from './entry.ts';
 import { isIndicatorField, planOf, rangeNeed, snapshotNeed } from './plan.ts';
 import type { Rankings } from './ranking.ts';
 import type { StoreReader } from './store-reader.ts';
@@ -78,10 +79,12 @@ export function answer(
   }
 }
 
+/** A row to be, as its subject was when it was looked up: by the time it is encoded, its entry may be patched or replaced. */
 interface Candidate {
   key: SortKey;
   record: Subject;
   entry: Entry;
+  block: Block;
 }
 
 function* snapshot(
@@ -92,20 +95,19 @@ function* snapshot(
 ): Work<Answer> {
   const need = snapshotNeed(query);
   const plan = planOf(query);
+  const counted = new Set<string>();
   const best =
-    (yield* ranked(sources, query, need, slots)) ?? (yield* sorted(sources, query, need, plan, slots));
-  const { cache } = sources;
+    (yield* ranked(sources, query, need, slots, counted)) ??
+    (yield* sorted(sources, query, need, plan, slots, counted));
   const rows = new Rows(whole);
   const values = { ids: query.ids, time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const keys: SortKey[] = [];
   const subjects: string[] = [];
   for (let i = whole ? query.offset : 0; i < best.length; i++) {
-    const { key, record, entry } = best[i];
-    let row = entry.row(plan);
-    if (row === undefined) {
-      row = encodeSnapshotRow(record, entry.block, values, query.withTime);
-      cache.keepRow(entry, plan, row);
-    }
+    const { key, record, block } = best[i];
+    const row = keptRow(sources, best[i], plan, () =>
+      encodeSnapshotRow(record, block, values, query.withTime),
+    );
     if (row.text === '') continue;
     keys.push(key);
     subjects.push(record.subject);
@@ -114,20 +116,36 @@ function* snapshot(
   return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
 }
 
-/** The first `offset + limit` rows, each member of the pool looked up. */
+/** The row kept for the plan, or a new one, kept if nothing of the subject has changed since it was looked up. */
+function keptRow(
+  { directory, cache }: Sources,
+  { record, entry, block }: Candidate,
+  plan: number,
+  encode: () => EncodedRow,
+): EncodedRow {
+  const isCurrent = entry.block === block && directory.get(record.subject) === record;
+  const kept = isCurrent ? entry.row(plan) : undefined;
+  if (kept !== undefined) return kept;
+  const row = encode();
+  if (isCurrent) cache.keepRow(entry, plan, row);
+  return row;
+}
+
+/** The first `offset + limit` rows, each member of the pool looked up. `counted`: those that count as looked up already. */
 function* sorted(
   { directory, cache }: Sources,
   query: SnapshotQuery,
   need: Need,
   plan: number,
   slots: SlotSet | undefined,
+  counted: ReadonlySet<string>,
 ): Work<Candidate[]> {
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   let steps = 0;
   for (const record of poolMembers(directory, cache, query.pool, slots)) {
-    const entry = cache.lookup(record, need);
+    const entry = cache.lookup(record, need, counted.has(record.subject));
     const key = snapshotKey(query, plan, record, entry);
-    if (key !== undefined) top.add({ key, record, entry });
+    if (key !== undefined) top.add({ key, record, entry, block: entry.block });
     if (++steps % SUBJECTS_A_STEP === 0) yield;
   }
   return top.sorted();
@@ -142,10 +160,11 @@ function* ranked(
   { pool, ids, field, timestamp, asOf, offset, limit, descending }: SnapshotQuery,
   need: Need,
   slots: SlotSet | undefined,
+  counted: Set<string>,
 ): Work<Candidate[] | undefined> {
   if ('subjects' in pool || pool.tag !== undefined || pool.subject !== undefined) return undefined;
   if (timestamp !== 0 || asOf !== 0 || !ids.includes(field)) return undefined;
-  const { members, values } = yield* rankings.column(pool.topic, field);
+  const { members, values } = yield* rankings.column(pool.topic, field, counted);
   const size = offset + limit;
   const sign = descending ? -1 : 1;
   const top = new Top<number>(
@@ -154,17 +173,32 @@ function* ranked(
   );
   let asked = 0;
   let found = 0;
+  let uncounted = 0;
   for (let i = 0; i < members.length; i++) {
     if (slots?.has(members[i].slot) === false) continue;
     asked++;
+    if (!counted.has(members[i].subject)) uncounted++;
     if (Number.isNaN(values[i])) continue;
     found++;
     top.add(i);
   }
   if (found < Math.min(size, asked)) return undefined;
   const places = top.sorted();
-  cache.countHits(asked - places.length);
-  return places.map((i) => ({ key: values[i], record: members[i], entry: cache.lookup(members[i], need) }));
+  const keys = places.map((i) => values[i]);
+  const best: Candidate[] = [];
+  for (const [place, i] of places.entries()) {
+    const record = members[i];
+    const entry = cache.lookup(record, need, counted.has(record.subject));
+    if (!counted.has(record.subject)) uncounted--;
+    counted.add(record.subject);
+    const { block } = entry;
+    // Written to since it was ranked: its value would not fit its place.
+    if (valueAt(block, field, Infinity, Infinity) !== keys[place]) return undefined;
+    best.push({ key: keys[place], record, entry, block });
+    if (place % SUBJECTS_A_STEP === SUBJECTS_A_STEP - 1) yield;
+  }
+  cache.countHits(uncounted);
+  return best;
 }
 
 /** What a row is sorted by, undefined where the subject has no row. */
@@ -204,7 +238,8 @@ function* period({ directory, cache }: Sources, query: PeriodQuery, whole: boole
       const entry = cache.lookup(record, need);
       let row = entry.row(plan);
       if (row === undefined) {
-        row = { text: encodePeriodRow(record, entry, query), time: 0 };
+        row = { text: yield* encodePeriodRow(record, entry.block, query), time: 0 };
+        // A row small enough to keep was made in one turn, so it still fits its entry.
         if (row.text.length <= MAX_KEPT_CHARS) cache.keepRow(entry, plan, row);
       }
       if (row.text !== '') {
@@ -217,22 +252,35 @@ function* period({ directory, cache }: Sources, query: PeriodQuery, whole: boole
   return rows.finish(() => ({ kind: 'period', places, lengths: rows.lengths }));
 }
 
-function encodePeriodRow(
+function* encodePeriodRow(
   record: Subject,
-  { block }: Entry,
+  block: Block,
   { ids, from, to, asOf, limit, descending }: PeriodQuery,
-): string {
+): Work<string> {
   let items = itemsOf(block, ids, from, to, knownAt(asOf));
   if (items.length === 0) return '';
   if (limit > 0) items = items.slice(-limit);
   if (descending) items.reverse();
-  const texts = items.map((item) => encodeItem(record, block, ids, item, knownAt(asOf)));
+  const texts: string[] = [];
+  let length = 0;
+  let step = 0;
+  for (const item of items) {
+    const text = encodeItem(record, block, ids, item, knownAt(asOf));
+    texts.push(text);
+    length += text.length;
+    if (length > MAX_ANSWER_BYTES) throw tooLarge();
+    if (length - step < CHARS_A_STEP) continue;
+    step = length;
+    yield;
+  }
   return `{"subject":${record.json},"data":[${texts.join()}]}`;
 }
 
-interface DatedCandidate extends Candidate {
+interface DatedCandidate {
+  key: SortKey;
+  record: Subject;
+  block: Block;
   item: Item;
-  block: Entry['block'];
 }
 
 function* dated(
@@ -248,8 +296,7 @@ function* dated(
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
   for (const record of poolMembers(directory, cache, query.pool, slots)) {
-    const entry = cache.lookup(record, need);
-    const { block } = entry;
+    const { block } = cache.lookup(record, need);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
       const date = dateOf(item.time);
       let top = byDate.get(date);
@@ -257,7 +304,7 @@ function* dated(
         top = new Top(query.offset + query.limit, compare);
         byDate.set(date, top);
       }
-      top.add({ key: datedKey(query, record, block, item), record, entry, block, item });
+      top.add({ key: datedKey(query, record, block, item), record, block, item });
       if (++steps % (SUBJECTS_A_STEP * 16) === 0) yield;
     }
     if (++steps % SUBJECTS_A_STEP === 0) yield;
@@ -283,7 +330,7 @@ function* dated(
 function datedKey(
   { field, asOf }: DatedQuery,
   { subject, info }: Subject,
-  block: Entry['block'],
+  block: Block,
   { axis, time }: Item,
 ): SortKey {
   if (field === 'report_date') return time;
@@ -303,7 +350,7 @@ function* table(
 ): Work<Answer> {
   const { ids, from, to } = query;
   const need = { kind: 'range', columns: ids, from, to } as const;
-  const top = new Top<{ record: Subject; entry: Entry }>(query.offset + query.limit, (a, b) =>
+  const top = new Top<{ record: Subject; block: Block }>(query.offset + query.limit, (a, b) =>
     compareText(a.record.subject, b.record.subject),
   );
   let count = 0;
@@ -311,23 +358,23 @@ function* table(
   const records =
     query.subjects === null ? directory.inSlots(slots!) : named(directory, cache, query.subjects);
   for (const record of records) {
-    const entry = cache.lookup(record, need);
-    if (itemsOf(entry.block, ids, from, to, Infinity).length > 0) {
+    const { block } = cache.lookup(record, need);
+    if (itemsOf(block, ids, from, to, Infinity).length > 0) {
       count++;
-      top.add({ record, entry });
+      top.add({ record, block });
     }
     if (++steps % SUBJECTS_A_STEP === 0) yield;
   }
   const rows = new Rows(whole, ['{"rows":[', `],"count":${count}}`]);
   const subjects: string[] = [];
-  for (const { record, entry } of top.sorted().slice(whole ? query.offset : 0)) {
+  for (const { record, block } of top.sorted().slice(whole ? query.offset : 0)) {
     subjects.push(record.subject);
-    if (rows.add(encodeTableRow(record, entry, query))) yield;
+    if (rows.add(encodeTableRow(record, block, query))) yield;
   }
   return rows.finish(() => ({ kind: 'table', subjects, lengths: rows.lengths, count }));
 }
 
-function encodeTableRow({ subject, info }: Subject, { block }: Entry, { ids, from, to }: TableQuery): string {
+function encodeTableRow({ subject, info }: Subject, block: Block, { ids, from, to }: TableQuery): string {
   const cells = itemsOf(block, ids, from, to, Infinity).map(
     (item) => `"${item.time}":${encodeCells(block, ids, item)}`,
   );
@@ -442,7 +489,9 @@ function hasTag({ info }: Subject, { id, keyword }: { id: string; keyword: strin
   return values.some((value) => value.toLowerCase().includes(keyword));
 }
 
-function byKeyThenSubject(descending: boolean): (a: Candidate, b: Candidate) => number {
+function byKeyThenSubject(
+  descending: boolean,
+): (a: Pick<Candidate, 'key' | 'record'>, b: Pick<Candidate, 'key' | 'record'>) => number {
   return (a, b) => {
     if (a.key !== b.key) {
       if (a.key === null) return 1;

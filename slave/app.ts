@@ -86,7 +86,10 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
   app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));
   app.post('/kamaitachi/api/data/v1/cache/reset', (c) => {
     cache.resetCounters();
-    if (c.req.query('clear') === 'true') cache.clear();
+    if (c.req.query('clear') === 'true') {
+      cache.clear();
+      slave.sources.rankings.clear();
+    }
     return c.json(envelope({ cache: cacheStats(slave) }));
   });
   app.get('/health', (c) => c.json({ status: 'ok' }));
@@ -102,7 +105,7 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     c.body(await options.metrics.text(), 200, { 'content-type': options.metrics.contentType }),
   );
   app.get(SLOTS_PATH, (c) =>
-    c.json({ node: slave.node, history: slave.history, ready: slave.slots.ready.toBase64() }),
+    c.json({ node: slave.node, history: slave.history, ready: slave.slots.announced().toBase64() }),
   );
 
   app.notFound((c) =>

@@ -48,11 +48,14 @@ export class SubjectCache {
     this.now = now;
   }
 
-  /** The entry of a subject with everything that `need` asks for; what is missing is read now. Counts one look-up. */
-  lookup({ subject, slot }: Subject, need: Need): Entry {
+  /**
+   * The entry of a subject with everything that `need` asks for; what is missing is read now. Counts one look-up.
+   * `isAgain`: the same query has looked the subject up before, so a hit is not counted a second time.
+   */
+  lookup({ subject, slot }: Subject, need: Need, isAgain = false): Entry {
     const known = this.entries.get(subject);
     if (known !== undefined && known.missing(need).length === 0) {
-      this.counters.hits++;
+      if (!isAgain) this.counters.hits++;
       return known;
     }
     this.counters.misses++;
@@ -75,12 +78,13 @@ export class SubjectCache {
     return entry;
   }
 
-  /** Keeps an encoded row with its entry. */
+  /** Keeps an encoded row with its entry, if that is still the one that is cached. */
   keepRow(entry: Entry, plan: number, row: EncodedRow): void {
-    const cached = this.entries.delete(entry.subject);
+    // An entry that was too large to keep, or that another has replaced since, must not come (back) in through its rows.
+    if (this.entries.peek(entry.subject) !== entry) return;
+    this.entries.delete(entry.subject);
     entry.keepRow(plan, row);
-    // An entry that is larger than the whole cache is not kept, and must not come back in through its rows.
-    if (cached) this.store(entry);
+    this.store(entry);
   }
 
   /** Applies lines that the file has already taken; an entry that cannot take them goes. */
@@ -104,6 +108,11 @@ export class SubjectCache {
     this.entries.delete(subject);
     entry.forgetRows();
     this.store(entry);
+  }
+
+  /** The subject was used just now, as far as the order of eviction goes. */
+  use(subject: string): void {
+    this.entries.get(subject);
   }
 
   drop(subject: string): void {

@@ -33,7 +33,7 @@ export function gaps(extents: Extents, from: number, to: number): Extents {
     if (extents[i] > at) missing.push(at, extents[i] - 1);
     at = extents[i + 1] + 1;
   }
-  if (at <= to) missing.push(at, to);
+  if (at <= to && at !== Infinity) missing.push(at, to);
   return missing;
 }
 

@@ -47,14 +47,20 @@ export class Directory {
     }
   }
 
-  /** Members of a topic, in no particular order. */
-  members(topic: string): Iterable<Subject> {
-    return this.topics.get(topic)?.values() ?? [];
+  /** Members of a topic as they are now, in no particular order: a list, since one that goes and comes back would be met twice. */
+  members(topic: string): readonly Subject[] {
+    return [...(this.topics.get(topic)?.values() ?? [])];
   }
 
   /** Changes whenever a member of the topic is added, removed or replaced. */
   topicVersion(topic: string): number {
     return this.versions.get(topic) ?? 0;
+  }
+
+  /** A record was written to the subject, at this second. */
+  touch(subject: string, updated: number): void {
+    const record = this.subjects.get(subject);
+    if (record !== undefined) record.info.updated = updated;
   }
 
   topicNames(): Iterable<string> {
@@ -67,11 +73,11 @@ export class Directory {
 
   /** Subjects of some slots, in no particular order. */
   *inSlots(slots: Iterable<number>): Iterable<Subject> {
-    for (const slot of slots) yield* this.bySlot.get(slot)?.values() ?? [];
+    for (const slot of slots) yield* [...(this.bySlot.get(slot)?.values() ?? [])];
   }
 
   removeSlot(slot: number): void {
-    for (const record of [...(this.bySlot.get(slot)?.values() ?? [])]) this.detach(record);
+    for (const record of this.inSlots([slot])) this.detach(record);
   }
 
   private detach(record: Subject): void {

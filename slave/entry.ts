@@ -22,6 +22,7 @@ export interface EncodedRow {
 /** Objects, arrays and map slots of an entry besides its slab; measured with `bench/memory.ts`. */
 const ENTRY_BYTES = 900;
 const EXTENT_BYTES = 80;
+const TEXT_BYTES = 48;
 const ROW_BYTES = 100;
 /** Rows kept per subject, in number and bytes; with more plans in use the oldest go. */
 const MAX_ROWS = 256;
@@ -43,9 +44,11 @@ export class Entry {
     this.seq = seq;
   }
 
-  /** Bytes of slab, extents and index: what the cache is bounded by, together with `rowBytes`. */
+  /** Bytes of slab, texts, extents and index: what the cache is bounded by, together with `rowBytes`. */
   get dataBytes(): number {
-    return ENTRY_BYTES + this.block.slab.byteLength + this.extents.size * EXTENT_BYTES;
+    let bytes = ENTRY_BYTES + this.block.slab.byteLength + this.block.texts.length * TEXT_BYTES;
+    for (const extents of this.extents.values()) bytes += EXTENT_BYTES + extents.length * 8;
+    return bytes;
   }
 
   /** The columns of which something that `need` asks for is not known. */

@@ -24,19 +24,20 @@ export type FromFollower =
   /** The master answered. `caughtUp`: everything up to its head is applied. */
   | { type: 'heard'; head: number; caughtUp: boolean }
   /**
-   * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`.
-   * `infos`: the subjects whose info was made, changed or removed (null).
+   * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`;
+   * `updated[i]`: the second of the last of them. `infos`: the subjects whose info was made, changed or removed (null).
    */
   | {
       type: 'applied';
       upTo: number;
       subjects: string[];
       lines: string[];
+      updated: number[];
       infos: [string, StoredInfo | null][];
     }
   | { type: 'filled'; slots: number[]; infos: [string, StoredInfo][] }
   | { type: 'dropped'; slots: number[] }
-  /** Another history, or too far behind: everything held is gone from the file and has to be filled again. */
-  | { type: 'reset'; history: string }
+  /** Another history, or too far behind: everything held is gone from the file and has to be filled again, from `position` on. */
+  | { type: 'reset'; history: string; position: number }
   | { type: 'trouble'; message: string }
   | { type: 'stopped' };

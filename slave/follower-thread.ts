@@ -12,18 +12,25 @@ const { node, databasePath, masterUrl } = workerData as FollowerOptions;
 const port = parentPort!;
 const database = openDatabase(databasePath);
 let wake = () => {};
+let request = new AbortController();
 
 const follower = createFollower(node, createStoreWriter(database), {
   async ask(path, body) {
-    const response = await fetch(new URL(path, masterUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-    if (!response.ok)
-      throw new Error(`master answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
-    return new Uint8Array(await response.arrayBuffer());
+    request = new AbortController();
+    const late = setTimeout(() => request.abort(new Error('the master took too long')), REQUEST_TIMEOUT_MS);
+    try {
+      const response = await fetch(new URL(path, masterUrl), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: request.signal,
+      });
+      if (!response.ok)
+        throw new Error(`master answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+      return new Uint8Array(await response.arrayBuffer());
+    } finally {
+      clearTimeout(late);
+    }
   },
   send: (message: FromFollower) => port.postMessage(message),
   now: Date.now,
@@ -39,6 +46,7 @@ const follower = createFollower(node, createStoreWriter(database), {
 
 port.on('message', (message: ToFollower) => {
   follower.receive(message);
+  if (message.type === 'stop') request.abort();
   wake();
 });
 await follower.run();

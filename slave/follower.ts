@@ -27,7 +27,9 @@ export interface FollowerPorts {
 }
 
 /** Slots asked for in one request. The answer is cut by bytes anyway; this bounds the request. */
-const SLOTS_PER_FILL = 512;
+const SLOTS_PER_FILL = 4_096;
+/** Slots given up between two looks at the feed: with 16,384 slots each holds little. */
+const SLOTS_PER_DROP = 256;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
@@ -35,7 +37,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   let { history, position } = store.standing();
   const held = new SlotSet(store.standing().slots);
   let wanted: number[] = [];
-  let toDrop: number[] = [];
+  const toDrop: number[] = [];
   let stopped = false;
   let heldText = held.toBase64();
 
@@ -76,6 +78,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
       upTo: position,
       subjects: groups.map(({ subject }) => subject),
       lines: texts.map((lines) => lines.join('\n')),
+      updated: groups.map(({ lines }) => lines[lines.length - 1].at),
       infos,
     });
   }
@@ -107,28 +110,37 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   }
 
   async function fill(): Promise<void> {
-    const slots = wanted.slice(0, SLOTS_PER_FILL);
+    // One that is still to be dropped comes after that.
+    const slots = wanted.filter((slot) => !held.has(slot)).slice(0, SLOTS_PER_FILL);
+    if (slots.length === 0) return;
     const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots });
     const { header, blobs } = decodePage<FillHeader>(page);
-    // Another history, or a snapshot older than what was let pass for these slots: the next tail sorts it out.
-    if (header.reset || header.history !== history || header.seq < position) return;
-    store.fill(header, blobs);
-    const filled = header.slots.map(({ slot }) => slot);
-    for (const slot of filled) held.add(slot);
-    heldText = held.toBase64();
-    wanted = wanted.filter((slot) => !held.has(slot));
-    ports.send({
-      type: 'filled',
-      slots: filled,
-      infos: header.slots.flatMap(({ subjects }) =>
-        subjects.map(({ subject, info }) => [subject, info] as [string, typeof info]),
-      ),
-    });
+    // Another history: the next tail sorts it out.
+    if (header.reset || header.history !== history) return;
+    // A snapshot older than what was let pass for these slots would lose it.
+    if (header.seq < position || header.slots.length === 0)
+      throw new Error(
+        `fill: expected slots at seq ${position} or later, got ${header.slots.length} at ${header.seq}`,
+      );
+    const filled = new Set<number>();
+    try {
+      store.fill(header, blobs, (slot) => filled.add(slot));
+    } finally {
+      // Where the file fails in the middle, the slots before are in it: from now on their lines are needed.
+      for (const slot of filled) held.add(slot);
+      heldText = held.toBase64();
+      wanted = wanted.filter((slot) => !filled.has(slot));
+      const infos = header.slots
+        .filter(({ slot }) => filled.has(slot))
+        .flatMap(({ subjects }) =>
+          subjects.map(({ subject, info }): [string, typeof info] => [subject, info]),
+        );
+      ports.send({ type: 'filled', slots: [...filled], infos });
+    }
   }
 
   function drop(): void {
-    const slots = toDrop.filter((slot) => held.has(slot));
-    toDrop = [];
+    const slots = toDrop.splice(0, SLOTS_PER_DROP).filter((slot) => held.has(slot));
     if (slots.length === 0) return;
     store.drop(slots);
     for (const slot of slots) held.delete(slot);
@@ -143,7 +155,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     heldText = held.toBase64();
     history = newHistory;
     position = upTo;
-    ports.send({ type: 'reset', history });
+    ports.send({ type: 'reset', history, position });
   }
 
   return {

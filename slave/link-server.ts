@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, KamaitachiError } from '../shared/errors.ts';
 import { publicError } from '../shared/http.ts';
-import { HEARTBEAT_MS, PIECE_BYTES } from '../shared/limits.ts';
+import { ANSWER_BUDGET_BYTES, HEARTBEAT_MS, PIECE_BYTES } from '../shared/limits.ts';
 import {
   type Hello,
   LINK_PATH,
@@ -30,13 +30,9 @@ const HIGH_WATER_BYTES = 256 * 1024;
 /** A gateway that does not read this much is gone or stuck. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 
-export function serveLinks(
-  server: Server,
-  slave: Slave,
-  options: LinkServerOptions,
-): { links: () => number; close(): void } {
+export function serveLinks(server: Server, slave: Slave, options: LinkServerOptions): Links {
   const links = new Set<Link>();
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url !== LINK_PATH || request.headers.upgrade !== LINK_UPGRADE) {
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       return;
@@ -44,6 +40,8 @@ export function serveLinks(
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${LINK_UPGRADE}\r\nConnection: Upgrade\r\n\r\n`,
     );
+    // What the gateway has sent right behind its request.
+    if (head.length > 0) socket.unshift(head);
     const link = new Link(socket, slave, options);
     links.add(link);
     socket.on('close', () => links.delete(link));
@@ -51,7 +49,10 @@ export function serveLinks(
   const pushAll = () => {
     for (const link of links) link.pushState();
   };
-  const heartbeat = setInterval(pushAll, HEARTBEAT_MS);
+  const heartbeat = setInterval(() => {
+    for (const link of links) link.dropLate();
+    pushAll();
+  }, HEARTBEAT_MS);
   slave.onChange(pushAll);
   return {
     links: () => links.size,
@@ -59,7 +60,18 @@ export function serveLinks(
       clearInterval(heartbeat);
       for (const link of links) link.close();
     },
+    destroy() {
+      for (const link of links) link.destroy();
+    },
   };
+}
+
+export interface Links {
+  /** Gateways linked. */
+  links(): number;
+  /** Takes nothing new, and ends each link when what is under way on it is answered. */
+  close(): void;
+  destroy(): void;
 }
 
 /** An answer on its way out in pieces. */
@@ -71,6 +83,7 @@ interface Outgoing {
   offset: number;
   /** Bytes that the gateway has room for. */
   credit: number;
+  deadline: number;
 }
 
 class Link {
@@ -81,6 +94,7 @@ class Link {
   /** Requests that are being answered, by id; a cancelled one is taken out. */
   private readonly open = new Set<number>();
   private readonly outgoing = new Map<number, Outgoing>();
+  private closing = false;
   private batch = '';
   private flushing = false;
   private greeted = false;
@@ -106,21 +120,31 @@ class Link {
       version: options.version,
       history: slave.history,
     };
-    this.send(encodeFrame('H', [], JSON.stringify(hello)));
+    this.send(encodeFrame('H', [], asciiJson(hello)));
     this.pushState();
   }
 
   close(): void {
-    this.flush();
-    this.socket.end();
+    this.closing = true;
+    this.pushState();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Lets go of answers that nobody waits for any more. */
+  dropLate(): void {
+    for (const [id, { deadline }] of this.outgoing)
+      if (this.options.now() >= deadline) this.outgoing.delete(id);
   }
 
   /** Sends what the slave holds and how fresh it is; the bitmap only where it changed. */
   pushState(): void {
-    const ready = this.slave.slots.ready.toBase64();
+    const ready = this.slave.slots.announced().toBase64();
     const state: SlaveState = { ...this.slave.state(), ...(ready === this.sentReady ? {} : { ready }) };
     this.sentReady = ready;
-    this.send(encodeFrame('S', [], JSON.stringify(state)));
+    this.send(encodeFrame('S', [], asciiJson(state)));
   }
 
   private read(bytes: Buffer): void {
@@ -140,6 +164,7 @@ class Link {
     else if (type === 'C') {
       this.open.delete(id);
       this.outgoing.delete(id);
+      this.flushSoon();
     } else if (type === 'W') {
       const outgoing = this.outgoing.get(id);
       if (outgoing === undefined) return;
@@ -158,33 +183,45 @@ class Link {
   }
 
   private request(id: number, timeoutMs: number, payload: string): void {
-    if (this.open.size >= MAX_REQUESTS) {
-      this.fail(id, new KamaitachiError('unavailable', 'too many requests on one link'));
+    const isFull = this.open.size >= MAX_REQUESTS;
+    this.open.add(id);
+    if (isFull || this.closing) {
+      this.fail(
+        id,
+        new KamaitachiError(
+          'unavailable',
+          isFull ? 'too many requests on one link' : 'this slave is leaving',
+        ),
+      );
       return;
     }
-    this.open.add(id);
     const deadline = this.options.now() + timeoutMs;
     const isWanted = () => this.open.has(id) && this.options.now() < deadline;
     try {
       const answer = this.slave.answer(JSON.parse(payload) as PartRequest, isWanted);
       if (answer instanceof Promise) {
         answer.then(
-          (made) => this.reply(id, made),
+          (made) => this.reply(id, made, deadline),
           (error) => this.fail(id, error),
         );
-      } else this.reply(id, answer);
+      } else this.reply(id, answer, deadline);
     } catch (error) {
       this.fail(id, error);
     }
   }
 
-  private reply(id: number, answer: PartAnswer): void {
-    if (!this.open.delete(id)) return;
+  private reply(id: number, answer: PartAnswer, deadline: number): void {
+    if (!this.open.has(id)) return;
+    if (answer.length > PIECE_BYTES && this.waitingBytes() + answer.length > ANSWER_BUDGET_BYTES) {
+      this.fail(id, new KamaitachiError('unavailable', 'too many large answers wait on one link: try again'));
+      return;
+    }
+    this.open.delete(id);
     if (answer.length <= PIECE_BYTES) {
       const text = answer.texts.length === 1 ? answer.texts[0] : answer.texts.join('');
       this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], text));
     } else {
-      this.outgoing.set(id, { answer, sent: 0, text: 0, offset: 0, credit: PIECE_BYTES });
+      this.outgoing.set(id, { answer, sent: 0, text: 0, offset: 0, credit: PIECE_BYTES, deadline });
       this.flushSoon();
     }
   }
@@ -214,14 +251,20 @@ class Link {
   }
 
   private flush(): void {
-    if (this.socket.destroyed) return;
+    if (this.socket.destroyed || this.socket.writableEnded) return;
     let batch = this.batch;
     this.batch = '';
     if (this.outgoing.size > 0 && this.socket.writableLength < HIGH_WATER_BYTES) batch += this.pieces();
-    if (batch === '') return;
-    this.socket.write(batch, 'latin1');
+    if (batch !== '') this.socket.write(batch, 'latin1');
+    if (this.closing && this.open.size === 0 && this.outgoing.size === 0) this.socket.end();
     if (this.socket.writableLength > MAX_UNSENT_BYTES)
       this.socket.destroy(new Error('the gateway does not read'));
+  }
+
+  private waitingBytes(): number {
+    let bytes = 0;
+    for (const { answer } of this.outgoing.values()) bytes += answer.length;
+    return bytes;
   }
 
   /** The next piece of every large answer that has credit. */
@@ -244,9 +287,10 @@ class Link {
 function nextPiece(outgoing: Outgoing): string {
   const { texts } = outgoing.answer;
   let piece = '';
-  while (piece.length < PIECE_BYTES && outgoing.text < texts.length) {
+  const most = Math.min(PIECE_BYTES, outgoing.credit);
+  while (piece.length < most && outgoing.text < texts.length) {
     const text = texts[outgoing.text];
-    const part = text.slice(outgoing.offset, outgoing.offset + PIECE_BYTES - piece.length);
+    const part = text.slice(outgoing.offset, outgoing.offset + most - piece.length);
     piece += part;
     outgoing.offset += part.length;
     if (outgoing.offset === text.length) {

@@ -30,6 +30,8 @@ interface Column {
 /** Topics and columns of each that are kept; the one used longest ago goes first. */
 const MAX_TOPICS = 32;
 const MAX_COLUMNS = 64;
+/** Values kept of one topic, at about 17 bytes each; a topic larger than this keeps one column. */
+const MAX_CELLS_A_TOPIC = 256 * 1024;
 /** Members looked up between two yields. */
 const MEMBERS_A_STEP = 64;
 
@@ -43,17 +45,22 @@ export class Rankings {
     this.cache = cache;
   }
 
-  /** The column of an indicator, brought up to date. Counts one look-up per member that had to be looked up. */
-  *column(name: string, indicator: string): Generator<undefined, RankColumn> {
+  /** The column of an indicator, brought up to date. Members that had to be looked up for it are counted, and put into `counted`. */
+  *column(name: string, indicator: string, counted: Set<string>): Generator<undefined, RankColumn> {
     const topic = this.topic(name);
-    const column = touchKey(topic.columns, indicator, MAX_COLUMNS, () => newColumn(topic.members.length));
+    const { members } = topic;
+    const most = Math.max(1, Math.min(MAX_COLUMNS, Math.floor(MAX_CELLS_A_TOPIC / members.length)));
+    const column = touchKey(topic.columns, indicator, most, () => newColumn(members.length));
     const { stale, stalePlaces, values } = column;
     for (let steps = 1; stalePlaces.length > 0; steps++) {
-      const place = stalePlaces.pop()!;
-      stale[place] = 0;
+      const place = stalePlaces[stalePlaces.length - 1];
       const need = { kind: 'value', columns: [indicator], time: Infinity, asOf: Infinity } as const;
-      values[place] =
-        valueAt(this.cache.lookup(topic.members[place], need).block, indicator, Infinity, Infinity) ?? NaN;
+      const { block } = this.cache.lookup(members[place], need);
+      counted.add(members[place].subject);
+      values[place] = valueAt(block, indicator, Infinity, Infinity) ?? NaN;
+      // Only now: where the database failed, the place stays stale.
+      stale[place] = 0;
+      stalePlaces.pop();
       if (steps % MEMBERS_A_STEP === 0) yield;
     }
     return { members: topic.members, values };

@@ -1,31 +1,69 @@
-/** Giving slots up: only when this node no longer owns them and every owner says that it holds them ready. */
+/**
+ * Giving slots up: only when this node no longer owns them and every owner says that it holds them ready. And not at once:
+ * a gateway may not know the new owner yet, so the slot is announced a little longer; then it is withdrawn but served,
+ * since requests may be on their way; then it goes.
+ */
 import type { Membership } from '../shared/membership.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { SLOTS_PATH } from './app.ts';
 import type { Slave } from './slave.ts';
 
 const ASK_TIMEOUT_MS = 2_000;
+/** Gateways find a new slave and hear what it holds in less. */
+const ANNOUNCED_MS = 2_000;
+/** A request planned before the withdrawal was heard of has arrived in less. */
+const WITHDRAWN_MS = 1_000;
 
-let asking = false;
+/** What to do about slots that could be given up, from how long they could. Pure. */
+export class Handover {
+  private readonly since = new Map<number, number>();
 
-/** Asks the other slaves what they hold, if there is anything to give up, and gives up what they all have. */
-export async function releaseSurplus(slave: Slave, membership: Membership): Promise<void> {
-  if (asking || slave.slots.surplus().length === 0) return;
-  asking = true;
-  try {
-    const readyAt = new Map<string, SlotSet>();
-    const others = membership.all().filter(({ id }) => id !== slave.node && membership.isLive(id));
-    await Promise.all(
-      others.map(async ({ id, address }) => {
-        const response = await fetch(`http://${address}${SLOTS_PATH}`, {
-          signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-        });
-        const { history, ready } = (await response.json()) as { history: string; ready: string };
-        if (history === slave.history) readyAt.set(id, SlotSet.fromBase64(ready));
-      }),
-    );
-    slave.release(slave.slots.releasable(membership, readyAt));
-  } finally {
-    asking = false;
+  /** `releasable`: the slots that could be given up at `now` (milliseconds). */
+  step(releasable: readonly number[], now: number): { withdraw: number[]; release: number[] } {
+    const still = new Set(releasable);
+    for (const slot of this.since.keys()) if (!still.has(slot)) this.since.delete(slot);
+    const withdraw: number[] = [];
+    const release: number[] = [];
+    for (const slot of releasable) {
+      const since = this.since.get(slot);
+      if (since === undefined) this.since.set(slot, now);
+      else if (now - since >= ANNOUNCED_MS + WITHDRAWN_MS) release.push(slot);
+      else if (now - since >= ANNOUNCED_MS) withdraw.push(slot);
+    }
+    return { withdraw, release };
   }
+}
+
+/** Moves what this slave holds beyond its own a step further; call it about twice a second. */
+export function createReleaser(slave: Slave, membership: Membership, now: () => number): () => Promise<void> {
+  const handover = new Handover();
+  let asking = false;
+  return async () => {
+    if (asking || slave.slots.surplus().length === 0) return;
+    asking = true;
+    try {
+      const readyAt = await askOthers(slave, membership);
+      const { withdraw, release } = handover.step(slave.slots.releasable(membership, readyAt), now());
+      slave.release(release);
+      slave.withdraw(withdraw);
+    } finally {
+      asking = false;
+    }
+  };
+}
+
+/** What the other slaves hold ready; one that does not answer counts as holding nothing. */
+async function askOthers(slave: Slave, membership: Membership): Promise<Map<string, SlotSet>> {
+  const readyAt = new Map<string, SlotSet>();
+  const others = membership.all().filter(({ id }) => id !== slave.node && membership.isLive(id));
+  await Promise.allSettled(
+    others.map(async ({ id, address }) => {
+      const response = await fetch(`http://${address}${SLOTS_PATH}`, {
+        signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+      });
+      const { history, ready } = (await response.json()) as { history: string; ready: string };
+      if (history === slave.history) readyAt.set(id, SlotSet.fromBase64(ready));
+    }),
+  );
+  return readyAt;
 }

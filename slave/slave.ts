@@ -125,7 +125,7 @@ export class Slave {
 
   /** Applies lines of up to `budget` subjects; returns how many. Infos go in with the first, as cheap as they are. */
   private patch(
-    { upTo, subjects, lines, infos }: FromFollower & { type: 'applied' },
+    { upTo, subjects, lines, updated, infos }: FromFollower & { type: 'applied' },
     budget: number,
   ): number {
     const { directory, cache, rankings } = this.sources;
@@ -134,13 +134,15 @@ export class Slave {
         // A slot given up a moment ago may still have had news under way.
         if (!this.slots.ready.has(slotOf(subject))) continue;
         directory.set(subject, info);
-        cache.forgetRows(subject);
+        if (info === null) cache.drop(subject);
+        else cache.forgetRows(subject);
       }
     }
     const end = Math.min(subjects.length, this.patched + budget);
     const count = end - this.patched;
     for (; this.patched < end; this.patched++) {
       const text = lines[this.patched];
+      directory.touch(subjects[this.patched], updated[this.patched]);
       rankings.touch(subjects[this.patched]);
       cache.patch(
         subjects[this.patched],
@@ -161,26 +163,39 @@ export class Slave {
         for (const [subject, info] of reader.infos()) directory.set(subject, info);
         for (const slot of message.slots) this.slots.ready.add(slot);
         break;
-      case 'heard':
+      case 'heard': {
+        const wasFresh = this.isFresh();
         this.head = message.head;
         this.heardAt = this.now();
-        if (this.caughtUp || !message.caughtUp) return;
-        this.caughtUp = true;
+        // After a silence, as after a start, it is fresh again only when it has caught up.
+        this.caughtUp = wasFresh || message.caughtUp;
+        if (this.caughtUp === wasFresh) return;
         break;
+      }
       case 'filled':
-        for (const [subject, info] of message.infos) directory.set(subject, info);
+        for (const [subject, info] of message.infos) {
+          directory.set(subject, info);
+          // Of an earlier time at which the slot was held: the lines in between have not been applied to it.
+          cache.drop(subject);
+        }
         for (const slot of message.slots) this.slots.ready.add(slot);
         break;
       case 'dropped':
         break;
-      case 'reset':
+      case 'reset': {
+        const held = [...this.slots.ready];
         this.log('reset', { history: message.history });
         this.history = message.history;
-        this.work.abandon([...this.slots.ready]);
-        this.forget([...this.slots.ready]);
+        this.work.abandon(held);
+        this.forget(held);
         cache.clear();
         this.sources.rankings.clear();
+        cache.patchedTo = message.position;
+        this.wakeSeqWaiters();
+        // The last wish left out what was ready then, and may have replaced the follower's own.
+        this.post({ type: 'want', slots: [...new Set([...this.slots.filling(), ...held])] });
         break;
+      }
       case 'trouble':
         this.log('feed', { message: message.message });
         return;
@@ -193,6 +208,16 @@ export class Slave {
   /** Fills what this node owns now. What it holds beyond that stays until `release`. */
   own(ownership: Ownership): void {
     this.post({ type: 'want', slots: this.slots.want(ownership) });
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Stops announcing these slots, and announces again those withdrawn before that are not among them. */
+  withdraw(slots: readonly number[]): void {
+    const { withdrawn } = this.slots;
+    const next = new SlotSet(slots);
+    if (next.equals(withdrawn)) return;
+    for (const slot of [...withdrawn]) if (!next.has(slot)) withdrawn.delete(slot);
+    for (const slot of next) withdrawn.add(slot);
     for (const listener of this.listeners) listener();
   }
 
@@ -210,6 +235,7 @@ export class Slave {
     for (const { subject } of directory.inSlots(slots)) cache.drop(subject);
     for (const slot of slots) {
       this.slots.ready.delete(slot);
+      this.slots.withdrawn.delete(slot);
       directory.removeSlot(slot);
     }
   }
@@ -223,10 +249,10 @@ export class Slave {
    * it is not held ready or the state asked for is not reached in time.
    */
   answer(part: PartRequest, isWanted: () => boolean): PartAnswer | Promise<PartAnswer> {
-    if (part.minSeq > this.seq)
-      return this.reach(part.minSeq).then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
     const asked = part.slots === undefined ? undefined : SlotSet.fromBase64(part.slots);
     this.checkHeld(part, asked);
+    if (part.minSeq > this.seq)
+      return this.reach(part.minSeq).then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
     const { seq, staleSeconds } = this.state();
     const work = answer(this.sources, part, asked);
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);

@@ -11,7 +11,10 @@ export interface Ownership {
  * for all its slots.)
  */
 export class SlotTable {
+  /** Served. */
   readonly ready = new SlotSet();
+  /** Served still, but no longer announced: on its way to be given up. */
+  readonly withdrawn = new SlotSet();
   private readonly node: string;
   private wanted = new SlotSet();
 
@@ -24,6 +27,7 @@ export class SlotTable {
     this.wanted = new SlotSet();
     for (let slot = 0; slot < SLOTS; slot++)
       if (ownership.owners(slot).includes(this.node)) this.wanted.add(slot);
+    for (const slot of this.wanted) this.withdrawn.delete(slot);
     return this.filling();
   }
 
@@ -42,6 +46,12 @@ export class SlotTable {
       const owners = ownership.owners(slot);
       return owners.length > 0 && owners.every((owner) => readyAt.get(owner)?.has(slot));
     });
+  }
+
+  /** What others are told that this slave holds. */
+  announced(): SlotSet {
+    if (this.withdrawn.size === 0) return this.ready;
+    return new SlotSet([...this.ready].filter((slot) => !this.withdrawn.has(slot)));
   }
 
   /** Everything owned is ready. */

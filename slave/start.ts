@@ -21,7 +21,7 @@ import type { FollowerOptions, FromFollower } from './follower-messages.ts';
 import { serveLinks } from './link-server.ts';
 import { createMetrics } from './metrics.ts';
 import { Rankings } from './ranking.ts';
-import { releaseSurplus } from './release.ts';
+import { createReleaser } from './release.ts';
 import { Slave } from './slave.ts';
 import { createStoreReader } from './store-reader.ts';
 import { readWarmList, saveWarmList, warm } from './warm-list.ts';
@@ -36,6 +36,8 @@ export async function startSlave(options: Options): Promise<Running> {
   const log = createLog('slave', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const now = () => performance.now();
   mkdirSync(options.dataDir, { recursive: true });
+  const warmPath = join(options.dataDir, 'warm.json');
+  const warmList = await readWarmList(warmPath);
 
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -45,7 +47,6 @@ export async function startSlave(options: Options): Promise<Running> {
   const { port } = server.address() as AddressInfo;
   const node = options.nodeId || hostPort(options.host, port);
   const databasePath = join(options.dataDir, 'slave.db');
-  const warmPath = join(options.dataDir, 'warm.json');
 
   const database = openDatabase(databasePath);
   const reader = createStoreReader(database);
@@ -67,11 +68,13 @@ export async function startSlave(options: Options): Promise<Running> {
     process.exit(1);
   });
   const stopped = new Promise<void>((resolve) => follower.once('exit', () => resolve()));
-  const warmList = await readWarmList(warmPath);
   follower.on('message', (message: FromFollower) => {
     slave.receive(message);
     if (message.type === 'opened')
-      warm(warmList, directory, cache).then((loaded) => log.info('warm', { loaded }));
+      warm(warmList, directory, cache).then(
+        (loaded) => log.info('warm', { loaded }),
+        (error) => log.warn('warm', { message: String(error) }),
+      );
   });
 
   const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now });
@@ -105,9 +108,10 @@ export async function startSlave(options: Options): Promise<Running> {
   const watching = discovery.watch((view) => {
     if (membership.update(view)) slave.own(membership);
   });
+  const release = createReleaser(slave, membership, now);
   const tick = setInterval(() => {
     if (membership.tick()) slave.own(membership);
-    releaseSurplus(slave, membership).catch((error) => log.warn('release', { message: String(error) }));
+    release().catch((error) => log.warn('release', { message: String(error) }));
   }, TICK_MS);
   const saveWarm = () =>
     saveWarmList(warmPath, cache).catch((error) => log.warn('warm', { message: String(error) }));
@@ -124,7 +128,10 @@ export async function startSlave(options: Options): Promise<Running> {
       (await watching).close();
       links.close();
       await new Promise<void>((resolve) => {
-        const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+        const force = setTimeout(() => {
+          links.destroy();
+          server.closeAllConnections();
+        }, DRAIN_MS);
         server.close(() => {
           clearTimeout(force);
           resolve();

@@ -18,7 +18,10 @@ interface Stretch {
 }
 
 export function createStoreReader(database: Connection) {
-  const position = database.prepare("SELECT value FROM meta WHERE key = 'position'");
+  const standing = database.prepare(
+    `SELECT (SELECT value FROM meta WHERE key = 'position') AS position,
+       (SELECT value FROM meta WHERE key = 'begun') AS begun`,
+  );
   const sizes = database.prepare(
     'SELECT start, bytes FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
   );
@@ -39,9 +42,11 @@ export function createStoreReader(database: Connection) {
     patchedTo: number,
   ): Entry {
     return database.snapshot(() => {
-      const seq = Number(position.get()?.value ?? 0);
-      // The file may be ahead of what the main thread has patched: old cells and new ones must not stand side by side.
-      const entry = known !== undefined && seq === patchedTo ? known : new Entry(subject, seq);
+      const { position, begun } = standing.get()!;
+      const seq = Number(position ?? 0);
+      // The file may be ahead of what is known here: old cells and new ones must not stand side by side.
+      const isSame = position === begun && (seq === patchedTo || seq === known?.seq);
+      const entry = known !== undefined && isSame ? known : new Entry(subject, seq);
       const rows = sizes.all(slot, subject);
       const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
       if (bytes <= WHOLE_BYTES) readWhole(entry, slot);

@@ -43,6 +43,9 @@ export function createStoreWriter(database: Connection) {
   // A crash in the middle of a fill leaves rows of a slot that is not held.
   for (const table of ['subjects', 'chunks'])
     database.exec(`DELETE FROM ${table} WHERE slot NOT IN (SELECT slot FROM slots)`);
+  database.exec(
+    "UPDATE meta SET value = (SELECT value FROM meta WHERE key = 'position') WHERE key = 'begun'",
+  );
 
   /** Seq of the snapshot that each slot was filled from: lines up to it are in already. */
   const filledAt = new Map<number, number>();
@@ -78,11 +81,19 @@ export function createStoreWriter(database: Connection) {
     return change.removed.length + change.chunks.length + 1;
   }
 
+  function putFilled(slot: number, subject: string, start: number, bytes: Uint8Array): void {
+    const block = decodeBlock(bytes);
+    putChunk.run(slot, subject, start, blockBytes(block), JSON.stringify(block.summary()), bytes);
+  }
+
   function wipeSlot(slot: number): void {
     removeSlot.run(slot);
     removeInfos.run(slot);
     removeChunks.run(slot);
   }
+
+  /** Changed infos of a page that failed after some of its transactions: applied again, they would not show as changes. */
+  let unreported: [string, StoredInfo | null][] = [];
 
   function meta(key: string): string {
     return (getMeta.get(key)?.value as string | undefined) ?? '';
@@ -101,12 +112,14 @@ export function createStoreWriter(database: Connection) {
 
     /**
      * Applies the lines of a page, then moves the position to `upTo`, in transactions of bounded size; the position goes
-     * with the last. A subject's lines are never split, so a crash in between is mended by applying the page again.
+     * with the last. A subject's lines are never split, so a crash in between is mended by applying the page again. Until
+     * the last, `begun` tells readers that subjects may be ahead of the position.
      */
     apply(groups: readonly SubjectLines[], upTo: number, heardAt: number): [string, StoredInfo | null][] {
-      const infos: [string, StoredInfo | null][] = [];
+      const infos = unreported;
       let next = 0;
       do {
+        const changed: typeof infos = [];
         database.transaction(() => {
           let written = 0;
           while (next < groups.length && written < CHUNKS_PER_TRANSACTION) {
@@ -120,60 +133,70 @@ export function createStoreWriter(database: Connection) {
               change.info === null ||
               group.lines.some(({ line }) => line.type !== 'record')
             ) {
-              infos.push([group.subject, change.info]);
+              changed.push([group.subject, change.info]);
             }
           }
+          setMeta.run('begun', String(upTo));
           if (next === groups.length) {
             setMeta.run('position', String(upTo));
             setMeta.run('heardAt', String(heardAt));
           }
         });
+        infos.push(...changed);
       } while (next < groups.length);
+      unreported = [];
       return infos;
     },
 
-    /** Puts whole slots in, each in the place of whatever was there. */
-    fill(header: FillHeader, blobs: readonly Uint8Array[]): void {
+    /**
+     * Puts whole slots in, each in the place of whatever was there, in transactions of bounded size; `onHeld` hears of each
+     * slot when its last rows are in the file. Most slots are small: many of them share a transaction.
+     */
+    fill(header: FillHeader, blobs: readonly Uint8Array[], onHeld: (slot: number) => void = () => {}): void {
+      let place = 0;
+      let done = 0;
       let next = 0;
-      for (const { slot, subjects } of header.slots) {
-        // One transaction for a slot of usual size; a larger one is held only with its last rows.
-        let done = 0;
-        let held = false;
-        while (!held) {
-          database.transaction(() => {
+      while (place < header.slots.length) {
+        const held: number[] = [];
+        database.transaction(() => {
+          for (let written = 0; place < header.slots.length && written < CHUNKS_PER_TRANSACTION; ) {
+            const { slot, subjects } = header.slots[place];
             if (done === 0) wipeSlot(slot);
-            for (let written = 0; done < subjects.length && written < CHUNKS_PER_TRANSACTION; done++) {
+            for (; done < subjects.length && written < CHUNKS_PER_TRANSACTION; done++) {
               const { subject, info, chunks } = subjects[done];
               putInfo.run(subject, slot, JSON.stringify(info));
-              for (const start of chunks) {
-                const bytes = blobs[next++];
-                const block = decodeBlock(bytes);
-                putChunk.run(slot, subject, start, blockBytes(block), JSON.stringify(block.summary()), bytes);
-              }
+              for (const start of chunks) putFilled(slot, subject, start, blobs[next++]);
               written += 1 + chunks.length;
             }
-            held = done === subjects.length;
-            if (held) addSlot.run(slot, header.seq);
-          });
+            if (done < subjects.length) break;
+            addSlot.run(slot, header.seq);
+            held.push(slot);
+            written++;
+            place++;
+            done = 0;
+          }
+        });
+        for (const slot of held) {
+          filledAt.set(slot, header.seq);
+          onHeld(slot);
         }
-        filledAt.set(slot, header.seq);
       }
     },
 
     drop(slots: readonly number[]): void {
-      for (const slot of slots) {
-        database.transaction(() => wipeSlot(slot));
-        filledAt.delete(slot);
-      }
+      database.transaction(() => slots.forEach(wipeSlot));
+      for (const slot of slots) filledAt.delete(slot);
     },
 
     /** Forgets everything and starts again in another history, from `position` with no slots. */
     reset(history: string, position: number): void {
       filledAt.clear();
+      unreported = [];
       database.transaction(() => {
         for (const table of ['slots', 'subjects', 'chunks']) database.exec(`DELETE FROM ${table}`);
         setMeta.run('history', history);
         setMeta.run('position', String(position));
+        setMeta.run('begun', String(position));
       });
     },
   };

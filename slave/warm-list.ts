@@ -16,15 +16,21 @@ export async function saveWarmList(path: string, cache: SubjectCache): Promise<v
 export async function readWarmList(path: string): Promise<WarmList> {
   try {
     const list: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return Array.isArray(list) ? (list as WarmList) : [];
+    return Array.isArray(list) && list.every(isWarm) ? (list as WarmList) : [];
   } catch {
     return [];
   }
 }
 
+function isWarm(item: unknown): boolean {
+  if (!Array.isArray(item) || typeof item[0] !== 'string') return false;
+  const columns: unknown = item[1];
+  return columns === null || (Array.isArray(columns) && columns.every((name) => typeof name === 'string'));
+}
+
 /** Loads what is on the list and still held, the subjects used last first, until the cache is nearly full. */
 export async function warm(list: WarmList, directory: Directory, cache: SubjectCache): Promise<number> {
-  let loaded = 0;
+  const loaded: string[] = [];
   for (const [i, [subject, columns]] of list.entries()) {
     const record = directory.get(subject);
     if (record === undefined) continue;
@@ -35,8 +41,10 @@ export async function warm(list: WarmList, directory: Directory, cache: SubjectC
       asOf: Infinity,
     } as const;
     if (!cache.warm(record, need)) break;
-    loaded++;
+    loaded.push(subject);
     if (i % LOADS_A_TURN === LOADS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
   }
-  return loaded;
+  // Loaded last means used last to the cache: without this what is hottest would be the first to go.
+  for (const subject of loaded.reverse()) cache.use(subject);
+  return loaded.length;
 }

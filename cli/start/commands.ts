@@ -56,7 +56,7 @@ export function chooseRuntime(asked: Runtime | undefined): Runtime {
 }
 
 function onNode(main: string, options: Partial<Options>): Command {
-  const imports = [import.meta.resolve('tsx'), new URL('leash.ts', import.meta.url).href];
+  const imports = [import.meta.resolve('tsx'), new URL('leash.mjs', import.meta.url).href];
   return {
     file: process.execPath,
     args: [...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
@@ -69,7 +69,7 @@ function onDeno(options: Partial<Options>): Command {
     tasks: { gateway: string };
   };
   const [, run, ...rest] = tasks.gateway.split(' ');
-  const leash = fileURLToPath(new URL('leash.ts', import.meta.url));
+  const leash = fileURLToPath(new URL('leash.mjs', import.meta.url));
   return { file: deno()!, args: [run, '--preload', leash, ...rest, ...argvOf(options)] };
 }
 

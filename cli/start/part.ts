@@ -34,7 +34,7 @@ type State =
   | { is: 'starting'; child: ChildProcess }
   | { is: 'up'; child: ChildProcess; since: number }
   | { is: 'waiting'; timer: NodeJS.Timeout }
-  | { is: 'stopping'; exited: Promise<void> };
+  | { is: 'stopping'; child: ChildProcess; exited: Promise<void> };
 
 export class Part {
   readonly name: string;
@@ -69,12 +69,15 @@ export class Part {
     if (this.state.is !== 'down')
       throw new Error(`${this.name}: expected it to be down, it is ${this.state.is}`);
     this.restarts = 0;
-    await this.launch();
+    await new Promise<void>((resolve, reject) => this.launch({ resolve, reject }));
   }
 
   /** Ends it, with all that it may have started itself, and leaves it down. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.state.is === 'stopping') return this.state.exited;
+    if (this.state.is === 'stopping') {
+      signalGroup(this.state.child, signal);
+      return this.state.exited;
+    }
     if (this.state.is === 'waiting') clearTimeout(this.state.timer);
     if (this.state.is !== 'starting' && this.state.is !== 'up') {
       this.state = { is: 'down' };
@@ -86,7 +89,7 @@ export class Part {
       this.state = { is: 'down' };
     });
     const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
-    this.state = { is: 'stopping', exited };
+    this.state = { is: 'stopping', child, exited };
     signalGroup(child, signal);
     return exited;
   }
@@ -96,7 +99,8 @@ export class Part {
     if ('child' in this.state) signalGroup(this.state.child, signal);
   }
 
-  private launch(): Promise<void> {
+  /** `first`: who waits for it to listen; a restart has nobody. */
+  private launch(first?: { resolve(): void; reject(error: Error): void }): void {
     const { file, args } = this.options.command(this.port);
     // A process group of its own: Ctrl-C reaches the launcher alone, which stops the parts in order.
     const child = spawn(file, args, {
@@ -107,26 +111,28 @@ export class Part {
     });
     this.state = { is: 'starting', child };
     this.lastLines = [];
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), START_MS);
-      createInterface(child.stderr!).on('line', (line) => this.take(line));
-      createInterface(child.stdout!).on('line', (line) => {
-        const [, address] = LISTENS.exec(line) ?? [];
-        if (address === undefined || this.state.is !== 'starting') return this.take(line);
-        this.address = address;
-        this.port = Number(address.slice(address.lastIndexOf(':') + 1));
-        this.state = { is: 'up', child, since: performance.now() };
-        clearTimeout(timer);
-        resolve();
-      });
-      void exitOf(child).then((how) => {
-        clearTimeout(timer);
-        signalGroup(child, 'SIGKILL');
-        const before = this.state;
-        if (before.is === 'starting') this.state = { is: 'down' };
-        reject(new Error([`${this.name} ended before it listened (${how})`, ...this.lastLines].join('\n')));
-        if (before.is === 'up') this.recover(how, performance.now() - before.since);
-      });
+    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), START_MS);
+    createInterface(child.stderr).on('line', (line) => this.take(line));
+    createInterface(child.stdout).on('line', (line) => {
+      const [, address] = LISTENS.exec(line) ?? [];
+      if (address === undefined || this.state.is !== 'starting') return this.take(line);
+      this.address = address;
+      this.port = Number(address.slice(address.lastIndexOf(':') + 1));
+      this.state = { is: 'up', child, since: performance.now() };
+      clearTimeout(timer);
+      first?.resolve();
+    });
+    // What it may have started itself must not outlive it, nor keep its output open.
+    child.once('exit', () => signalGroup(child, 'SIGKILL'));
+    void exitOf(child).then((how) => {
+      clearTimeout(timer);
+      const before = this.state;
+      if (before.is === 'starting') this.state = { is: 'down' };
+      if (before.is === 'up') this.recover(how, performance.now() - before.since);
+      else if (first === undefined && before.is === 'starting') this.recover(how, 0);
+      first?.reject(
+        new Error([`${this.name} ended before it listened (${how})`, ...this.lastLines].join('\n')),
+      );
     });
   }
 
@@ -139,9 +145,7 @@ export class Part {
     }
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.restarts++);
     this.options.onRestart?.(why, delayMs);
-    const again = () =>
-      this.launch().catch((error: Error) => this.state.is === 'down' && this.recover(error.message, 0));
-    this.state = { is: 'waiting', timer: setTimeout(again, delayMs) };
+    this.state = { is: 'waiting', timer: setTimeout(() => this.launch(), delayMs) };
   }
 
   private take(line: string): void {

@@ -9,23 +9,19 @@ export interface DenoConn {
 
 export interface DenoServer {
   addr: { hostname: string; port: number };
-  finished: Promise<void>;
   shutdown(): Promise<void>;
 }
 
 interface DenoApi {
   args: string[];
-  pid: number;
   env: { toObject(): Record<string, string> };
-  version: { deno: string };
   connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoConn>;
   serve(
     options: { hostname: string; port: number; onListen: () => void },
     handler: (request: Request) => Response | Promise<Response>,
   ): DenoServer;
   addSignalListener(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void;
-  readFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
-  memoryUsage(): { rss: number };
+  errors: { AddrInUse: new () => Error };
   exit(code: number): never;
 }
 

@@ -18,23 +18,45 @@ import { createStoreWriter, type SubjectLines } from '../store-writer.ts';
 export interface Standalone {
   slave: Slave;
   cache: SubjectCache;
-  /** Applies lines as one page of the feed; `handOver` false leaves the main thread without the news for now. */
+  /** Applies lines to the file as one page of the feed. The main thread has the news when it is called what this gives. */
   write(lines: readonly IngestLine[], at?: number): () => void;
   /** The `data` of a query asked of this slave alone. */
   ask(query: Query): Promise<unknown>;
   close(): void;
 }
 
+export interface StandaloneOptions {
+  /** Milliseconds; one that goes on at every look cuts answers into the smallest slices. */
+  now?: () => number;
+  /** Called after every transaction of the writer. */
+  onCommit?: () => void;
+}
+
+/** A clock by which every slice of work is over at once. */
+export function hastyClock(): () => number {
+  let ms = 0;
+  return () => (ms += 10);
+}
+
 /** A slave that holds every slot, all of them empty. */
-export function createStandalone(cacheBytes = 64 * 1024 * 1024): Standalone {
+export function createStandalone(
+  cacheBytes = 64 * 1024 * 1024,
+  { now = () => performance.now(), onCommit = () => {} }: StandaloneOptions = {},
+): Standalone {
   const folder = mkdtempSync(join(tmpdir(), 'kamaitachi-slave-'));
   const path = join(folder, 'slave.db');
   const writing = openDatabase(path);
   const reading = openDatabase(path);
-  const writer = createStoreWriter(writing);
+  const writer = createStoreWriter({
+    ...writing,
+    transaction(body) {
+      const result = writing.transaction(body);
+      onCommit();
+      return result;
+    },
+  });
   const reader = createStoreReader(reading);
   const directory = new Directory();
-  const now = () => performance.now();
   const cache = new SubjectCache({ maxBytes: cacheBytes, reader, now });
   const slave = new Slave({
     node: 'alone',
@@ -78,6 +100,7 @@ export function createStandalone(cacheBytes = 64 * 1024 * 1024): Standalone {
           lines: [...groups.values()].map((group) =>
             group.lines.map(({ line }) => JSON.stringify(line)).join('\n'),
           ),
+          updated: [...groups.keys()].map(() => at),
           infos,
         });
     },

@@ -1,8 +1,10 @@
 /**
  * Loaded before a part's own code: ends the part when the launcher is gone, however it went. Without this a launcher that
- * was killed would leave a cluster behind that holds its ports and its files.
+ * was killed would leave a cluster behind that holds its ports and its files. Plain JavaScript, since the worker threads of
+ * a part load it too, before anything there could read TypeScript.
  */
 import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 
 const CHECK_MS = 250;
 /** A part that cannot come to its end on its own. */
@@ -10,13 +12,16 @@ const GRACE_MS = 5_000;
 
 // Not process.ppid: the launcher may already be gone when this runs.
 const launcher = Number(process.env.LAUNCHER_PID);
+let ending = false;
 
-const timer = setInterval(() => {
+if (isMainThread) setInterval(check, CHECK_MS).unref();
+
+function check() {
   if (process.ppid === launcher) return;
-  clearInterval(timer);
   // Deno may not send signals without a permission that a gateway does not need; a gateway has nothing to save either.
   if ('Deno' in globalThis) process.exit(0);
+  if (ending) return;
+  ending = true;
   setTimeout(() => process.exit(1), GRACE_MS).unref();
   process.kill(process.pid, 'SIGTERM');
-}, CHECK_MS);
-timer.unref();
+}

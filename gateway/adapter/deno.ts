@@ -1,0 +1,74 @@
+/** `deno task gateway`: a gateway on Deno. */
+import { asksForHelp, helpText, hostPort, parseOptions, UsageError } from '../../shared/config.ts';
+import { createDiscovery } from '../../shared/create-discovery.ts';
+import { createLog } from '../../shared/log.ts';
+import { createGateway } from '../gateway.ts';
+import { createAssets } from './assets.ts';
+import { deno } from './deno-api.ts';
+import { dialDeno } from './deno-dialer.ts';
+import { createPrometheus } from './prometheus.ts';
+
+/** Requests under way get this long to finish. */
+const DRAIN_MS = 10_000;
+
+if (asksForHelp(deno.args)) console.log(helpText('deno task gateway'));
+else run();
+
+function run(): void {
+  try {
+    serve();
+  } catch (error) {
+    const isUsage = error instanceof UsageError;
+    console.error(isUsage || error instanceof deno.errors.AddrInUse ? `gateway: ${error.message}` : error);
+    deno.exit(isUsage ? 2 : 1);
+  }
+}
+
+function serve(): void {
+  const options = parseOptions(deno.args, deno.env.toObject());
+  const log = createLog('gateway', options.logLevel, (line) => console.error(line));
+  const gateway = createGateway(options, {
+    discovery: createDiscovery(options),
+    dial: dialDeno,
+    fetch,
+    schedule: setImmediate,
+    now: () => performance.now(),
+    random: Math.random,
+    assets: createAssets(),
+    metrics: createPrometheus,
+    log,
+    yieldTurn,
+  });
+  gateway.start();
+  const server = deno.serve(
+    { hostname: options.host, port: options.gatewayPort, onListen: () => {} },
+    (request) => gateway.app.fetch(request),
+  );
+  const { port } = server.addr;
+  gateway.register(hostPort(options.host, port));
+  console.log(`gateway listens on http://${hostPort(options.host, port)}`);
+  let isStopping = false;
+  const stop = async () => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => deno.exit(0), DRAIN_MS);
+    await server.shutdown();
+    await gateway.close();
+    deno.exit(0);
+  };
+  deno.addSignalListener('SIGTERM', stop);
+  deno.addSignalListener('SIGINT', stop);
+}
+
+let turn: Promise<void> | undefined;
+
+/** The next turn of the event loop: answers that are given together are written together. */
+function yieldTurn(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
+}

@@ -1,0 +1,56 @@
+/** `npm run gateway`: a gateway on Node. */
+import { serve } from '@hono/node-server';
+import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
+import { hostPort, type Options } from '../../shared/config.ts';
+import { createDiscovery } from '../../shared/create-discovery.ts';
+import { createLog } from '../../shared/log.ts';
+import { createGateway } from '../gateway.ts';
+import { createAssets } from './assets.ts';
+import { dialNode } from './node-dialer.ts';
+import { createPrometheus } from './prometheus.ts';
+
+/** Requests under way get this long to finish. */
+const DRAIN_MS = 10_000;
+/** Longer than clients keep idle connections, so that it is they who close them. */
+const KEEP_ALIVE_MS = 75_000;
+
+await runProcess('gateway', 'npm run gateway --', startGateway);
+
+async function startGateway(options: Options): Promise<Running> {
+  const gateway = createGateway(options, {
+    discovery: createDiscovery(options),
+    dial: dialNode,
+    fetch,
+    schedule: setImmediate,
+    now: () => performance.now(),
+    random: Math.random,
+    assets: createAssets(),
+    metrics: createPrometheus,
+    log: createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`)),
+  });
+  const server = serve({ fetch: gateway.app.fetch, hostname: options.host, port: options.gatewayPort });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.on('error', reject);
+    server.on('listening', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : options.gatewayPort);
+    });
+  });
+  if ('keepAliveTimeout' in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
+  gateway.start();
+  gateway.register(hostPort(options.host, port));
+  return {
+    port,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if ('closeIdleConnections' in server) server.closeIdleConnections();
+      const timer = setTimeout(
+        () => 'closeAllConnections' in server && server.closeAllConnections(),
+        DRAIN_MS,
+      );
+      await closed;
+      clearTimeout(timer);
+      await gateway.close();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/** The gateway's counts in Prometheus' words. Only asking for them costs anything. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Measured } from '../gateway.ts';
+import { BUCKETS, type RouteCounts } from '../metrics.ts';
+
+export function createPrometheus({ requests, cluster, reads, budget }: Measured): () => Promise<{
+  text: string;
+  contentType: string;
+}> {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
+  const counter = (name: string, help: string, labels: string[], collect: (set: Set) => void) =>
+    new Counter({
+      name: `kamaitachi_gateway_${name}`,
+      help,
+      labelNames: labels,
+      registers,
+      collect() {
+        this.reset();
+        collect((value, values = {}) => this.inc(values, value));
+      },
+    });
+  const gauge = (name: string, help: string, labels: string[], collect: (set: Set) => void) =>
+    new Gauge({
+      name: `kamaitachi_gateway_${name}`,
+      help,
+      labelNames: labels,
+      registers,
+      collect() {
+        this.reset();
+        collect((value, values = {}) => this.set(values, value));
+      },
+    });
+
+  counter('requests_total', 'Requests by route and status', ['method', 'route', 'status'], (add) => {
+    for (const { method, route, byStatus } of requests.routes)
+      for (const [status, count] of byStatus) add(count, { method, route, status: String(status) });
+  });
+  counter('bugs_total', 'Errors that nobody should see', [], (add) => add(requests.bugs));
+  counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
+  counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
+  gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
+  gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
+  gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));
+  gauge('slots_missing', 'Slots without a ready holder', [], (set) => set(cluster.missing()));
+  gauge('slave_linked', 'Whether a slave is linked', ['slave'], (set) => {
+    for (const { id, link } of cluster.all()) set(link.isOpen ? 1 : 0, { slave: id });
+  });
+  gauge('slave_seq', 'How far a slave is', ['slave'], (set) => {
+    for (const { id, seq } of cluster.all()) set(seq, { slave: id });
+  });
+  gauge('slave_slots_held', 'Slots that a slave holds ready', ['slave'], (set) => {
+    for (const { id, ready } of cluster.all()) set(ready.size, { slave: id });
+  });
+  gauge('slave_requests_under_way', 'Parts under way at a slave', ['slave'], (set) => {
+    for (const { id, load } of cluster.all()) set(load, { slave: id });
+  });
+  counter('slave_failures_total', 'Parts that a slave failed', ['slave'], (add) => {
+    for (const { id, failed } of cluster.all()) add(failed, { slave: id });
+  });
+  gauge('slave_breaker_open', 'Whether a breaker is not closed', ['slave'], (set) => {
+    for (const { id, breaker } of cluster.all()) set(breaker.kind === 'closed' ? 0 : 1, { slave: id });
+  });
+
+  return async () => ({
+    text: `${await registry.metrics()}\n${histogramText(requests.routes)}`,
+    contentType: registry.contentType,
+  });
+}
+
+type Set = (value: number, labels?: Record<string, string>) => void;
+
+const HISTOGRAM = 'kamaitachi_gateway_request_duration_seconds';
+
+/** prom-client's own histogram costs a hash of the labels for every request; these buckets are counted already. */
+function histogramText(routes: readonly RouteCounts[]): string {
+  const lines = [`# HELP ${HISTOGRAM} Time from request to answer`, `# TYPE ${HISTOGRAM} histogram`];
+  for (const { method, route, buckets, seconds } of routes) {
+    const labels = `method="${method}",route="${route}"`;
+    let count = 0;
+    const perBucket: string[] = [];
+    buckets.forEach((inBucket, i) => {
+      count += inBucket;
+      perBucket.push(`${HISTOGRAM}_bucket{le="${BUCKETS[i] ?? '+Inf'}",${labels}} ${count}`);
+    });
+    if (count === 0) continue;
+    lines.push(
+      ...perBucket,
+      `${HISTOGRAM}_sum{${labels}} ${seconds}`,
+      `${HISTOGRAM}_count{${labels}} ${count}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,157 @@
+/** The gateway's HTTP face: routes from the table, every thrown error as an answer, one place that makes responses. */
+import { type Context, Hono } from 'hono';
+import { KamaitachiError } from '../shared/errors.ts';
+import {
+  errorBody,
+  errorHeaders,
+  publicError,
+  REQUEST_ID,
+  requestIdOf,
+  SEQ,
+  STALE,
+  tableErrorBody,
+} from '../shared/http.ts';
+import type { Log } from '../shared/log.ts';
+import type { Answer, Handler } from './handlers.ts';
+import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
+import { ROUTES, type Route, type RouteName } from './routes.ts';
+
+export interface AppOptions {
+  handlers: Record<RouteName, Handler>;
+  metrics: RequestMetrics;
+  /** Origins that browsers may call from; `*` = any. */
+  corsOrigins: readonly string[];
+  now: () => number;
+  log: Log;
+  /** Awaited before an answer is given: on Deno, a turn of the event loop lets answers be written in clusters. */
+  yieldTurn?: () => Promise<void>;
+}
+
+const MAX_URL_CHARS = 16_384;
+const PREFIX = '/data';
+/** Requests that took longer than this are logged. */
+const SLOW_MS = 1_000;
+
+export function createApp(options: AppOptions): Hono {
+  const app = new Hono();
+  const { metrics, now, yieldTurn } = options;
+  const cors = createCors(options.corsOrigins);
+  const unmatched = metrics.route('*', 'unmatched');
+
+  const answer = async (
+    c: Context,
+    counts: RouteCounts,
+    errorText: (error: KamaitachiError) => string,
+    handle: Handler,
+  ): Promise<Response> => {
+    const { raw } = c.req;
+    const startedAt = now();
+    const id = requestIdOf(raw.headers.get(REQUEST_ID));
+    let made: Answer;
+    try {
+      if (raw.url.length > MAX_URL_CHARS)
+        throw new KamaitachiError('uri_too_long', `URL: expected at most ${MAX_URL_CHARS} characters`);
+      made = await handle({ raw, id, param: (name) => c.req.param(name) ?? '' });
+    } catch (thrown) {
+      const error = publicError(thrown);
+      if (error.code === 'internal') {
+        metrics.bugs++;
+        const cause = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+        options.log.error('bug', { request_id: id, route: counts.route, cause });
+      }
+      made = { status: error.status, body: errorText(error), headers: errorHeaders(error) };
+    }
+    const { status, body, headers } = made;
+    headers[REQUEST_ID] = id;
+    cors?.add(raw, headers);
+    const ms = now() - startedAt;
+    observe(counts, status, ms);
+    if (status >= 500 || ms > SLOW_MS)
+      options.log.warn('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
+    else
+      options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
+    if (yieldTurn !== undefined) await yieldTurn();
+    return new Response(body, { status, headers });
+  };
+
+  for (const prefix of ['', PREFIX]) {
+    for (const route of ROUTES) {
+      const counts = metrics.route(route.method, prefix + route.path);
+      const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
+      const handle = options.handlers[route.name];
+      const errorText = route.isTable ? tableErrorBody : errorBody;
+      const run = (c: Context) => answer(c, counts, errorText, handle);
+      app.on(route.method, [pattern, `${pattern}/`], run);
+    }
+  }
+
+  app.notFound((c) =>
+    answer(c, unmatched, errorBody, ({ raw }): Answer => {
+      const path = new URL(raw.url).pathname;
+      const methods = methodsOf(path);
+      if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
+      const allow = methods.join(', ');
+      if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
+        return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };
+      const error = new KamaitachiError('method_not_allowed', `method: expected ${allow}, got ${raw.method}`);
+      return { status: error.status, body: errorBody(error), headers: { ...errorHeaders(error), allow } };
+    }),
+  );
+  // Nothing of ours throws past `answer`; what does is a bug in making the response itself.
+  app.onError((thrown, c) => {
+    metrics.bugs++;
+    options.log.error('bug', { request_id: c.req.header(REQUEST_ID) ?? '', cause: thrown.stack });
+    const error = publicError(thrown);
+    return new Response(errorBody(error), { status: error.status, headers: errorHeaders(error) });
+  });
+  return app;
+}
+
+const MATCHERS = ROUTES.map((route) => ({ route, segments: route.path.split('/').slice(1) }));
+
+/** Methods that a path knows, with `HEAD` where there is `GET`; none where there is no such path. */
+function methodsOf(path: string): string[] {
+  const methods = new Set<string>();
+  for (const spelling of [path, path.startsWith(`${PREFIX}/`) ? path.slice(PREFIX.length) : path]) {
+    const segments = spelling
+      .replace(/(.)\/$/, '$1')
+      .split('/')
+      .slice(1);
+    for (const { route } of MATCHERS.filter((known) => matches(known, segments))) {
+      methods.add(route.method);
+      if (route.method === 'GET') methods.add('HEAD');
+    }
+  }
+  return [...methods].sort();
+}
+
+function matches({ segments }: { route: Route; segments: string[] }, path: readonly string[]): boolean {
+  return (
+    segments.length === path.length &&
+    segments.every((segment, i) => segment === path[i] || (segment.startsWith('{') && path[i] !== ''))
+  );
+}
+
+interface Cors {
+  add(request: Request, headers: Record<string, string>): void;
+  isPreflight(request: Request): boolean;
+}
+
+function createCors(origins: readonly string[]): Cors | undefined {
+  if (origins.length === 0) return undefined;
+  const isAllowed = (origin: string | null) =>
+    origin !== null && (origins.includes('*') || origins.includes(origin));
+  return {
+    add(request, headers) {
+      headers.vary = 'origin';
+      const origin = request.headers.get('origin');
+      if (!isAllowed(origin)) return;
+      headers['access-control-allow-origin'] = origin!;
+      headers['access-control-expose-headers'] = `${REQUEST_ID}, ${SEQ}, ${STALE}, retry-after`;
+      const asked = request.headers.get('access-control-request-headers');
+      if (request.method === 'OPTIONS' && asked !== null) headers['access-control-allow-headers'] = asked;
+    },
+    isPreflight: ({ headers }) =>
+      isAllowed(headers.get('origin')) && headers.has('access-control-request-method'),
+  };
+}

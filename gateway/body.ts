@@ -1,0 +1,95 @@
+/** Bodies of requests: read whole, but never more than allowed and never for longer than allowed. */
+import { KamaitachiError } from '../shared/errors.ts';
+import { BODY_TIMEOUT_MS, MAX_DRAINED_BODY_BYTES } from '../shared/limits.ts';
+
+interface Reading {
+  until: number;
+  giveUp: (error: KamaitachiError) => void;
+}
+
+export class Bodies {
+  private readonly now: () => number;
+  private readonly reading = new Set<Reading>();
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** A body as text; what is no UTF-8 becomes U+FFFD, which no JSON needs. */
+  text(request: Request, maxBytes: number): Promise<string> {
+    const announced = request.headers.get('content-length');
+    if (announced !== null && Number(announced) <= maxBytes) return this.inTime(request.text());
+    return this.bytes(request, maxBytes).then((bytes) => new TextDecoder().decode(bytes));
+  }
+
+  bytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    return request.body === null
+      ? Promise.resolve(new Uint8Array(0))
+      : this.inTime(readStream(request.body, maxBytes));
+  }
+
+  /** Gives up the bodies that take too long. */
+  tick(now: number): void {
+    for (const reading of this.reading) {
+      if (now < reading.until) continue;
+      this.reading.delete(reading);
+      reading.giveUp(
+        new KamaitachiError(
+          'body_timeout',
+          `body: expected within ${BODY_TIMEOUT_MS} ms, got only a part of it`,
+        ),
+      );
+    }
+  }
+
+  private inTime<T>(body: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const reading = { until: this.now() + BODY_TIMEOUT_MS, giveUp: reject };
+      this.reading.add(reading);
+      body.then(
+        (value) => {
+          this.reading.delete(reading);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.reading.delete(reading);
+          // The client went away in the middle, or sent what is no body.
+          reject(
+            error instanceof KamaitachiError ? error : new KamaitachiError('bad_request', 'body: cut off'),
+          );
+        },
+      );
+    });
+  }
+}
+
+async function readStream(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.length;
+    if (bytes <= maxBytes) chunks.push(value);
+    else {
+      chunks.length = 0;
+      if (bytes > MAX_DRAINED_BODY_BYTES) {
+        await reader.cancel();
+        break;
+      }
+    }
+  }
+  if (bytes > maxBytes)
+    throw new KamaitachiError('too_large', `body: expected at most ${maxBytes} bytes, got ${bytes}`);
+  const joined = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}

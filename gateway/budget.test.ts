@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { AnswerBudget, type Share } from './budget.ts';
+
+const share = (): Share => ({ reserved: 0, isOver: false });
+
+describe('the answer budget', () => {
+  it('lets in what fits, and the rest in line when room is given back', () => {
+    const budget = new AnswerBudget(100);
+    const granted: string[] = [];
+    const [a, b, c] = [share(), share(), share()];
+    budget.reserve(a, 60, () => granted.push('a'));
+    budget.reserve(b, 60, () => granted.push('b'));
+    budget.reserve(c, 10, () => granted.push('c'));
+    expect([granted, budget.waiting]).toEqual([['a'], 2]);
+    budget.release(a);
+    expect([granted, budget.usedBytes]).toEqual([['a', 'b', 'c'], 70]);
+  });
+
+  it('never makes two requests wait for each other', () => {
+    const budget = new AnswerBudget(100);
+    const [a, b] = [share(), share()];
+    let granted = 0;
+    for (const own of [a, b, a, b]) budget.reserve(own, 50, () => granted++);
+    expect(granted).toBe(4);
+    budget.release(a);
+    budget.release(b);
+    expect(budget.usedBytes).toBe(0);
+  });
+
+  it('forgets those that are over, and lets one in that is larger than everything', () => {
+    const budget = new AnswerBudget(100);
+    const [a, b, c] = [share(), share(), share()];
+    let granted = '';
+    budget.reserve(a, 100, () => {});
+    budget.reserve(b, 50, () => {
+      granted += 'b';
+    });
+    budget.reserve(c, 500, () => {
+      granted += 'c';
+    });
+    budget.release(b);
+    budget.release(a);
+    expect(granted).toBe('c');
+  });
+});

@@ -1,0 +1,240 @@
+/**
+ * The slaves as this gateway sees them: who is there (discovery), who owns what (membership), what each holds and how
+ * fresh it is (its own word, over its link), and from all that the routes of queries.
+ */
+import type { Discovery, Member, RegistryView, Watching } from '../shared/discovery.ts';
+import { BREAKER_FAILURES, BREAKER_OPEN_MS, TICK_MS } from '../shared/limits.ts';
+import type { Hello, SlaveState } from '../shared/link.ts';
+import { LINK_PROTOCOL } from '../shared/link.ts';
+import type { LogEvent } from '../shared/log.ts';
+import { Membership } from '../shared/membership.ts';
+import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
+import { Breaker } from './breaker.ts';
+import type { AnswerBudget } from './budget.ts';
+import type { Dial } from './dialer.ts';
+import { Link } from './link.ts';
+import { type Holder, Routes } from './plan.ts';
+
+export interface ClusterOptions {
+  /** Name of this gateway. */
+  node: string;
+  version: string;
+  replicas: number;
+  ownershipDelayMs: number;
+  discovery: Discovery;
+  dial: Dial;
+  budget: AnswerBudget;
+  schedule: (run: () => void) => void;
+  now: () => number;
+  random: () => number;
+  log: LogEvent;
+}
+
+/** Ticks further apart than this say that this process stood still. */
+const ASLEEP_MS = 1_000;
+const MEMBERSHIP_TICK_MS = 500;
+
+export class SlaveNode implements Holder {
+  readonly id: string;
+  readonly link: Link;
+  readonly breaker: Breaker;
+  member: Member;
+  ready = new SlotSet();
+  fresh = false;
+  seq = 0;
+  staleSeconds = 0;
+  history = '';
+  leaving = false;
+  answered = 0;
+  refused = 0;
+  failed = 0;
+
+  constructor(member: Member, cluster: ClusterOptions, onChange: (reason?: string) => void) {
+    this.id = member.id;
+    this.member = member;
+    const hello: Hello = {
+      protocol: LINK_PROTOCOL,
+      slots: SLOTS,
+      hash: HASH_ID,
+      node: cluster.node,
+      version: cluster.version,
+    };
+    this.breaker = new Breaker({
+      failures: BREAKER_FAILURES,
+      openMs: BREAKER_OPEN_MS,
+      now: cluster.now,
+      onChange,
+    });
+    this.link = new Link({
+      node: member.id,
+      address: member.address,
+      hello,
+      dial: cluster.dial,
+      schedule: cluster.schedule,
+      now: cluster.now,
+      random: cluster.random,
+      budget: cluster.budget,
+      onState: (state) => this.take(state, onChange),
+      onChange: (reason) => {
+        // What a slave holds is its own word over the link that stands; a new link says it anew.
+        this.ready = new SlotSet();
+        this.fresh = false;
+        this.leaving = false;
+        if (reason === undefined) this.breaker.succeed();
+        onChange(reason ?? 'open');
+      },
+    });
+  }
+
+  get load(): number {
+    return this.link.load;
+  }
+
+  get isUsable(): boolean {
+    return this.link.isOpen && !this.leaving && this.breaker.allows;
+  }
+
+  succeeded(): void {
+    this.answered++;
+    this.breaker.succeed();
+  }
+
+  private take(state: SlaveState, onChange: () => void): void {
+    const changes = state.ready !== undefined || state.fresh !== this.fresh || state.leaving !== this.leaving;
+    if (state.ready !== undefined) this.ready = SlotSet.fromBase64(state.ready);
+    this.fresh = state.fresh;
+    this.leaving = state.leaving;
+    this.seq = state.seq;
+    this.staleSeconds = state.staleSeconds;
+    this.history = state.history;
+    if (changes) onChange();
+  }
+}
+
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly membership: Membership;
+  private readonly nodes = new Map<string, SlaveNode>();
+  private current: Routes<SlaveNode> | undefined;
+  private watching: Watching | undefined;
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private lastTick: number;
+  private lastMembershipTick = 0;
+  private isClosed = false;
+  /** `host:port` of the master, as the registry knows it. */
+  master: string | undefined;
+  /** Called on every tick, with the time. */
+  onTick: (now: number) => void = () => {};
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.lastTick = options.now();
+    this.membership = new Membership({
+      replicas: options.replicas,
+      ownershipDelayMs: options.ownershipDelayMs,
+      now: options.now,
+      isLinked: (id) => this.nodes.get(id)?.link.isOpen === true,
+    });
+  }
+
+  /** Starts to watch and to link; resolves at once: the registry may be away, and answers come as soon as slaves do. */
+  start(): void {
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.options.discovery
+      .watch((view) => this.takeView(view))
+      .then(
+        (watching) => {
+          this.watching = watching;
+          if (this.isClosed) watching.close();
+        },
+        (error: unknown) => this.options.log('discovery', { message: String(error) }),
+      );
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearInterval(this.timer);
+    this.watching?.close();
+    for (const node of this.nodes.values()) node.link.close();
+  }
+
+  /** All slaves known, by id. */
+  all(): SlaveNode[] {
+    return [...this.nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  routes(): Routes<SlaveNode> {
+    this.current ??= new Routes(
+      this.all().filter(({ isUsable }) => isUsable),
+      (slot) => this.membership.owners(slot),
+    );
+    return this.current;
+  }
+
+  /** Slots that nobody can answer for now. */
+  missing(): number {
+    const held = new SlotSet();
+    for (const { ready } of this.routes().holders) {
+      if (ready.size === SLOTS) return 0;
+      for (const slot of ready) held.add(slot);
+    }
+    return SLOTS - held.size;
+  }
+
+  takeView(view: RegistryView): void {
+    if (this.isClosed) return;
+    this.master = view.members.find(({ role }) => role === 'master')?.address;
+    this.membership.update(view);
+    this.syncNodes();
+  }
+
+  tick(): void {
+    const now = this.options.now();
+    const wasAsleep = now - this.lastTick > ASLEEP_MS;
+    this.lastTick = now;
+    for (const node of this.nodes.values()) {
+      node.link.tick(wasAsleep);
+      // An open breaker lets a trial through when its time is over; no event says so.
+      if (node.isUsable && this.current?.holders.includes(node) === false) this.current = undefined;
+    }
+    if (now - this.lastMembershipTick >= MEMBERSHIP_TICK_MS) {
+      this.lastMembershipTick = now;
+      if (this.membership.tick()) this.syncNodes();
+      else this.dropLost();
+    }
+    this.onTick(now);
+  }
+
+  private syncNodes(): void {
+    this.current = undefined;
+    const members = new Map(this.membership.all().map((member) => [member.id, member]));
+    for (const member of members.values()) {
+      const node = this.nodes.get(member.id);
+      if (node !== undefined && node.member.address === member.address) {
+        node.member = member;
+        continue;
+      }
+      node?.link.close();
+      this.nodes.set(
+        member.id,
+        new SlaveNode(member, this.options, (reason) => this.changed(member.id, reason)),
+      );
+    }
+    this.dropLost();
+  }
+
+  /** A slave that left the registry may still hold what its successors are filling: it stays as long as its link does. */
+  private dropLost(): void {
+    const members = new Set(this.membership.all().map(({ id }) => id));
+    for (const [id, node] of this.nodes) {
+      if (members.has(id) || node.link.isOpen) continue;
+      node.link.close();
+      this.nodes.delete(id);
+    }
+  }
+
+  private changed(id: string, reason: string | undefined): void {
+    this.current = undefined;
+    if (reason !== undefined && !this.isClosed) this.options.log('link', { slave: id, state: reason });
+  }
+}

@@ -1,0 +1,137 @@
+/** A gateway put together: links, reads, routes. Whoever runs it brings the network, the clock and the files. */
+import type { Hono } from 'hono';
+import type { Options } from '../shared/config.ts';
+import type { Discovery, Registration } from '../shared/discovery.ts';
+import { ANSWER_BUDGET_BYTES } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
+import { createTables } from '../shared/tables.ts';
+import { VERSION } from '../shared/version.ts';
+import { createApp } from './app.ts';
+import { Bodies } from './body.ts';
+import { AnswerBudget } from './budget.ts';
+import { Cluster } from './cluster.ts';
+import type { Dial } from './dialer.ts';
+import { createHandlers } from './handlers.ts';
+import { RequestMetrics } from './metrics.ts';
+import type { Assets } from './pages.ts';
+import { Reads } from './reads.ts';
+
+export type GatewayOptions = Pick<
+  Options,
+  'replicas' | 'ownershipDelayMs' | 'maxQueryBytes' | 'maxIngestBytes' | 'corsOrigins' | 'master' | 'zone'
+>;
+
+export interface GatewayDeps {
+  discovery: Discovery;
+  dial: Dial;
+  fetch: typeof fetch;
+  /** Runs a function at the end of this turn of the event loop. */
+  schedule: (run: () => void) => void;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  random: () => number;
+  assets: Assets;
+  metrics: (gateway: Measured) => () => Promise<{ text: string; contentType: string }>;
+  log: Log;
+  yieldTurn?: () => Promise<void>;
+}
+
+/** What metrics are taken from. */
+export interface Measured {
+  requests: RequestMetrics;
+  cluster: Cluster;
+  reads: Reads;
+  budget: AnswerBudget;
+}
+
+export interface Gateway {
+  app: Hono;
+  cluster: Cluster;
+  reads: Reads;
+  /** Starts linking to slaves. */
+  start(): void;
+  /** Registers this gateway as listening at `host:port`. Does not wait for the registry. */
+  register(address: string): void;
+  /** Leaves the registry, waits for the reads under way, and closes the links. */
+  close(): Promise<void>;
+}
+
+export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
+  const node = `gateway-${Math.floor(deps.random() * 2 ** 48).toString(36)}`;
+  const budget = new AnswerBudget(ANSWER_BUDGET_BYTES);
+  const cluster = new Cluster({
+    node,
+    version: VERSION,
+    replicas: options.replicas,
+    ownershipDelayMs: options.ownershipDelayMs,
+    discovery: deps.discovery,
+    dial: deps.dial,
+    budget,
+    schedule: deps.schedule,
+    now: deps.now,
+    random: deps.random,
+    log: deps.log.info,
+  });
+  const reads = new Reads(cluster, budget);
+  const bodies = new Bodies(deps.now);
+  const requests = new RequestMetrics();
+  const startedAt = deps.now();
+  let registration: Promise<Registration> | undefined;
+  cluster.onTick = (now) => {
+    reads.tick(now);
+    bodies.tick(now);
+  };
+  const handlers = createHandlers({
+    cluster,
+    reads,
+    bodies,
+    tables: createTables(),
+    maxQueryBytes: options.maxQueryBytes,
+    maxIngestBytes: options.maxIngestBytes,
+    fetch: deps.fetch,
+    assets: deps.assets,
+    master: () => (cluster.master === undefined ? options.master : `http://${cluster.master}`),
+    metrics: deps.metrics({ requests, cluster, reads, budget }),
+    uptimeMs: () => deps.now() - startedAt,
+    requests: () => requests.total(),
+  });
+  const app = createApp({
+    handlers,
+    metrics: requests,
+    corsOrigins: options.corsOrigins,
+    now: deps.now,
+    log: deps.log,
+    yieldTurn: deps.yieldTurn,
+  });
+  return {
+    app,
+    cluster,
+    reads,
+    start: () => cluster.start(),
+    register(address) {
+      registration = deps.discovery.register({
+        id: node,
+        role: 'gateway',
+        address,
+        weight: 1,
+        zone: options.zone,
+        version: VERSION,
+      });
+      registration.catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
+    },
+    async close() {
+      const left = registration
+        ?.then((held) => held.leave())
+        .catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
+      await Promise.race([left, wait(LEAVE_MS)]);
+      cluster.close();
+    },
+  };
+}
+
+/** A registry that is away must not hold up the end. */
+const LEAVE_MS = 1_000;
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,237 @@
+/** What each route does with a request. Everything wrong is thrown; the app turns it into an answer. */
+import { KamaitachiError } from '../shared/errors.ts';
+import {
+  JSON_TYPE,
+  MIN_SEQ,
+  parseMinSeq,
+  parseTimeoutMs,
+  SEQ,
+  STALE,
+  successBody,
+  TIMEOUT,
+  tableSuccessBody,
+} from '../shared/http.ts';
+import { ingestKind } from '../shared/ingest.ts';
+import {
+  type BodyKind,
+  createQueryParser,
+  parseSearch,
+  parseSubjectsQuery,
+  rowQuery,
+  tableNumber,
+  tableOf,
+} from '../shared/parse.ts';
+import type { Query } from '../shared/query.ts';
+import type { Table, Tables } from '../shared/tables.ts';
+import type { Bodies } from './body.ts';
+import type { Cluster } from './cluster.ts';
+import { describeApi } from './openapi.ts';
+import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
+import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
+import type { ReadResult, Reads } from './reads.ts';
+import type { RouteName } from './routes.ts';
+import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
+
+/** A request as handlers see it. */
+export interface GatewayRequest {
+  raw: Request;
+  id: string;
+  /** A segment of the path, decoded. */
+  param: (name: string) => string;
+}
+
+export interface Answer {
+  status: number;
+  body: string | Uint8Array<ArrayBuffer> | null;
+  headers: Record<string, string>;
+}
+
+export type Handler = (request: GatewayRequest) => Promise<Answer> | Answer;
+
+export interface HandlerOptions {
+  cluster: Cluster;
+  reads: Reads;
+  bodies: Bodies;
+  tables: Tables;
+  maxQueryBytes: number;
+  maxIngestBytes: number;
+  fetch: typeof fetch;
+  assets: Assets;
+  /** `http://host:port` of the master now. */
+  master: () => string;
+  metrics: () => Promise<{ text: string; contentType: string }>;
+  uptimeMs: () => number;
+  requests: () => number;
+}
+
+export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
+  const { cluster, reads, bodies, tables } = options;
+  const parse = createQueryParser();
+  let description: string | undefined;
+
+  const query =
+    (kind: BodyKind): Handler =>
+    async ({ raw }) => {
+      const { headers } = raw;
+      const text = await bodies.text(raw, options.maxQueryBytes);
+      const minSeq = parseMinSeq(headers.get(MIN_SEQ));
+      const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
+      return readAnswer(await reads.read(parse(kind, text), { minSeq, timeoutMs, request: raw }));
+    };
+
+  const read = (raw: Request, asked: Query) =>
+    reads.read(asked, {
+      minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
+      timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
+      request: raw,
+    });
+
+  const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
+    const { headers } = request.raw;
+    const from = { headers, id: request.id, timeoutMs: parseTimeoutMs(headers.get(TIMEOUT)) };
+    return ingest(body, contentType, from, options);
+  };
+
+  return {
+    snapshot: query('snapshot'),
+    period: query('period'),
+    selectionSnapshot: query('selection_snapshot'),
+    selectionPeriod: query('selection_period'),
+
+    topics: async ({ raw }) => readAnswer(await read(raw, { kind: 'topics' })),
+    indicators: async ({ raw }) => readAnswer(await read(raw, { kind: 'indicators' })),
+    subjects: async ({ raw }) => readAnswer(await read(raw, parseSubjectsQuery(paramsOf(raw)))),
+
+    search: async ({ raw }) => {
+      const text = await bodies.text(raw, options.maxQueryBytes);
+      return readAnswer(await read(raw, parseSearch(text, tables)), tableSuccessBody);
+    },
+    getRow: async ({ raw, param }) => {
+      const table = tableIn(raw, 'tableId', tables);
+      const { rows, seq, staleSeconds } = await reads.readRows(rowQuery(table, param('id')), {
+        minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
+        timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
+        request: raw,
+      });
+      if (rows.length === 0)
+        throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
+      return readAnswer({ data: rows[0], seq, staleSeconds }, tableSuccessBody);
+    },
+    save: async (request) => {
+      const bytes = await bodies.bytes(request.raw, options.maxIngestBytes);
+      const table = tableIn(request.raw, 'id', tables);
+      const lines = saveLines(new TextDecoder().decode(bytes), table);
+      return tableAnswer(await pass(request, lines, NDJSON));
+    },
+    deleteRow: async (request) => {
+      const table = tableIn(request.raw, 'tableId', tables);
+      return tableAnswer(await pass(request, deleteLine(request.param('id'), table), NDJSON));
+    },
+
+    ingest: async (request) => {
+      const { raw } = request;
+      const body = await bodies.bytes(raw, options.maxIngestBytes);
+      const contentType = raw.headers.get('content-type') ?? '';
+      if (ingestKind(contentType) === undefined)
+        throw new KamaitachiError(
+          'unsupported_media_type',
+          `content-type: expected application/x-ndjson or application/json, got ${contentType || 'nothing'}`,
+        );
+      const { status, text, headers } = await pass(request, body, contentType);
+      return { status, body: text, headers };
+    },
+
+    stats: async () => dataAnswer(await collectStats(cluster, options.fetch)),
+    cacheReset: async ({ raw }) => {
+      const contentType = raw.headers.get('content-type');
+      if (contentType !== null && ingestKind(contentType) === undefined)
+        throw new KamaitachiError(
+          'unsupported_media_type',
+          `content-type: expected application/json or none, got ${contentType}`,
+        );
+      const clear = paramsOf(raw).get('clear') === 'true';
+      return dataAnswer(await resetCaches(cluster, clear, options.fetch));
+    },
+    health: () => bareAnswer(200, healthOf(cluster)),
+    ready: () => {
+      const { ready, body } = readinessOf(cluster);
+      return bareAnswer(ready ? 200 : 503, body);
+    },
+    circuitBreaker: () => dataAnswer(breakersOf(cluster)),
+    status: () => dataAnswer(statusOf(cluster, options.master(), options.uptimeMs())),
+    metrics: async () => {
+      const { text, contentType } = await options.metrics();
+      return { status: 200, body: text, headers: { 'content-type': contentType } };
+    },
+
+    openapi: () => {
+      description ??= JSON.stringify(describeApi(cluster.options.version));
+      return { status: 200, body: description, headers: { 'content-type': JSON_TYPE } };
+    },
+    docs: () => asset('index.html', DOCS_ASSETS, options.assets),
+    docsAsset: ({ param }) => asset(param('file'), DOCS_ASSETS, options.assets),
+    console: () => asset('index.html', CONSOLE_ASSETS, options.assets),
+    consoleAsset: ({ param }) => asset(param('file'), CONSOLE_ASSETS, options.assets),
+    nodes: async () => dataAnswer(await consoleNodes(options)),
+  };
+}
+
+const NDJSON = 'application/x-ndjson';
+/** Pages load nothing from elsewhere, whatever a bug might let into them. */
+const PAGE_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+function readAnswer({ data, seq, staleSeconds }: ReadResult, envelope = successBody): Answer {
+  const headers: Record<string, string> = { 'content-type': JSON_TYPE };
+  if (seq !== undefined) headers[SEQ] = String(seq);
+  if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
+  return { status: 200, body: envelope(data), headers };
+}
+
+function dataAnswer(data: unknown): Answer {
+  return { status: 200, body: successBody(JSON.stringify(data)), headers: { 'content-type': JSON_TYPE } };
+}
+
+function bareAnswer(status: number, body: unknown): Answer {
+  return { status, body: JSON.stringify(body), headers: { 'content-type': JSON_TYPE } };
+}
+
+/** The master's answer in the envelope of the table API. */
+function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
+  const { status_msg, data } = JSON.parse(text) as { status_msg: string; data: unknown };
+  const isRight = status === 200;
+  const body = JSON.stringify({
+    code: status,
+    message: status_msg,
+    status_code: isRight ? 0 : status,
+    status_msg,
+    data,
+  });
+  return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
+}
+
+function tableIn(raw: Request, name: string, tables: Tables): Table {
+  return tableOf(name, tableNumber(paramsOf(raw).get(name)), tables);
+}
+
+function paramsOf({ url }: Request): URLSearchParams {
+  const at = url.indexOf('?');
+  return new URLSearchParams(at < 0 ? '' : url.slice(at));
+}
+
+async function asset(name: string, known: Readonly<Record<string, string>>, assets: Assets): Promise<Answer> {
+  const type = Object.hasOwn(known, name) ? known[name] : undefined;
+  const body =
+    type === undefined ? undefined : await assets(known === DOCS_ASSETS ? 'docs' : 'console', name);
+  if (type === undefined || body === undefined)
+    throw new KamaitachiError('not_found', `no such path: expected one of ${Object.keys(known).join(', ')}`);
+  return {
+    status: 200,
+    body,
+    headers: {
+      'content-type': type,
+      'content-security-policy': PAGE_POLICY,
+      'x-content-type-options': 'nosniff',
+    },
+  };
+}

@@ -1,0 +1,173 @@
+/** What operators ask: health, readiness, statistics of all slaves, breakers, status. */
+import { KamaitachiError } from '../shared/errors.ts';
+import { SLOTS } from '../shared/slot.ts';
+import type { Cluster, SlaveNode } from './cluster.ts';
+
+const STATS_PATH = '/kamaitachi/api/data/v1/stats';
+const RESET_PATH = '/kamaitachi/api/data/v1/cache/reset';
+/** A slave that does not tell its numbers within this is left out. */
+const ASK_TIMEOUT_MS = 3_000;
+
+export interface NodeStats {
+  node: string;
+  cache: Record<string, number | string> | null;
+  /** Why there are no numbers. */
+  error?: string;
+}
+
+export interface Stats {
+  nodes: string[];
+  per_node: NodeStats[];
+  aggregate: Record<string, number | string>;
+}
+
+export async function collectStats(cluster: Cluster, fetchFrom: typeof fetch): Promise<Stats> {
+  const nodes = cluster.all();
+  const perNode = await Promise.all(nodes.map((node) => statsOf(node, fetchFrom)));
+  return {
+    nodes: nodes.map(({ member }) => member.address),
+    per_node: perNode,
+    aggregate: sumUp(perNode.map(({ cache }) => cache ?? {})),
+  };
+}
+
+/** Numbers added up; the hit rate anew from the sums. */
+export function sumUp(caches: readonly Record<string, unknown>[]): Record<string, number | string> {
+  const sums: Record<string, number> = { entries: 0, bytes: 0, hits: 0, misses: 0, partial_hits: 0 };
+  for (const cache of caches) {
+    for (const [name, value] of Object.entries(cache))
+      if (typeof value === 'number') sums[name] = (sums[name] ?? 0) + value;
+  }
+  const lookups = sums.hits + sums.misses;
+  return { ...sums, hit_rate: `${(lookups === 0 ? 0 : (100 * sums.hits) / lookups).toFixed(2)}%` };
+}
+
+/** Counters to zero on every slave. Throws `unavailable` where one did not do it. */
+export async function resetCaches(
+  cluster: Cluster,
+  clear: boolean,
+  fetchFrom: typeof fetch,
+): Promise<{ nodes: string[]; cleared: boolean }> {
+  const path = clear ? `${RESET_PATH}?clear=true` : RESET_PATH;
+  const nodes = cluster.all();
+  await Promise.all(
+    nodes.map(async ({ member }) => {
+      const answer = await ask(member.address, path, 'POST', fetchFrom);
+      if (answer.error !== undefined)
+        throw new KamaitachiError('unavailable', `slave ${member.address} was not reset: ${answer.error}`);
+    }),
+  );
+  return { nodes: nodes.map(({ member }) => member.address), cleared: clear };
+}
+
+export function healthOf(cluster: Cluster): { status: string; nodes: string[]; count: number } {
+  const nodes = cluster.all().map(({ member }) => member.address);
+  return { status: 'ok', nodes, count: nodes.length };
+}
+
+export function readinessOf(cluster: Cluster): { ready: boolean; body: Record<string, unknown> } {
+  const missing = cluster.missing();
+  return missing === 0
+    ? { ready: true, body: { status: 'ready', slots: SLOTS } }
+    : {
+        ready: false,
+        body: { status: 'not ready', missing: `${missing} of ${SLOTS} slots have no ready holder` },
+      };
+}
+
+export function breakersOf(cluster: Cluster): Record<string, unknown> {
+  return {
+    breakers: cluster.all().map(({ id, member, breaker, failed, refused }) => ({
+      node: id,
+      address: member.address,
+      state: breaker.kind,
+      failures: breaker.failures,
+      opened: breaker.opened,
+      failed,
+      refused,
+    })),
+  };
+}
+
+/** One slave as operators see it. */
+export function describeNode(node: SlaveNode, cluster: Cluster, head: number): Record<string, unknown> {
+  return {
+    node: node.id,
+    address: node.member.address,
+    zone: node.member.zone,
+    weight: node.member.weight,
+    version: node.link.hello?.version ?? node.member.version,
+    linked: node.link.isOpen,
+    ...(node.link.isOpen ? {} : { reason: node.link.reason }),
+    live: cluster.membership.isLive(node.id),
+    leaving: node.leaving,
+    fresh: node.fresh,
+    stale_seconds: node.staleSeconds,
+    seq: node.seq,
+    behind: Math.max(0, head - node.seq),
+    history: node.history,
+    slots_held: node.ready.size,
+    requests_under_way: node.load,
+    answered: node.answered,
+    breaker: node.breaker.kind,
+  };
+}
+
+/** Slots owned by each slave, in first and in any place, as the ring says. */
+export function ownedSlots(cluster: Cluster): Map<string, { first: number; any: number }> {
+  const owned = new Map<string, { first: number; any: number }>();
+  for (let slot = 0; slot < SLOTS; slot++) {
+    cluster.membership.owners(slot).forEach((id, place) => {
+      const counts = owned.get(id) ?? { first: 0, any: 0 };
+      if (place === 0) counts.first++;
+      counts.any++;
+      owned.set(id, counts);
+    });
+  }
+  return owned;
+}
+
+export function statusOf(cluster: Cluster, master: string, uptimeMs: number): Record<string, unknown> {
+  const nodes = cluster.all();
+  const head = Math.max(0, ...nodes.map(({ seq }) => seq));
+  const owned = ownedSlots(cluster);
+  return {
+    node: cluster.options.node,
+    version: cluster.options.version,
+    uptime_seconds: Math.floor(uptimeMs / 1000),
+    master,
+    slots: SLOTS,
+    slots_missing: cluster.missing(),
+    replicas: cluster.options.replicas,
+    slaves: nodes.map((node) => ({
+      ...describeNode(node, cluster, head),
+      slots_owned: owned.get(node.id)?.any ?? 0,
+      slots_owned_first: owned.get(node.id)?.first ?? 0,
+    })),
+  };
+}
+
+async function statsOf({ member }: SlaveNode, fetchFrom: typeof fetch): Promise<NodeStats> {
+  const { data, error } = await ask(member.address, STATS_PATH, 'GET', fetchFrom);
+  if (error !== undefined) return { node: member.address, cache: null, error };
+  const cache = (data as { cache?: Record<string, number | string> } | undefined)?.cache;
+  return { node: member.address, cache: cache ?? null };
+}
+
+async function ask(
+  address: string,
+  path: string,
+  method: string,
+  fetchFrom: typeof fetch,
+): Promise<{ data?: unknown; error?: string }> {
+  try {
+    const answer = await fetchFrom(`http://${address}${path}`, {
+      method,
+      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+    });
+    if (!answer.ok) return { error: `HTTP ${answer.status}` };
+    return { data: ((await answer.json()) as { data?: unknown }).data };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,309 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SortKey } from '../shared/link.ts';
+import type { PeriodQuery } from '../shared/query.ts';
+import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
+import { settle, startTestGateway, type TestGateway, type TestOptions } from './testing/fake-gateway.ts';
+
+const PATH = '/kamaitachi/api/data/v1/snapshot';
+const PERIOD = '/kamaitachi/api/data/v1/period';
+const body = { ids: 'eps', subjects: 's' };
+const running: TestGateway[] = [];
+
+async function start(options: TestOptions = {}): Promise<TestGateway> {
+  const test = await startTestGateway(options);
+  running.push(test);
+  return test;
+}
+
+afterEach(async () => {
+  for (const test of running.splice(0)) await test.close();
+});
+
+/** The slave that a query for subject `s` goes to, and the other one. */
+async function inOrder(test: TestGateway) {
+  await test.post(PATH, body);
+  const [a, b] = test.slaves;
+  return a.requests.length > 0 ? [a, b] : [b, a];
+}
+
+describe('a read', () => {
+  it('of one part passes the answer through untouched, with its seq', async () => {
+    const test = await start();
+    const [first] = await inOrder(test);
+    first.reply = () => ({ text: '[1.50, "as it is"]', seq: 42 });
+    const answer = await test.post(PATH, body);
+    expect(await answer.text()).toBe('{"status_code":0,"status_msg":"success","data":[1.50, "as it is"]}');
+    expect(answer.headers.get('x-kamaitachi-seq')).toBe('42');
+    expect(answer.headers.get('x-kamaitachi-stale')).toBeNull();
+    expect(first.requests.at(-1)).toMatchObject({
+      whole: true,
+      minSeq: 0,
+      query: { pool: { subjects: ['s'] } },
+    });
+  });
+
+  it('of two parts merges them, with the least seq and the greatest age', async () => {
+    const test = await start();
+    const [even, odd] = test.slaves;
+    even.ready = new SlotSet(Array.from({ length: SLOTS / 2 }, (_, i) => 2 * i));
+    odd.ready = new SlotSet(Array.from({ length: SLOTS / 2 }, (_, i) => 2 * i + 1));
+    for (const slave of test.slaves) {
+      slave.push();
+      slave.reply = ({ query }) => {
+        const { subjects } = query as PeriodQuery;
+        const rows = subjects.map((subject) => JSON.stringify(subject));
+        const header = {
+          kind: 'period',
+          places: subjects.map((_, i) => i),
+          lengths: rows.map(({ length }) => length),
+        };
+        return {
+          text: `${JSON.stringify(header)}\n${rows.join('')}`,
+          seq: slave === even ? 5 : 9,
+          staleSeconds: slave === even ? 0 : 3,
+        };
+      };
+    }
+    const subjects = Array.from({ length: 40 }, (_, i) => `s${i}`);
+    const answer = await test.post(PERIOD, { ids: 'eps', subjects, from: 0, to: 1 });
+    expect(await answer.json()).toMatchObject({ data: subjects });
+    expect(answer.headers.get('x-kamaitachi-seq')).toBe('5');
+    expect(answer.headers.get('x-kamaitachi-stale')).toBe('3');
+    for (const slave of test.slaves)
+      for (const { query } of slave.requests)
+        for (const subject of (query as PeriodQuery).subjects)
+          expect(slave.ready.has(slotOf(subject))).toBe(true);
+  });
+
+  it('goes to the next holder when a slave refuses, and is never short', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => ({ code: 'unavailable', message: 'slot 1 is not held here' });
+    second.reply = () => ({ text: '["second"]' });
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['second'] });
+    second.reply = first.reply;
+    const answer = await test.post(PATH, body);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await answer.json()).toMatchObject({ status_code: 503, data: null });
+  });
+
+  it('splits up when the one holder of everything refuses', async () => {
+    const test = await start({ slaves: 3 });
+    const [whole, even, odd] = test.slaves;
+    even.ready = new SlotSet(Array.from({ length: SLOTS / 2 }, (_, i) => 2 * i));
+    odd.ready = new SlotSet(Array.from({ length: SLOTS / 2 }, (_, i) => 2 * i + 1));
+    whole.reply = () => ({ code: 'unavailable', message: 'slot 1 is not held here' });
+    for (const slave of [even, odd]) {
+      slave.push();
+      slave.reply = ({ query }) => {
+        const keys: SortKey[] = [slave === even ? 1 : 2];
+        expect(query.kind).toBe('snapshot');
+        return {
+          text: `${JSON.stringify({ kind: 'snapshot', keys, subjects: ['x'], lengths: [1] })}\n${keys[0]}`,
+        };
+      };
+    }
+    const answer = await test.post(PATH, { ids: 'eps', topic: 't' });
+    expect(await answer.json()).toMatchObject({ data: [2, 1] });
+    const asked = [even, odd].flatMap((slave) => [...SlotSet.fromBase64(slave.requests[0].slots!)]);
+    expect(new Set(asked).size).toBe(SLOTS);
+    expect(asked.length).toBe(SLOTS);
+    expect(whole.requests[0].whole).toBe(true);
+    expect(even.requests[0].whole).toBe(false);
+  });
+
+  it('goes to the next holder when the link breaks under it, and the link comes back', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'break';
+    second.reply = () => ({ text: '["second"]' });
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['second'] });
+    first.reply = () => ({ text: '["first"]' });
+    await test.advance(500);
+    expect(first.dials).toBe(2);
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['first'] });
+  });
+
+  it('ends at its deadline with 504 and tells the slave', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    const answer = test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '300' });
+    await settle();
+    await test.advance(400);
+    expect((await answer).status).toBe(504);
+    await settle();
+    expect(first.cancelled).toHaveLength(1);
+    expect(second.requests).toHaveLength(0);
+    expect(test.gateway.reads.underWay).toBe(0);
+  });
+
+  it('is given up when the client goes away', async () => {
+    const test = await start();
+    const [first] = await inOrder(test);
+    first.reply = () => 'silence';
+    const abort = new AbortController();
+    const answer = test.gateway.app.request(PATH, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      signal: abort.signal,
+    });
+    await settle();
+    abort.abort();
+    await test.advance(200);
+    expect((await answer).status).toBe(503);
+    await settle();
+    expect(first.cancelled).toHaveLength(1);
+  });
+
+  it('with a wished seq goes to the holder that has it, and waits no longer than two seconds', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    second.state.seq = 100;
+    second.push();
+    second.reply = () => ({ text: '["second"]', seq: 100 });
+    expect(await (await test.post(PATH, body, { 'x-kamaitachi-min-seq': '100' })).json()).toMatchObject({
+      data: ['second'],
+    });
+    let refuse = () => {};
+    const waited = new Promise<void>((resolve) => {
+      refuse = resolve;
+    });
+    const asked = first.requests.length + second.requests.length;
+    for (const slave of test.slaves)
+      slave.reply = async () => {
+        await waited;
+        return { code: 'unavailable', message: 'seq 101 is not reached' };
+      };
+    const answer = test.post(PATH, body, { 'x-kamaitachi-min-seq': '101' });
+    await settle();
+    await test.advance(2_000);
+    refuse();
+    expect((await answer).status).toBe(503);
+    expect(first.requests.length + second.requests.length).toBe(asked + 1);
+  });
+
+  it('avoids a slave that keeps making mistakes, and tries it again later', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => ({ code: 'internal', message: 'a bug' });
+    for (let i = 0; i < 8; i++) expect((await test.post(PATH, body)).status).toBe(200);
+    expect(first.requests.length).toBe(1 + 5);
+    const shown = await (await test.gateway.app.request('/monitor/circuitbreaker')).json();
+    expect(shown.data.breakers).toContainEqual(expect.objectContaining({ node: first.id, state: 'open' }));
+    expect(second.requests.length).toBe(8);
+    first.reply = () => ({ text: '["well"]' });
+    await test.advance(5_100);
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['well'] });
+  });
+
+  it('that no slave can answer says what is wrong with the query, once', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => ({ code: 'bad_request', message: 'answer: expected at most 67108864 bytes' });
+    const answer = await test.post(PATH, body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ status_msg: 'answer: expected at most 67108864 bytes' });
+    expect(second.requests).toHaveLength(0);
+  });
+});
+
+describe('the cluster', () => {
+  it('notices a slave that falls silent, and asks another one meanwhile', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    second.reply = () => ({ text: '["second"]' });
+    const answer = test.post(PATH, body);
+    await settle();
+    const beats = async (ms: number) => {
+      for (let left = ms; left > 0; left -= 250) {
+        second.push();
+        await test.advance(250);
+      }
+    };
+    await beats(3_500);
+    expect(await (await answer).json()).toMatchObject({ data: ['second'] });
+  });
+
+  it('says when slots are missing and is ready again when they are not', async () => {
+    const test = await start();
+    const ready = () => test.gateway.app.request('/ready');
+    expect((await ready()).status).toBe(200);
+    for (const slave of test.slaves) slave.kill();
+    expect((await ready()).status).toBe(503);
+    expect(await (await ready()).json()).toEqual({
+      status: 'not ready',
+      missing: '16384 of 16384 slots have no ready holder',
+    });
+    expect((await test.post(PATH, body)).status).toBe(503);
+    test.slaves[0].isUp = true;
+    await test.advance(3_000);
+    expect((await ready()).status).toBe(200);
+  });
+
+  it('keeps asking a slave that left the registry while it is linked, and not one that says it is leaving', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    test.discovery.set([second.member()], [first.id]);
+    second.ready = new SlotSet();
+    second.push();
+    expect((await test.post(PATH, body)).status).toBe(200);
+    first.state.leaving = true;
+    first.push();
+    expect((await test.post(PATH, body)).status).toBe(503);
+    first.kill();
+    await test.advance(600);
+    expect(test.gateway.cluster.all().map(({ id }) => id)).toEqual([second.id]);
+  });
+
+  it('refuses a slave of another name, hash or protocol, by name', async () => {
+    const test = await start({ slaves: 1 });
+    const [slave] = test.slaves;
+    for (const [field, value] of [
+      ['node', 'someone else'],
+      ['hash', 'md5'],
+      ['protocol', 9],
+      ['slots', 7],
+    ] as const) {
+      const right = slave.hello[field];
+      slave.hello[field] = value;
+      slave.kill();
+      slave.isUp = true;
+      await test.advance(3_000);
+      const [node] = test.gateway.cluster.all();
+      expect([node.link.isOpen, node.link.reason]).toEqual([
+        false,
+        expect.stringContaining(`${field}: expected`),
+      ]);
+      slave.hello[field] = right;
+    }
+    await test.advance(3_000);
+    expect(test.gateway.cluster.all()[0].link.isOpen).toBe(true);
+  });
+});
+
+describe('a large answer', () => {
+  it('comes in pieces, with credit for the rest', async () => {
+    const test = await start();
+    const [first] = await inOrder(test);
+    const text = JSON.stringify(['x'.repeat(300_000)]);
+    first.reply = () => ({ text });
+    const answer = await (await test.post(PATH, body)).text();
+    expect(answer).toBe(`{"status_code":0,"status_msg":"success","data":${text}}`);
+    expect(first.credits).toEqual([text.length - 65_536]);
+  });
+
+  it('over 64 MiB is refused before it travels', async () => {
+    const test = await start();
+    const [first] = await inOrder(test);
+    first.reply = () => ({ text: 'x'.repeat(64 * 1024 * 1024 + 1) });
+    const answer = await test.post(PATH, body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      status_msg: expect.stringContaining('answer: expected at most 67108864'),
+    });
+    expect(first.credits).toEqual([]);
+  });
+});

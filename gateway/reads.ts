@@ -1,0 +1,241 @@
+/** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
+import { KamaitachiError } from '../shared/errors.ts';
+import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
+import type { Query } from '../shared/query.ts';
+import type { SlotSet } from '../shared/slot.ts';
+import { asciiJson } from '../shared/text.ts';
+import type { AnswerBudget, Share } from './budget.ts';
+import type { Cluster, SlaveNode } from './cluster.ts';
+import { type Call, PartFailure } from './link.ts';
+import { type AnsweredPart, mergeParts, rowsOf } from './merge.ts';
+import { type Part, planQuery } from './plan.ts';
+
+export interface ReadOptions {
+  minSeq: number;
+  timeoutMs: number;
+  /** The client's request: when it is given up, the read is too. */
+  request?: { readonly signal: AbortSignal };
+}
+
+export interface ReadResult {
+  /** The final `data`, JSON text. */
+  data: string;
+  /** Every part was read from state ≥ this; undefined where nobody had to be asked. */
+  seq: number | undefined;
+  staleSeconds: number;
+}
+
+/** A slave that lets a request pass this much time without an answer has failed; less says something about the client. */
+const SLOW_MS = 1_000;
+/** Only requests older than this are asked whether their client is still there: it costs, and most are over by then. */
+const ABORT_CHECK_MS = 100;
+/** A read that waited this long for its seq at one slave has waited long enough. */
+const SEQ_WAITED_MS = MIN_SEQ_WAIT_MS - 100;
+
+export class Reads {
+  private readonly cluster: Cluster;
+  private readonly budget: AnswerBudget;
+  private readonly running = new Set<Run>();
+  retries = 0;
+  parts = 0;
+
+  constructor(cluster: Cluster, budget: AnswerBudget) {
+    this.cluster = cluster;
+    this.budget = budget;
+  }
+
+  get underWay(): number {
+    return this.running.size;
+  }
+
+  /** The answer to a query. */
+  async read(query: Query, options: ReadOptions): Promise<ReadResult> {
+    const run = this.begin(options);
+    try {
+      let parts = planQuery(query, this.cluster.routes(), options);
+      let tried = NOBODY;
+      while (parts.length === 1 && parts[0].whole) {
+        const [part] = parts;
+        try {
+          const { text, seq, staleSeconds } = await this.ask(run, part).answer;
+          part.holder.succeeded();
+          return { data: text, seq, staleSeconds };
+        } catch (thrown) {
+          tried = new Set(tried).add(part.holder.id);
+          parts = this.planAgain(run, part, tried, thrown);
+        }
+      }
+      const answered = await this.answerAll(run, parts, tried);
+      return { data: mergeParts(query, answered), seq: run.seq, staleSeconds: run.staleSeconds };
+    } finally {
+      this.end(run);
+    }
+  }
+
+  /** The rows of a query, each as JSON text. */
+  async readRows(query: Query, options: ReadOptions): Promise<{ rows: string[] } & Omit<ReadResult, 'data'>> {
+    const run = this.begin(options);
+    try {
+      const parts = planQuery(query, this.cluster.routes(), options).map(asRows);
+      const answered = await this.answerAll(run, parts, NOBODY);
+      return {
+        rows: answered.flatMap(({ text }) => rowsOf(text)),
+        seq: run.seq,
+        staleSeconds: run.staleSeconds,
+      };
+    } finally {
+      this.end(run);
+    }
+  }
+
+  /** Ends what has passed its deadline or lost its client. */
+  tick(now: number): void {
+    for (const run of this.running) {
+      if (now >= run.deadline)
+        this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
+      else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
+        this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
+    }
+  }
+
+  private begin({ minSeq, timeoutMs, request }: ReadOptions): Run {
+    const now = this.cluster.options.now();
+    const run: Run = {
+      minSeq,
+      timeoutMs,
+      request,
+      startedAt: now,
+      deadline: now + timeoutMs,
+      calls: [],
+      share: { reserved: 0, isOver: false },
+      failure: undefined,
+      seq: undefined,
+      staleSeconds: 0,
+    };
+    this.running.add(run);
+    return run;
+  }
+
+  private end(run: Run): void {
+    this.running.delete(run);
+    this.budget.release(run.share);
+  }
+
+  private ask(run: Run, { holder, query, slots, whole }: Part<SlaveNode>): Call {
+    const left = run.deadline - this.cluster.options.now();
+    holder.breaker.begin();
+    this.parts++;
+    const call = holder.link.call(payloadOf(query, slots, whole, run.minSeq), left, run.share);
+    run.calls.push({ call, holder });
+    return call;
+  }
+
+  /** Ends a request: what is under way for it is cancelled. Returns the first reason given. */
+  private fail(run: Run, error: KamaitachiError, now: number): KamaitachiError {
+    run.failure ??= error;
+    for (const { call, holder } of run.calls) {
+      const isSlow = error.code === 'deadline' && now - run.startedAt >= SLOW_MS;
+      if (holder.link.cancel(call, error) && isSlow) this.holderFailed(holder);
+    }
+    return run.failure;
+  }
+
+  /** All parts answered as rows; a part that fails is asked of others, perhaps in several parts. */
+  private async answerAll(
+    run: Run,
+    parts: readonly Part<SlaveNode>[],
+    tried: ReadonlySet<string>,
+  ): Promise<AnsweredPart[]> {
+    const lists = await Promise.all(parts.map((part) => this.answerPart(run, part, tried)));
+    return lists.flat();
+  }
+
+  private async answerPart(
+    run: Run,
+    part: Part<SlaveNode>,
+    tried: ReadonlySet<string>,
+  ): Promise<AnsweredPart[]> {
+    try {
+      const { text, seq, staleSeconds } = await this.ask(run, part).answer;
+      part.holder.succeeded();
+      run.seq = run.seq === undefined ? seq : Math.min(run.seq, seq);
+      run.staleSeconds = Math.max(run.staleSeconds, staleSeconds);
+      return [{ query: part.query, text }];
+    } catch (thrown) {
+      const nowTried = new Set(tried).add(part.holder.id);
+      return this.answerAll(run, this.planAgain(run, part, nowTried, thrown).map(asRows), nowTried);
+    }
+  }
+
+  /** Parts in place of one that failed, for others than those tried. Throws where nobody else may be asked. */
+  private planAgain(
+    run: Run,
+    { holder, query, slots }: Part<SlaveNode>,
+    tried: ReadonlySet<string>,
+    thrown: unknown,
+  ): Part<SlaveNode>[] {
+    if (!(thrown instanceof PartFailure)) throw thrown;
+    const { kind, error } = thrown;
+    if (kind === 'failed') this.holderFailed(holder);
+    else if (kind === 'refused') {
+      holder.refused++;
+      holder.breaker.succeed();
+    }
+    const now = this.cluster.options.now();
+    const hasWaited = run.minSeq > 0 && now - run.startedAt >= SEQ_WAITED_MS;
+    // When one part is lost the others are of no use any more.
+    if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
+      throw this.fail(run, error, now);
+    this.retries++;
+    try {
+      return planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude: tried, slots });
+    } catch {
+      // That nobody is left says less than why this one did not answer.
+      throw this.fail(run, error, now);
+    }
+  }
+
+  private holderFailed(holder: SlaveNode): void {
+    holder.failed++;
+    holder.breaker.fail();
+  }
+}
+
+interface Run {
+  minSeq: number;
+  timeoutMs: number;
+  request: { readonly signal: AbortSignal } | undefined;
+  startedAt: number;
+  deadline: number;
+  calls: { call: Call; holder: SlaveNode }[];
+  share: Share;
+  /** Why the whole request is over. */
+  failure: KamaitachiError | undefined;
+  seq: number | undefined;
+  staleSeconds: number;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function asRows(part: Part<SlaveNode>): Part<SlaveNode> {
+  return { ...part, whole: false };
+}
+
+/** Queries and slot sets are the same objects again and again (parsed bodies, routes): they are spelt once. */
+const queryTexts = new WeakMap<Query, string>();
+const slotTexts = new WeakMap<SlotSet, string>();
+
+function payloadOf(query: Query, slots: SlotSet | undefined, whole: boolean, minSeq: number): string {
+  let text = queryTexts.get(query);
+  if (text === undefined) {
+    text = asciiJson(query);
+    queryTexts.set(query, text);
+  }
+  if (slots === undefined) return `{"query":${text},"whole":${whole},"minSeq":${minSeq}}`;
+  let set = slotTexts.get(slots);
+  if (set === undefined) {
+    set = slots.toBase64();
+    slotTexts.set(slots, set);
+  }
+  return `{"query":${text},"slots":"${set}","whole":${whole},"minSeq":${minSeq}}`;
+}

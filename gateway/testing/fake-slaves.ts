@@ -1,0 +1,185 @@
+/** Slaves for tests, behind the dialer port: they speak the link's frames in this process, and answer as they are told. */
+import type { Discovery, Member, RegistryView } from '../../shared/discovery.ts';
+import { PIECE_BYTES } from '../../shared/limits.ts';
+import { LINK_PROTOCOL, type PartRequest, type SlaveState } from '../../shared/link.ts';
+import { HASH_ID, SLOTS, SlotSet } from '../../shared/slot.ts';
+import { asciiJson } from '../../shared/text.ts';
+import { encodeFrame, FrameReader } from '../../shared/wire.ts';
+import type { Connection, ConnectionEvents, Dial } from '../dialer.ts';
+
+export type Reply =
+  | { text: string; seq?: number; staleSeconds?: number }
+  | { code: string; message: string; retryAfter?: number }
+  | 'silence'
+  | 'break';
+
+export class FakeSlave {
+  readonly id: string;
+  readonly requests: PartRequest[] = [];
+  readonly cancelled: number[] = [];
+  readonly credits: number[] = [];
+  ready = SlotSet.all();
+  state: Omit<SlaveState, 'ready'> = { history: 'h', seq: 7, fresh: true, staleSeconds: 0, leaving: false };
+  hello: Record<string, unknown>;
+  dials = 0;
+  isUp = true;
+  reply: (request: PartRequest) => Reply | Promise<Reply> = () => ({ text: '[]' });
+  private connections = new Set<FakeConnection>();
+
+  constructor(id: string) {
+    this.id = id;
+    this.hello = {
+      protocol: LINK_PROTOCOL,
+      slots: SLOTS,
+      hash: HASH_ID,
+      node: id,
+      version: 'test',
+      history: 'h',
+    };
+  }
+
+  get address(): string {
+    return this.id;
+  }
+
+  member(): Member {
+    return { id: this.id, role: 'slave', address: this.id, weight: 1, zone: '', version: 'test' };
+  }
+
+  push(): void {
+    for (const connection of this.connections) connection.pushState();
+  }
+
+  /** Every link breaks, and none is accepted until `isUp` is true again. */
+  kill(): void {
+    this.isUp = false;
+    for (const connection of [...this.connections]) connection.drop('reset');
+  }
+
+  accept(events: ConnectionEvents): Connection {
+    this.dials++;
+    const connection = new FakeConnection(this, events, () => this.connections.delete(connection));
+    this.connections.add(connection);
+    return connection;
+  }
+}
+
+class FakeConnection implements Connection {
+  private readonly slave: FakeSlave;
+  private readonly events: ConnectionEvents;
+  private readonly onEnd: () => void;
+  private readonly reader = new FrameReader();
+  private readonly rests = new Map<number, { text: string; sent: number; header: number[] }>();
+  private isOpen = true;
+
+  constructor(slave: FakeSlave, events: ConnectionEvents, onEnd: () => void) {
+    this.slave = slave;
+    this.events = events;
+    this.onEnd = onEnd;
+    queueMicrotask(() => {
+      this.send(encodeFrame('H', [], JSON.stringify(slave.hello)));
+      this.pushState();
+    });
+  }
+
+  async write(text: string): Promise<void> {
+    for (const { type, numbers, payload } of this.reader.push(text)) {
+      const [id, amount] = numbers;
+      if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
+      else if (type === 'C') this.slave.cancelled.push(id);
+      else if (type === 'W') {
+        this.slave.credits.push(amount);
+        this.sendPieces(id, amount);
+      }
+    }
+  }
+
+  close(): void {
+    this.drop('closed');
+  }
+
+  drop(reason: string): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.onEnd();
+    this.events.onClose(reason);
+  }
+
+  pushState(): void {
+    const state: SlaveState = { ...this.slave.state, ready: this.slave.ready.toBase64() };
+    this.send(encodeFrame('S', [], JSON.stringify(state)));
+  }
+
+  private async answer(id: number, request: PartRequest): Promise<void> {
+    this.slave.requests.push(request);
+    const reply = await this.slave.reply(request);
+    if (reply === 'silence') return;
+    if (reply === 'break') this.drop('reset');
+    else if ('code' in reply)
+      this.send(
+        encodeFrame(
+          'E',
+          [id, reply.retryAfter ?? 0],
+          asciiJson({ code: reply.code, message: reply.message }),
+        ),
+      );
+    else {
+      const { text, seq = this.slave.state.seq, staleSeconds = 0 } = reply;
+      this.rests.set(id, { text, sent: 0, header: [id, seq, staleSeconds, text.length] });
+      this.sendPieces(id, PIECE_BYTES);
+    }
+  }
+
+  /** Pieces smaller than allowed, so that nobody relies on their size. */
+  private sendPieces(id: number, bytes: number): void {
+    const rest = this.rests.get(id);
+    if (rest === undefined) return;
+    const end = Math.min(rest.text.length, rest.sent + bytes);
+    do {
+      const to = Math.min(end, rest.sent + (rest.text.length > PIECE_BYTES ? 40_000 : PIECE_BYTES));
+      this.send(encodeFrame('R', rest.header, rest.text.slice(rest.sent, to)));
+      rest.sent = to;
+    } while (rest.sent < end);
+    if (rest.sent === rest.text.length) this.rests.delete(id);
+  }
+
+  private send(text: string): void {
+    if (this.isOpen) this.events.onText(text);
+  }
+}
+
+/** Dials the slave whose id is the address. */
+export function dialFakes(slaves: readonly FakeSlave[]): Dial {
+  return async (address, events) => {
+    const slave = slaves.find(({ id }) => id === address);
+    if (!slave?.isUp) throw new Error('connection refused');
+    return slave.accept(events);
+  };
+}
+
+/** A registry whose view tests set. */
+export class FakeDiscovery implements Discovery {
+  view: RegistryView = { epoch: 'e', members: [], departed: [] };
+  registered: Member[] = [];
+  private listeners = new Set<(view: RegistryView) => void>();
+
+  async register(member: Member) {
+    this.registered.push(member);
+    return {
+      leave: async () => {
+        this.registered = this.registered.filter(({ id }) => id !== member.id);
+      },
+    };
+  }
+
+  async watch(onView: (view: RegistryView) => void) {
+    this.listeners.add(onView);
+    onView(this.view);
+    return { close: () => void this.listeners.delete(onView) };
+  }
+
+  set(members: Member[], departed: string[] = []): void {
+    this.view = { ...this.view, members, departed };
+    for (const listener of this.listeners) listener(this.view);
+  }
+}

@@ -1,0 +1,110 @@
+/** Writes: passed to the master, whose answer is passed back. The gateway knows nothing about them that it could lose. */
+import { badRequest, KamaitachiError } from '../shared/errors.ts';
+import { isFreeText } from '../shared/fields.ts';
+import { JSON_TYPE, REQUEST_ID, SEQ } from '../shared/http.ts';
+import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
+import { parseObject } from '../shared/parse.ts';
+import type { Table } from '../shared/tables.ts';
+import { asciiJson, isSubject } from '../shared/text.ts';
+
+const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
+export const IDEMPOTENCY_KEY = 'idempotency-key';
+/** A write with an idempotency key is tried this often; one without, once: nobody knows what became of it. */
+const ATTEMPTS = 3;
+const RETRY_AFTER_SECONDS = 2;
+const PASSED_HEADERS = [IDEMPOTENCY_KEY, 'authorization', 'x-api-key', 'traceparent', 'tracestate'];
+
+export interface MasterAnswer {
+  status: number;
+  text: string;
+  headers: Record<string, string>;
+}
+
+export interface WriterOptions {
+  /** Where the master is now, `http://host:port`. */
+  master: () => string;
+  fetch: typeof fetch;
+}
+
+/** Sends a body to the master. Throws `unavailable` where it is away, `deadline` where it does not answer in time. */
+export async function ingest(
+  body: Uint8Array<ArrayBuffer> | string,
+  contentType: string,
+  from: { headers: Headers; id: string; timeoutMs: number },
+  options: WriterOptions,
+): Promise<MasterAnswer> {
+  const headers: Record<string, string> = { 'content-type': contentType, [REQUEST_ID]: from.id };
+  for (const name of PASSED_HEADERS) {
+    const value = from.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  const signal = AbortSignal.timeout(from.timeoutMs);
+  const attempts = IDEMPOTENCY_KEY in headers ? ATTEMPTS : 1;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const answer = await options.fetch(`${options.master()}${INGEST_PATH}`, {
+        method: 'POST',
+        headers,
+        body,
+        signal,
+        redirect: 'error',
+      });
+      return { status: answer.status, text: await answer.text(), headers: answerHeaders(answer.headers) };
+    } catch {
+      if (signal.aborted)
+        throw new KamaitachiError('deadline', `the master did not answer within ${from.timeoutMs} ms`);
+      if (attempt >= attempts)
+        throw new KamaitachiError('unavailable', 'the master is away; try again', RETRY_AFTER_SECONDS);
+    }
+  }
+}
+
+/** The lines that a `save` stands for, as NDJSON. */
+export function saveLines(text: string, table: Table): string {
+  const body = parseObject(text);
+  const { id, data } = body;
+  if (typeof id !== 'string' || !isSubject(id)) throw badRequest('id', 'a subject', id);
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw badRequest('data', 'an object of lists, by time', data);
+  const lines: string[] = [];
+  for (const [time, values] of Object.entries(data)) {
+    const seconds = timeOf(time);
+    const record = recordOf(values, time, table);
+    if (record !== '')
+      lines.push(`{"type":"record","subject":${asciiJson(id)},"time":${seconds},"values":{${record}}}\n`);
+  }
+  if (lines.length === 0) throw badRequest('data', 'at least one value', data);
+  return lines.join('');
+}
+
+export function deleteLine(id: string, table: Table): string {
+  if (!isSubject(id)) throw badRequest('id', 'a subject', id);
+  return `${asciiJson({ type: 'delete', subject: id, indicators: table.indicators })}\n`;
+}
+
+function timeOf(text: string): number {
+  const seconds = /^(0|-?[1-9]\d{0,11})$/.test(text) ? Number(text) : NaN;
+  if (seconds >= MIN_TIME && seconds <= MAX_TIME) return seconds;
+  throw badRequest('data', 'whole seconds since 1970 as names', isFreeText(text) ? text : 'something else');
+}
+
+function recordOf(values: unknown, time: string, { columns, indicators }: Table): string {
+  if (!Array.isArray(values)) throw badRequest(`data.${time}`, 'a list of numbers or null', values);
+  if (values.length > columns.length)
+    throw badRequest(`data.${time}`, `at most ${columns.length} values (${columns.join(', ')})`, values);
+  const pairs = values.map((value: unknown, i) => {
+    if (value !== null && !(typeof value === 'number' && Number.isFinite(value)))
+      throw badRequest(`data.${time}`, 'numbers or null', value);
+    return `${JSON.stringify(indicators[i])}:${JSON.stringify(value)}`;
+  });
+  return pairs.join();
+}
+
+function answerHeaders(from: Headers): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': from.get('content-type') ?? JSON_TYPE };
+  for (const name of [SEQ, 'retry-after']) {
+    const value = from.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}

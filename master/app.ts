@@ -1,0 +1,202 @@
+/** The master's HTTP face: writes, the feed, the registry, and what operators ask. */
+import { type Context, Hono } from 'hono';
+import { LEASE_PATH, LEAVE_PATH, WATCH_PATH } from '../shared/embedded-discovery.ts';
+import { KamaitachiError } from '../shared/errors.ts';
+import { FILL_PATH, TAIL_PATH } from '../shared/feed.ts';
+import {
+  errorBody,
+  errorHeaders,
+  JSON_TYPE,
+  publicError,
+  REQUEST_ID,
+  requestIdOf,
+  SEQ,
+  successBody,
+} from '../shared/http.ts';
+import { ingestKind } from '../shared/ingest.ts';
+import { MAX_INTERNAL_BODY_BYTES, MAX_WRITES_UNDER_WAY_BYTES } from '../shared/limits.ts';
+import type { LogEvent } from '../shared/log.ts';
+import { asciiJson } from '../shared/text.ts';
+import { readBody } from './body.ts';
+import { canFollow, emptyTailPage } from './feed.ts';
+import { idempotencyKey } from './idempotency.ts';
+import {
+  checkInternal,
+  fillRequest,
+  leaseRequest,
+  leaveRequest,
+  parseInternal,
+  tailRequest,
+  watchRequest,
+} from './internal.ts';
+import type { Metrics } from './metrics.ts';
+import type { Registry } from './registry.ts';
+import type { Slaves } from './slaves.ts';
+import type { SqlClient } from './sql-client.ts';
+import type { Watchers } from './watchers.ts';
+
+export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
+
+export interface AppParts {
+  sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'>;
+  registry: Registry;
+  watchers: Watchers;
+  slaves: Slaves;
+  metrics: Metrics;
+  version: string;
+  maxIngestBytes: number;
+  /** Tests make it shorter. */
+  bodyTimeoutMs?: number;
+  log: LogEvent;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+}
+
+type Handler = (c: Context) => Response | Promise<Response>;
+
+export function createApp(parts: AppParts): Hono {
+  const { sql, registry, watchers, slaves, metrics } = parts;
+  const app = new Hono({ strict: false });
+  let bytesUnderWay = 0;
+
+  app.use('*', async (c, next) => {
+    c.header(REQUEST_ID, requestIdOf(c.req.header(REQUEST_ID)));
+    await next();
+    const { routePath } = c.req;
+    metrics.requests.inc({
+      route: routePath === '*' || routePath === '/*' ? 'none' : routePath,
+      status: c.res.status,
+    });
+  });
+
+  const route = (method: 'GET' | 'POST', path: string, handler: Handler) => {
+    app.on(method, path, handler);
+    app.all(path, () => {
+      throw new KamaitachiError('method_not_allowed', `${path}: expected ${method}`);
+    });
+  };
+
+  route('POST', INGEST_PATH, async (c) => {
+    const slow = slaves.laggard();
+    if (slow !== undefined)
+      throw new KamaitachiError('rate_limited', `ingest: slave ${slow.node} is ${slow.lagMs} ms behind`);
+    let taken = 0;
+    const take = (bytes: number) => {
+      if (bytesUnderWay + bytes > MAX_WRITES_UNDER_WAY_BYTES)
+        throw new KamaitachiError('rate_limited', 'ingest: too many writes are under way');
+      taken += bytes;
+      bytesUnderWay += bytes;
+    };
+    try {
+      const body = await readBody(c.req.raw, {
+        maxBytes: parts.maxIngestBytes,
+        timeoutMs: parts.bodyTimeoutMs,
+        take,
+      });
+      const began = parts.now();
+      const kind = ingestKind(c.req.header('content-type'));
+      if (kind === undefined)
+        throw new KamaitachiError(
+          'unsupported_media_type',
+          'content-type: expected application/x-ndjson or application/json in UTF-8',
+        );
+      const key = idempotencyKey((name) => c.req.header(name), body);
+      const accepted = await sql.ask('ingest', { body, kind, key }, [body.buffer]);
+      metrics.lines.inc(accepted.accepted);
+      metrics.ingestSeconds.observe((parts.now() - began) / 1000);
+      c.header(SEQ, String(accepted.seq));
+      return success(c, accepted);
+    } finally {
+      bytesUnderWay -= taken;
+    }
+  });
+
+  route('POST', TAIL_PATH, async (c) => {
+    const request = parseInternal(tailRequest, await internalBody(c));
+    const { node, after, history } = request;
+    slaves.asked(node, after);
+    const upToDate = () =>
+      sql.state.head === after && canFollow(sql.state, sql.state.history, history, after);
+    if (upToDate()) await sql.headOver(after, request.waitMs);
+    // Nothing new is known without asking the worker: the heartbeat does not wait for what that is doing.
+    const page = upToDate() ? emptyTailPage(history, after) : await sql.ask('tail', request);
+    slaves.asked(node, after);
+    return feedPage(c, 'tail', page);
+  });
+
+  route('POST', FILL_PATH, async (c) => {
+    const request = parseInternal(fillRequest, await internalBody(c));
+    return feedPage(c, 'fill', await sql.ask('fill', request));
+  });
+
+  route('POST', LEASE_PATH, async (c) => {
+    const { member, ttlMs } = parseInternal(leaseRequest, await internalBody(c));
+    if (registry.lease(member, ttlMs)) watchers.wake();
+    return success(c, { epoch: registry.epoch });
+  });
+  route('POST', LEAVE_PATH, async (c) => {
+    if (registry.leave(parseInternal(leaveRequest, await internalBody(c)).id)) watchers.wake();
+    return success(c, { epoch: registry.epoch });
+  });
+  route('GET', WATCH_PATH, async (c) => {
+    const { epoch, version, waitMs } = checkInternal(watchRequest, c.req.query());
+    return success(c, await watchers.watch(epoch, version, waitMs));
+  });
+
+  route('GET', '/health', (c) => c.json({ status: 'ok' }));
+  route('GET', '/ready', (c) =>
+    sql.state.writable
+      ? c.json({ status: 'ready' })
+      : c.json({ status: 'not ready', missing: 'the database takes no writes' }, 503),
+  );
+  route('GET', '/monitor/status', (c) => {
+    const { history, head, folded, floor, logBytes, unfoldedBytes, writable } = sql.state;
+    return success(c, {
+      version: parts.version,
+      uptime_seconds: Math.floor(process.uptime()),
+      history,
+      seq: head,
+      folded,
+      floor,
+      log_bytes: logBytes,
+      unfolded_bytes: unfoldedBytes,
+      writable,
+      slaves: slaves.list().map(({ node, seq, lagMs, live }) => ({ node, seq, lag_ms: lagMs, live })),
+      members: registry.view().members,
+    });
+  });
+  route('GET', '/metrics', async (c) =>
+    c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
+  );
+
+  app.notFound((c) => fail(c, new KamaitachiError('not_found', `${c.req.path}: no such path`)));
+  app.onError((thrown, c) => {
+    const error = publicError(thrown);
+    if (error.code === 'internal')
+      parts.log('bug', { error: thrown.stack, request_id: c.res.headers.get(REQUEST_ID) });
+    return fail(c, error);
+  });
+  return app;
+
+  function internalBody(c: Context): Promise<Uint8Array> {
+    return readBody(c.req.raw, { maxBytes: MAX_INTERNAL_BODY_BYTES, timeoutMs: parts.bodyTimeoutMs });
+  }
+
+  function feedPage(c: Context, kind: string, page: Uint8Array): Response {
+    metrics.feedBytes.inc({ kind }, page.length);
+    return c.body(page as Uint8Array<ArrayBuffer>, 200, { 'content-type': 'application/octet-stream' });
+  }
+}
+
+function success(c: Context, data: object): Response {
+  return c.body(successBody(asciiJson(data)), 200, { 'content-type': JSON_TYPE });
+}
+
+function fail(c: Context, error: KamaitachiError): Response {
+  const headers = errorHeaders(error);
+  if (error.code === 'method_not_allowed')
+    headers.allow = error.message.endsWith('GET') ? 'GET, HEAD' : 'POST';
+  // What is left of the body is not read: the connection cannot be used again.
+  if (error.code === 'body_timeout') headers.connection = 'close';
+  return c.body(errorBody(error), error.status as 400, headers);
+}

@@ -1,0 +1,211 @@
+/**
+ * The master without its HTTP face: takes writes in, keeps the log, folds it, serves the feed. Lives in the SQL worker,
+ * because local SQL holds the event loop while it runs.
+ */
+import { encodeSegments, type FillRequest, type TailRequest } from '../shared/feed.ts';
+import { type IngestKind, parseIngestBody } from '../shared/ingest.ts';
+import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
+import { slotOf } from '../shared/slot.ts';
+import { type Accepted, createAppender } from './append.ts';
+import { fillPage, tailPage } from './feed.ts';
+import { createFolder } from './folding.ts';
+import { createLock } from './lock.ts';
+import { createLog } from './log.ts';
+import { trimLog } from './retention.ts';
+import { openStore, type Store } from './store.ts';
+
+export interface EngineOptions {
+  /** `file:…`, `libsql://…`, `http(s)://…`. */
+  database: string;
+  logKeepMs: number;
+  logKeepBytes: number;
+  /** Size of a page of the feed; tests make it smaller. */
+  pageBytes?: number;
+}
+
+/** Where the master stands, as told to the main thread after everything that changes it. */
+export interface EngineState {
+  history: string;
+  head: number;
+  folded: number;
+  floor: number;
+  logBytes: number;
+  unfoldedBytes: number;
+  writable: boolean;
+}
+
+export interface EnginePorts {
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  onState: (state: EngineState) => void;
+  report: (event: string, fields: Record<string, unknown>) => void;
+  /** Tests put faults in here. */
+  open?: (url: string) => Promise<Store>;
+}
+
+export interface IngestRequest {
+  body: Uint8Array;
+  kind: IngestKind;
+  key?: { name: string; hash: string };
+}
+
+export type Engine = Awaited<ReturnType<typeof openEngine>>;
+
+const UPKEEP_MS = 60_000;
+const PROBE_MS = 500;
+const KEYS_PER_EXPIRY = 1_000;
+
+export async function openEngine(options: EngineOptions, ports: EnginePorts) {
+  const { now, onState, report, open = openStore } = ports;
+  const { pageBytes } = options;
+  const store = await open(options.database);
+  const standing = await store.stand();
+  const { history } = standing;
+  const log = createLog(store, standing);
+  await log.load();
+  const writing = createLock();
+  const chunks = createLock();
+  let writable = true;
+  let probeTimer: NodeJS.Timeout | undefined;
+
+  const tell = () =>
+    onState({
+      history,
+      head: log.head,
+      folded: log.folded,
+      floor: log.floor,
+      logBytes: log.diskBytes,
+      unfoldedBytes: log.unfoldedBytes,
+      writable,
+    });
+
+  const appender = createAppender({
+    store,
+    log,
+    writing,
+    now,
+    keys: standing.keys,
+    onAppended: () => {
+      tell();
+      folder.appended();
+    },
+    onFailed: (error) => {
+      report('write failed', { error: messageOf(error) });
+      writable = false;
+      tell();
+      probeTimer = setTimeout(probe, PROBE_MS);
+    },
+  });
+
+  const folder = createFolder({
+    store,
+    log,
+    writing,
+    chunks,
+    clock: () => performance.now(),
+    onFolded: () => {
+      tell();
+      appender.room();
+      if (log.diskBytes > options.logKeepBytes * 1.1) upkeep();
+    },
+    onFailed: (error) => report('folding failed', { error: messageOf(error) }),
+  });
+
+  /** After a failed write, which may have been done all the same: asks the database where it stands, and goes on from there. */
+  async function probe(): Promise<void> {
+    try {
+      await chunks.run(() =>
+        writing.run(async () => {
+          const found = await store.stand();
+          await store.probe();
+          await log.catchUp(found.head);
+          appender.resume(found);
+        }),
+      );
+      writable = true;
+      report('writing works again', { head: log.head });
+      tell();
+      folder.fold();
+    } catch (error) {
+      report('still no writing', { error: messageOf(error) });
+      probeTimer = setTimeout(probe, PROBE_MS);
+    }
+  }
+
+  let upkeepRunning: Promise<void> | undefined;
+
+  /** Drops what is kept no longer: log, idempotency keys. */
+  function upkeep(): Promise<void> {
+    upkeepRunning ??= doUpkeep().finally(() => {
+      upkeepRunning = undefined;
+    });
+    return upkeepRunning;
+  }
+
+  async function doUpkeep(): Promise<void> {
+    try {
+      await trimLog({ store, log, writing, now }, options);
+      const before = Math.floor((now() - IDEMPOTENCY_KEPT_MS) / 1000);
+      for (let expired = KEYS_PER_EXPIRY; expired === KEYS_PER_EXPIRY; ) {
+        expired = await writing.run(() => store.expireKeys(before, KEYS_PER_EXPIRY));
+        appender.keysExpired(expired);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } catch (error) {
+      report('upkeep failed', { error: messageOf(error) });
+    }
+    tell();
+  }
+
+  const upkeepTimer = setInterval(upkeep, UPKEEP_MS);
+  tell();
+  folder.fold();
+
+  return {
+    history,
+
+    /** Resolves when the lines are on disk. Rejects with what the contract says. */
+    async ingest({ body, kind, key }: IngestRequest): Promise<Accepted> {
+      const lines = parseIngestBody(body, kind);
+      const bySlot = new Map<number, string[]>();
+      for (const { line, text } of lines) {
+        const slot = slotOf(line.subject);
+        const texts = bySlot.get(slot);
+        if (texts === undefined) bySlot.set(slot, [text]);
+        else texts.push(text);
+      }
+      return appender.append({ lines: lines.length, bytes: concat(encodeSegments(bySlot)), key });
+    },
+
+    tail: (request: TailRequest) => tailPage(log, history, request, pageBytes),
+    fill: (request: FillRequest) => fillPage({ store, log, chunks, history, pageBytes }, request),
+    /** Folds what there is. Happens by itself when it is quiet. */
+    fold: folder.fold,
+    upkeep,
+
+    /** Ends what is under way. What is not folded then is folded after the next start. */
+    async close(): Promise<void> {
+      clearInterval(upkeepTimer);
+      clearTimeout(probeTimer);
+      appender.close();
+      await folder.stop();
+      await upkeepRunning;
+      await writing.run(async () => store.close());
+    },
+  };
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodePage, type TailHeader } from '../shared/feed.ts';
+import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
+import { openStore } from './store.ts';
+import { Follower, readAll } from './testing/content.ts';
+import { openTestEngine, scratchFolder } from './testing/engine.ts';
+import { request } from './testing/lines.ts';
+
+const AT = 1_700_000_000;
+
+describe('the feed', () => {
+  it('cut anywhere and gone on with, filled at any moment, ends where the whole ends', async () => {
+    const step = fc.oneof(
+      { weight: 5, arbitrary: request.map((lines) => ({ do: 'write' as const, lines })) },
+      { weight: 3, arbitrary: fc.constant({ do: 'tail' as const }) },
+      { weight: 2, arbitrary: fc.constant({ do: 'fold' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'fill' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'cut' as const }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const folder = scratchFolder();
+        const options = { pageBytes: 150 };
+        let engine = await openTestEngine(folder.path, options);
+        const model = new Follower();
+        const follower = new Follower();
+        const held = new SlotSet(['a', 'b', '33:300033', '同花顺'].map(slotOf));
+        const history = engine.history;
+        const tail = async () => {
+          const page = await engine.tail({
+            node: 'n',
+            history,
+            after: follower.position,
+            slots: held.toBase64(),
+            waitMs: 0,
+          });
+          return follower.tail(page, (slot) => held.has(slot));
+        };
+        const fill = async (slot: number) =>
+          follower.fill(await engine.fill({ node: 'n', history, minSeq: follower.position, slots: [slot] }));
+        const catchUp = async () => {
+          for (let head = Infinity; follower.position < head; ) ({ head } = await tail());
+        };
+        for (const next of steps) {
+          if (next.do === 'write') {
+            await engine.write(next.lines);
+            model.apply(next.lines.map((line) => ({ line, at: AT })));
+          } else if (next.do === 'tail') await tail();
+          else if (next.do === 'fold') await engine.fold();
+          else if (next.do === 'fill') {
+            // What a fill gives is at its seq, so the tail has to be there before it goes on.
+            await catchUp();
+            for (const slot of held) expect((await fill(slot)).seq).toBe(follower.position);
+          } else if (next.do === 'restart') {
+            await engine.close();
+            engine = await openTestEngine(folder.path, options);
+          } else {
+            await engine.close();
+            engine = await cutOffWhileFolding(folder.path);
+          }
+        }
+        await catchUp();
+        expect(follower.contents()).toEqual(model.contents());
+        expect(await readAll(history, engine.fill)).toEqual(model.contents());
+        await engine.fold();
+        expect(engine.state.folded).toBe(engine.state.head);
+        expect(await readAll(history, engine.fill)).toEqual(model.contents());
+        await engine.close();
+        folder.remove();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('ends a page at a whole entry past its size', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path, { pageBytes: 1 });
+    for (let i = 1; i <= 3; i++)
+      await engine.write([1, 2, 3].map((n) => ({ type: 'delete' as const, subject: `s${n * i}` })));
+    const ask = async (after: number, slots: SlotSet) => {
+      const { header, blobs } = decodePage<TailHeader>(
+        await engine.tail({ node: 'n', history: engine.history, after, slots: slots.toBase64(), waitMs: 0 }),
+      );
+      return {
+        upTo: header.upTo,
+        head: header.head,
+        seqs: header.entries.map(({ seq }) => seq),
+        blobs: blobs.length,
+      };
+    };
+    expect(await ask(0, SlotSet.all())).toEqual({ upTo: 1, head: 3, seqs: [1], blobs: 1 });
+    expect(await ask(1, SlotSet.all())).toEqual({ upTo: 2, head: 3, seqs: [2], blobs: 1 });
+    // Entries without a wanted line move the position all the same.
+    expect(await ask(0, new SlotSet([slotOf('s9')]))).toEqual({ upTo: 3, head: 3, seqs: [3], blobs: 1 });
+    expect(await ask(0, new SlotSet())).toEqual({ upTo: 3, head: 3, seqs: [], blobs: 0 });
+    await engine.close();
+    folder.remove();
+  });
+
+  it('fills slots whole, a page at least one of them, in the order asked', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path, { pageBytes: 100 });
+    const subjects = Array.from({ length: 40 }, (_, i) => `33:${i}`);
+    await engine.write(subjects.map((subject) => ({ type: 'record', subject, time: 1, values: { eps: 1 } })));
+    await engine.fold();
+    const slots = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
+    const page = await engine.fill({ node: 'n', history: engine.history, minSeq: 1, slots });
+    const header = new Follower().fill(page);
+    const filled = header.slots.filter((slot) => slot.subjects.length > 0);
+    expect(filled).toHaveLength(1);
+    expect(header.slots.map(({ slot }) => slot)).toEqual(slots.slice(0, header.slots.length));
+    expect(Object.keys(await readAll(engine.history, engine.fill))).toHaveLength(40);
+    await engine.close();
+    folder.remove();
+  });
+});
+
+/** An engine whose folding stops for good in the middle of a round, with half of it on disk; then the one after it. */
+async function cutOffWhileFolding(folder: string) {
+  const dying = await openTestEngine(
+    folder,
+    { pageBytes: 150 },
+    {
+      open: async (url) => {
+        const store = await openStore(url);
+        return {
+          ...store,
+          async writeFold(changes: Parameters<typeof store.writeFold>[0]) {
+            await store.writeFold(changes.slice(0, Math.ceil(changes.length / 2)));
+            throw new Error('cut off');
+          },
+        };
+      },
+    },
+  );
+  await dying.fold();
+  await dying.close();
+  return openTestEngine(folder, { pageBytes: 150 });
+}

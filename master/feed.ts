@@ -1,0 +1,176 @@
+/** The two answers of the feed: the log after a seq, and whole slots as they are now. */
+import { decodeBlock, encodeBlock } from '../shared/block.ts';
+import {
+  encodePage,
+  type FilledSubject,
+  type FillHeader,
+  type FillRequest,
+  filterSegments,
+  type TailHeader,
+  type TailRequest,
+} from '../shared/feed.ts';
+import { foldSubject } from '../shared/fold.ts';
+import { FEED_PAGE_BYTES, TAIL_SCAN_BYTES } from '../shared/limits.ts';
+import type { StampedLine, StoredInfo } from '../shared/lines.ts';
+import { SlotSet } from '../shared/slot.ts';
+import { compareText } from '../shared/text.ts';
+import { linesBySubject, segmentsBySlot } from './lines.ts';
+import type { Lock } from './lock.ts';
+import type { Log } from './log.ts';
+import type { Store } from './store.ts';
+
+/** Whether a slave that stands at `after` of `history` can go on from there; else it starts again. */
+export function canFollow(
+  log: { head: number; floor: number },
+  own: string,
+  history: string,
+  after: number,
+): boolean {
+  return history === own && after >= log.floor && after <= log.head;
+}
+
+/** A page of the log after `request.after`: whole entries, of the wanted slots. Does not wait. */
+export async function tailPage(
+  log: Log,
+  history: string,
+  request: TailRequest,
+  pageBytes = FEED_PAGE_BYTES,
+): Promise<Uint8Array> {
+  if (!canFollow(log, history, request.history, request.after)) return resetPage(history, log.head);
+  const wanted = SlotSet.fromBase64(request.slots);
+  const header: TailHeader = { history, upTo: request.after, head: log.head, reset: false, entries: [] };
+  const blobs: Uint8Array[] = [];
+  let bytes = 0;
+  let scanned = 0;
+  while (header.upTo < log.head && bytes < pageBytes && scanned < TAIL_SCAN_BYTES) {
+    const entries = await log.read(header.upTo, pageBytes - bytes);
+    // The log was cut behind our back, while we read it.
+    if (entries[0]?.seq !== header.upTo + 1) return resetPage(history, log.head);
+    for (const { seq, at, bytes: segments } of entries) {
+      const kept = wanted.size === 0 ? NOTHING : filterSegments([segments], wanted);
+      scanned += segments.length;
+      header.upTo = seq;
+      if (kept.length === 0) continue;
+      header.entries.push({ seq, at });
+      blobs.push(kept);
+      bytes += kept.length;
+    }
+  }
+  header.head = log.head;
+  return encodePage(header, blobs);
+}
+
+/** What a slave hears that has everything. */
+export function emptyTailPage(history: string, head: number): Uint8Array {
+  return encodePage({ history, upTo: head, head, reset: false, entries: [] } satisfies TailHeader, []);
+}
+
+function resetPage(history: string, head: number): Uint8Array {
+  return encodePage({ history, upTo: head, head, reset: true, entries: [] } satisfies TailHeader, []);
+}
+
+export interface FillPorts {
+  store: Store;
+  log: Log;
+  chunks: Lock;
+  history: string;
+  pageBytes?: number;
+}
+
+/**
+ * Whole slots as of the head: their chunks, with the log that is not folded yet applied on the way. So a fill waits for
+ * no folding, however far that is behind.
+ */
+export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8Array> {
+  const { store, log, chunks, history, pageBytes = FEED_PAGE_BYTES } = ports;
+  return chunks.run(async () => {
+    // No chunk changes while the lock is held, and entries that come later are simply not in this page.
+    const seq = log.head;
+    const unfolded = log.unfolded();
+    if (request.history !== history || request.minSeq > seq)
+      return encodePage({ history, seq, reset: true, slots: [] } satisfies FillHeader, []);
+    const slots = await firstSlots(store, request.slots, pageBytes);
+    const filled = await readSlots(store, slots);
+    const wanted = new SlotSet(slots);
+    const fresh = linesBySubject(segmentsBySlot(unfolded, (slot) => wanted.has(slot)));
+    for (const [subject, { slot, lines }] of fresh) applyLines(filled.get(slot)!, subject, lines);
+    return encodeFill(history, seq, slots, filled);
+  });
+}
+
+/** A subject on its way into a page. */
+interface Filling {
+  info: StoredInfo;
+  chunks: Map<number, Uint8Array>;
+}
+
+/** Slots whose sizes are looked up at first; then twice as many each time: much of a small database, little of a large one. */
+const FIRST_LOOK_SLOTS = 64;
+
+/** As many of the slots as one page takes, at least one. */
+async function firstSlots(store: Store, slots: readonly number[], pageBytes: number): Promise<number[]> {
+  const distinct = [...new Set(slots)];
+  let bytes = 0;
+  for (let at = 0, count = FIRST_LOOK_SLOTS; at < distinct.length; at += count, count *= 2) {
+    const some = distinct.slice(at, at + count);
+    const sizes = await store.slotBytes(some);
+    for (const [i, slot] of some.entries()) {
+      const size = sizes.get(slot) ?? 0;
+      if (bytes > 0 && bytes + size > pageBytes) return distinct.slice(0, at + i);
+      bytes += size;
+    }
+  }
+  return distinct;
+}
+
+async function readSlots(store: Store, slots: readonly number[]): Promise<Map<number, Map<string, Filling>>> {
+  const filled = new Map(slots.map((slot) => [slot, new Map<string, Filling>()]));
+  const { subjects, places } = await store.readSlots(slots);
+  for (const { slot, subject, info } of subjects) filled.get(slot)!.set(subject, { info, chunks: new Map() });
+  const bodies = await store.readChunks(places);
+  places.forEach(({ slot, subject, start }, i) => {
+    filled.get(slot)!.get(subject)!.chunks.set(start, bodies[i]);
+  });
+  return filled;
+}
+
+function applyLines(subjects: Map<string, Filling>, subject: string, lines: readonly StampedLine[]): void {
+  const before = subjects.get(subject);
+  const chunks = before?.chunks ?? new Map<number, Uint8Array>();
+  const change = foldSubject(
+    subject,
+    {
+      info: before?.info ?? null,
+      chunks: [...chunks]
+        .sort(([a], [b]) => a - b)
+        .map(([start, bytes]) => ({ start, block: decodeBlock(bytes) })),
+    },
+    lines,
+  );
+  for (const start of change.removed) chunks.delete(start);
+  for (const { start, block } of change.chunks) chunks.set(start, encodeBlock(block));
+  if (change.info === null) subjects.delete(subject);
+  else subjects.set(subject, { info: change.info, chunks });
+}
+
+function encodeFill(
+  history: string,
+  seq: number,
+  slots: readonly number[],
+  filled: Map<number, Map<string, Filling>>,
+): Uint8Array {
+  const blobs: Uint8Array[] = [];
+  const header: FillHeader = { history, seq, reset: false, slots: [] };
+  for (const slot of slots) {
+    const subjects: FilledSubject[] = [];
+    for (const [subject, { info, chunks }] of [...filled.get(slot)!].sort(([a], [b]) => compareText(a, b))) {
+      const starts = [...chunks.keys()].sort((a, b) => a - b);
+      subjects.push({ subject, info, chunks: starts });
+      for (const start of starts) blobs.push(chunks.get(start)!);
+    }
+    header.slots.push({ slot, subjects });
+  }
+  return encodePage(header, blobs);
+}
+
+const NOTHING = new Uint8Array(0);

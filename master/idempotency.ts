@@ -1,0 +1,26 @@
+/** The `Idempotency-Key` of a write, one per API key, and what its body must be to count as the same write. */
+import { createHash } from 'node:crypto';
+import { badRequest } from '../shared/errors.ts';
+import { MAX_IDEMPOTENCY_KEY_BYTES } from '../shared/limits.ts';
+
+/** undefined where the request brings none. `header`: a header's value by its name, a character a byte. */
+export function idempotencyKey(
+  header: (name: string) => string | undefined,
+  body: Uint8Array,
+): { name: string; hash: string } | undefined {
+  const key = header('idempotency-key');
+  if (key === undefined || key === '') return undefined;
+  if (key.length > MAX_IDEMPOTENCY_KEY_BYTES)
+    throw badRequest('Idempotency-Key', `at most ${MAX_IDEMPOTENCY_KEY_BYTES} bytes`, key);
+  // Only hashes are stored: an API key must not be found in the database.
+  return { name: sha256(JSON.stringify([apiKey(header), key])), hash: sha256(body) };
+}
+
+function apiKey(header: (name: string) => string | undefined): string {
+  const bearer = /^Bearer +(\S+) *$/i.exec(header('authorization') ?? '')?.[1];
+  return bearer ?? header('x-api-key') ?? '';
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('base64url');
+}

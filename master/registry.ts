@@ -1,0 +1,78 @@
+/** The embedded registry: who holds a lease. Pure: the clock is passed in, and the HTTP face asks for what is due. */
+import type { Member, RegistryView } from '../shared/discovery.ts';
+import { KamaitachiError } from '../shared/errors.ts';
+import { DEPARTED_KEPT_MS, MAX_MEMBERS } from '../shared/limits.ts';
+import { compareText } from '../shared/text.ts';
+
+/** A view with its number: it grows with every change, within one epoch. */
+export interface NumberedView extends RegistryView {
+  version: number;
+}
+
+export class Registry {
+  readonly epoch: string;
+  private readonly now: () => number;
+  private readonly leases = new Map<string, { member: Member; until: number }>();
+  /** Who said good-bye, and until when that is remembered. */
+  private readonly departed = new Map<string, number>();
+  private version = 1;
+
+  /** `epoch`: unlike that of any registry before. `now`: milliseconds of a clock that never goes back. */
+  constructor(epoch: string, now: () => number) {
+    this.epoch = epoch;
+    this.now = now;
+  }
+
+  /** Registers a member or renews its lease; returns whether the view changed. */
+  lease(member: Member, ttlMs: number): boolean {
+    this.expire();
+    const known = this.leases.get(member.id);
+    if (known === undefined && this.leases.size >= MAX_MEMBERS)
+      throw new KamaitachiError('unavailable', `registry: it is full with ${MAX_MEMBERS} members`);
+    this.leases.set(member.id, { member, until: this.now() + ttlMs });
+    const changed = this.departed.delete(member.id) || !isSame(known?.member, member);
+    if (changed) this.version++;
+    return changed;
+  }
+
+  /** Takes a member out at its own wish; returns whether the view changed. */
+  leave(id: string): boolean {
+    this.expire();
+    if (!this.leases.delete(id)) return false;
+    this.departed.set(id, this.now() + DEPARTED_KEPT_MS);
+    if (this.departed.size > MAX_MEMBERS) this.departed.delete(this.departed.keys().next().value!);
+    this.version++;
+    return true;
+  }
+
+  /** Drops leases that ran out and good-byes that are long ago; returns whether the view changed. */
+  expire(): boolean {
+    const now = this.now();
+    const before = this.leases.size + this.departed.size;
+    for (const [id, { until }] of this.leases) if (until <= now) this.leases.delete(id);
+    for (const [id, until] of this.departed) if (until <= now) this.departed.delete(id);
+    if (this.leases.size + this.departed.size === before) return false;
+    this.version++;
+    return true;
+  }
+
+  view(): NumberedView {
+    return {
+      epoch: this.epoch,
+      version: this.version,
+      members: [...this.leases.values()].map(({ member }) => member).sort((a, b) => compareText(a.id, b.id)),
+      departed: [...this.departed.keys()],
+    };
+  }
+}
+
+function isSame(a: Member | undefined, b: Member): boolean {
+  return (
+    a !== undefined &&
+    a.role === b.role &&
+    a.address === b.address &&
+    a.weight === b.weight &&
+    a.zone === b.zone &&
+    a.version === b.version
+  );
+}

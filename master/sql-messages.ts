@@ -1,0 +1,27 @@
+/** What the main thread and the SQL worker say to each other. */
+import type { ErrorCode } from '../shared/errors.ts';
+import type { FillRequest, TailRequest } from '../shared/feed.ts';
+import type { Accepted } from './append.ts';
+import type { EngineOptions, EngineState, IngestRequest } from './engine.ts';
+
+export type WorkerOptions = EngineOptions;
+
+/** What may be asked of the engine, and what it answers. */
+export interface Calls {
+  ingest: { request: IngestRequest; answer: Accepted };
+  tail: { request: TailRequest; answer: Uint8Array };
+  fill: { request: FillRequest; answer: Uint8Array };
+  close: { request: null; answer: null };
+}
+
+export type ToWorker = {
+  [Name in keyof Calls]: { id: number; call: Name; request: Calls[Name]['request'] };
+}[keyof Calls];
+
+export type FromWorker =
+  | { type: 'opened' }
+  | { type: 'state'; state: EngineState }
+  | { type: 'report'; event: string; fields: Record<string, unknown> }
+  | { type: 'answer'; id: number; answer: unknown }
+  /** `code` undefined: a bug, for the log; a client hears nothing of it. */
+  | { type: 'failed'; id: number; code?: ErrorCode; message: string; retryAfterSeconds?: number };

@@ -1,0 +1,100 @@
+/** Wires the master together: SQL worker, registry, HTTP face; and stops it cleanly. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Running } from '../shared/adapter/node-process.ts';
+import type { Options } from '../shared/config.ts';
+import { KamaitachiError } from '../shared/errors.ts';
+import { errorBody, errorHeaders } from '../shared/http.ts';
+import { createLog } from '../shared/log.ts';
+import { VERSION } from '../shared/version.ts';
+import { createApp } from './app.ts';
+import { createMetrics } from './metrics.ts';
+import { Registry } from './registry.ts';
+import { createSlaves } from './slaves.ts';
+import { startSqlWorker } from './sql-client.ts';
+import { createWatchers } from './watchers.ts';
+
+export type MasterOptions = Pick<
+  Options,
+  'host' | 'masterPort' | 'database' | 'logKeepMs' | 'logKeepBytes' | 'maxIngestBytes' | 'logLevel'
+>;
+
+/** Requests under way get this long after a SIGTERM. */
+const DRAIN_MS = 5_000;
+/** Longer than clients keep idle connections: a connection that we close while they write to it is a failed request. */
+const KEEP_ALIVE_MS = 75_000;
+
+export async function startMaster(options: MasterOptions): Promise<Running> {
+  const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
+  const now = () => performance.now();
+  const { database, logKeepMs, logKeepBytes, maxIngestBytes } = options;
+
+  // The port first: a second master on this machine ends here, before it touches the database.
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.masterPort, options.host, resolve);
+  });
+  server.on('request', refuse);
+  const sql = await startSqlWorker(
+    { database, logKeepMs, logKeepBytes },
+    {
+      report: log.warn,
+      onDeath: (error) => {
+        // Whoever started the master starts it again; it goes on from its database.
+        log.error('SQL worker', { error: String(error) });
+        process.exit(1);
+      },
+    },
+  ).catch((error: unknown) => {
+    server.close();
+    throw error;
+  });
+
+  const registry = new Registry(crypto.randomUUID(), now);
+  const watchers = createWatchers(registry);
+  const slaves = createSlaves(now);
+  slaves.headAt(sql.state.head);
+  sql.onState(({ head }) => slaves.headAt(head));
+  const metrics = createMetrics(
+    () => sql.state,
+    slaves,
+    () => registry.view().members.length,
+  );
+  const app = createApp({
+    sql,
+    registry,
+    watchers,
+    slaves,
+    metrics,
+    version: VERSION,
+    maxIngestBytes,
+    log: log.error,
+    now,
+  });
+  server.off('request', refuse);
+  server.on('request', getRequestListener(app.fetch));
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      watchers.close();
+      await new Promise<void>((resolve) => {
+        const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+        server.close(() => {
+          clearTimeout(force);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      await sql.close();
+    },
+  };
+}
+
+/** Until the database is open: a log that has to be read back may take a while. */
+function refuse(_: IncomingMessage, response: ServerResponse): void {
+  const error = new KamaitachiError('unavailable', 'master: it is starting');
+  response.writeHead(error.status, errorHeaders(error)).end(errorBody(error));
+}

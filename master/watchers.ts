@@ -1,0 +1,44 @@
+/** Lets requests wait for the registry to change, and makes sure that leases run out even when nobody asks. */
+import type { NumberedView, Registry } from './registry.ts';
+
+const EXPIRE_EVERY_MS = 250;
+/** More would be nodes that ask without waiting for their answers. */
+const MAX_WAITING = 5_000;
+
+export type Watchers = ReturnType<typeof createWatchers>;
+
+export function createWatchers(registry: Registry) {
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const look of [...waiting]) look();
+  };
+  const timer = setInterval(() => {
+    if (registry.expire()) wake();
+  }, EXPIRE_EVERY_MS);
+
+  return {
+    /** Call after every change. */
+    wake,
+
+    /** The view, at once if it is another one than (`epoch`, `version`), else after a change or `waitMs`. */
+    watch(epoch: string, version: number, waitMs: number): Promise<NumberedView> {
+      const view = registry.view();
+      if (view.epoch !== epoch || view.version !== version || waitMs === 0 || waiting.size >= MAX_WAITING)
+        return Promise.resolve(view);
+      return new Promise((resolve) => {
+        const answer = () => {
+          clearTimeout(patience);
+          waiting.delete(answer);
+          resolve(registry.view());
+        };
+        const patience = setTimeout(answer, waitMs);
+        waiting.add(answer);
+      });
+    },
+
+    close(): void {
+      clearInterval(timer);
+      wake();
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * A connection to etcd that cannot hang: every call has a deadline, and after a failure the next one dials anew. etcd3's
+ * own fault handling is off, since its breaker would keep us away for 5 s from an etcd that is back.
+ */
+import { Etcd3, type IOptions } from 'etcd3';
+
+export interface EtcdConnectionOptions {
+  /** `http://host:port`, one or more; each call goes to any of them. */
+  hosts: readonly string[];
+  /** A call that takes longer has failed. */
+  timeoutMs: number;
+}
+
+export interface CallOptions {
+  deadline: number;
+}
+
+type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
+
+/** Above the 5 s that etcd allows: it hangs up on clients that ping it more often while nothing is under way. */
+const PING_EVERY_MS = 10_000;
+const PING_TIMEOUT_MS = 2_000;
+
+const never = () => ({ dispose: () => {} });
+const passThrough: Policy = {
+  _altReturn: undefined as never,
+  onSuccess: never,
+  onFailure: never,
+  execute: async (run, signal = new AbortController().signal) => run({ signal }),
+};
+
+let dialled = 0;
+
+export class EtcdConnection {
+  private readonly options: EtcdConnectionOptions;
+  private client: Etcd3 | undefined;
+
+  constructor(options: EtcdConnectionOptions) {
+    if (options.hosts.length === 0) throw new RangeError('etcd: expected at least one URL, got none');
+    if (!(options.timeoutMs > 0))
+      throw new RangeError(`etcd timeout: expected a time over 0 ms, got ${options.timeoutMs}`);
+    this.options = { ...options, hosts: options.hosts.map(checkHost) };
+  }
+
+  /** One call. `work` must pass the options on to etcd. */
+  call<Answer>(work: (etcd: Etcd3, options: CallOptions) => Promise<Answer>): Promise<Answer> {
+    return this.use((etcd) => work(etcd, { deadline: Date.now() + this.options.timeoutMs }));
+  }
+
+  /** Opens a stream, which has no deadline: whoever opens it watches over it. */
+  open<Stream>(work: (etcd: Etcd3) => Promise<Stream>): Promise<Stream> {
+    return this.use(work);
+  }
+
+  /** What is under way may still end; the next call dials anew. */
+  close(): void {
+    this.client?.close();
+    this.client = undefined;
+  }
+
+  private async use<Answer>(work: (etcd: Etcd3) => Promise<Answer>): Promise<Answer> {
+    this.client ??= dial(this.options.hosts);
+    const client = this.client;
+    try {
+      return await work(client);
+    } catch (error) {
+      if (this.client === client) this.close();
+      throw error;
+    }
+  }
+}
+
+function dial(hosts: readonly string[]): Etcd3 {
+  return new Etcd3({
+    hosts: [...hosts],
+    faultHandling: { global: passThrough, host: () => passThrough },
+    grpcOptions: {
+      'grpc.keepalive_time_ms': PING_EVERY_MS,
+      'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+      // gRPC shares connections between clients with equal options, also one that leads into a black hole. A name of its own
+      // gives every client a fresh one.
+      'grpc.primary_user_agent': `kamaitachi/${++dialled}`,
+    },
+  });
+}
+
+function checkHost(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw new RangeError(`etcd: expected a URL such as http://127.0.0.1:2379, got ${text}`);
+  if (url.username !== '' || url.password !== '')
+    throw new RangeError(
+      `etcd: expected a URL without user and password, got ${url.protocol}//…@${url.host}`,
+    );
+  // A URL drops the port that is usual for its protocol; where none was written it is etcd's.
+  const written = /:(\d+)\/*$/.exec(text)?.[1];
+  return `${url.protocol}//${url.hostname}:${url.port || written || '2379'}`;
+}
