@@ -234,7 +234,7 @@ describe('writes', () => {
       message: 'success',
       status_code: 0,
       status_msg: 'success',
-      data: { accepted: 2, seq: 9 },
+      data: true,
     });
     expect(
       test.written[0].body

@@ -3,7 +3,7 @@
  * fresh it is (its own word, over its link), and from all that the routes of queries.
  */
 import type { Discovery, Member, RegistryView, Watching } from '../shared/discovery.ts';
-import { BREAKER_FAILURES, BREAKER_OPEN_MS, TICK_MS } from '../shared/limits.ts';
+import { BREAKER_FAILURES, BREAKER_OPEN_MS, STALE_AFTER_MS, TICK_MS } from '../shared/limits.ts';
 import type { Hello, SlaveState } from '../shared/link.ts';
 import { LINK_PROTOCOL } from '../shared/link.ts';
 import type { LogEvent } from '../shared/log.ts';
@@ -40,7 +40,10 @@ export class SlaveNode implements Holder {
   readonly breaker: Breaker;
   member: Member;
   ready = new SlotSet();
-  fresh = false;
+  /** By its own word. */
+  isFresh = false;
+  /** Heard of lately. One that stands still is not fresh, whatever it said before. */
+  isHeard = true;
   seq = 0;
   staleSeconds = 0;
   history = '';
@@ -78,7 +81,8 @@ export class SlaveNode implements Holder {
       onChange: (reason) => {
         // What a slave holds is its own word over the link that stands; a new link says it anew.
         this.ready = new SlotSet();
-        this.fresh = false;
+        this.isFresh = false;
+        this.isHeard = true;
         this.leaving = false;
         if (reason === undefined) this.breaker.succeed();
         onChange(reason ?? 'open');
@@ -88,6 +92,10 @@ export class SlaveNode implements Holder {
 
   get load(): number {
     return this.link.load;
+  }
+
+  get fresh(): boolean {
+    return this.isFresh && this.isHeard;
   }
 
   get isUsable(): boolean {
@@ -100,9 +108,10 @@ export class SlaveNode implements Holder {
   }
 
   private take(state: SlaveState, onChange: () => void): void {
-    const changes = state.ready !== undefined || state.fresh !== this.fresh || state.leaving !== this.leaving;
+    const changes =
+      state.ready !== undefined || state.fresh !== this.isFresh || state.leaving !== this.leaving;
     if (state.ready !== undefined) this.ready = SlotSet.fromBase64(state.ready);
-    this.fresh = state.fresh;
+    this.isFresh = state.fresh;
     this.leaving = state.leaving;
     this.seq = state.seq;
     this.staleSeconds = state.staleSeconds;
@@ -194,6 +203,11 @@ export class Cluster {
     this.lastTick = now;
     for (const node of this.nodes.values()) {
       node.link.tick(wasAsleep);
+      const isHeard = wasAsleep || node.link.quietMs < STALE_AFTER_MS;
+      if (isHeard !== node.isHeard) {
+        node.isHeard = isHeard;
+        this.current = undefined;
+      }
       // An open breaker lets a trial through when its time is over; no event says so.
       if (node.isUsable && this.current?.holders.includes(node) === false) this.current = undefined;
     }

@@ -205,7 +205,8 @@ function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
     message: status_msg,
     status_code: isRight ? 0 : status,
     status_msg,
-    data,
+    // KamaitachiGo's clients read `true`; the seq is in the header.
+    data: isRight ? true : data,
   });
   return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
 }

@@ -41,6 +41,8 @@ export interface PartAnswer {
   text: string;
   seq: number;
   staleSeconds: number;
+  /** Another slave answered in place of the one asked. */
+  isHedged?: boolean;
 }
 
 /** Why a part was not answered, and so what may be done about it. */
@@ -160,6 +162,19 @@ export class Link {
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
     own.reject(new PartFailure('final', error));
     return true;
+  }
+
+  /** Answers a call with what another slave said, and tells this one to stop. Nothing happens if it is over already. */
+  settle(call: Call, answer: PartAnswer): void {
+    const own = call as PendingCall;
+    if (!this.pending.delete(own.id)) return;
+    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
+    own.resolve(answer);
+  }
+
+  /** How long nothing has come from the slave; it sends something several times a second. */
+  get quietMs(): number {
+    return this.options.now() - this.lastHeard;
   }
 
   /** Opens the link when it is due and notices silence. `wasAsleep`: this process itself stood still, so silence says nothing. */

@@ -35,11 +35,7 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): string
       );
     }
     case 'subjects':
-      return joined(
-        '{"subjects":[',
-        cut(mergeSorted(partsOf('subjects', parts), bySubject), 0, query.limit),
-        ']}',
-      );
+      return bracketed(cut(mergeSorted(partsOf('subjects', parts), bySubject), 0, query.limit));
     case 'topics':
       return mergeTopics(partsOf('topics', parts));
     case 'indicators':
@@ -229,7 +225,7 @@ function mergeTopics(parts: readonly Read<'topics'>[]): string {
     for (const [topic, size] of Object.entries(header.topics))
       sizes.set(topic, (sizes.get(topic) ?? 0) + size);
   const list = [...sizes].sort(([a], [b]) => compareText(a, b));
-  return asciiJson({ topics: list.map(([topic, subjects]) => ({ topic, subjects })) });
+  return asciiJson(list.map(([topic, subjects]) => ({ topic, subjects })));
 }
 
 function mergeIndicators(parts: readonly Read<'indicators'>[]): string {
@@ -246,7 +242,7 @@ function mergeIndicators(parts: readonly Read<'indicators'>[]): string {
     }
   }
   const list = [...all].sort(([a], [b]) => compareText(a, b));
-  return asciiJson({ indicators: list.map(([indicator, rest]) => ({ indicator, ...rest })) });
+  return asciiJson(list.map(([indicator, rest]) => ({ indicator, ...rest })));
 }
 
 function bracketed(texts: readonly string[]): string {

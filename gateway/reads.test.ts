@@ -127,22 +127,21 @@ describe('a read', () => {
 
   it('ends at its deadline with 504 and tells the slave', async () => {
     const test = await start();
-    const [first, second] = await inOrder(test);
-    first.reply = () => 'silence';
-    const answer = test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '300' });
+    const [first] = await inOrder(test);
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const answer = test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '40' });
     await settle();
     await test.advance(400);
     expect((await answer).status).toBe(504);
     await settle();
     expect(first.cancelled).toHaveLength(1);
-    expect(second.requests).toHaveLength(0);
     expect(test.gateway.reads.underWay).toBe(0);
   });
 
   it('is given up when the client goes away', async () => {
     const test = await start();
     const [first] = await inOrder(test);
-    first.reply = () => 'silence';
+    for (const slave of test.slaves) slave.reply = () => 'silence';
     const abort = new AbortController();
     const answer = test.gateway.app.request(PATH, {
       method: 'POST',
@@ -155,6 +154,42 @@ describe('a read', () => {
     expect((await answer).status).toBe(503);
     await settle();
     expect(first.cancelled).toHaveLength(1);
+    expect(test.gateway.reads.underWay).toBe(0);
+  });
+
+  it('that is slow is asked of a second holder too, and the slow one is told to stop', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    second.reply = () => ({ text: '["second"]', seq: 3 });
+    const answer = test.post(PATH, body);
+    await settle();
+    await test.advance(150);
+    expect(await (await answer).json()).toMatchObject({ data: ['second'] });
+    expect((await answer).headers.get('x-kamaitachi-seq')).toBe('3');
+    await settle();
+    expect([first.cancelled.length, second.cancelled.length, test.gateway.reads.hedges]).toEqual([1, 0, 1]);
+  });
+
+  it('that was asked twice tells the second holder to stop when the first one answers', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    let reply = () => {};
+    const held = new Promise<void>((resolve) => {
+      reply = resolve;
+    });
+    first.reply = async () => {
+      await held;
+      return { text: '["first"]' };
+    };
+    second.reply = () => 'silence';
+    const answer = test.post(PATH, body);
+    await settle();
+    await test.advance(150);
+    reply();
+    expect(await (await answer).json()).toMatchObject({ data: ['first'] });
+    await settle();
+    expect([first.cancelled.length, second.cancelled.length]).toEqual([0, 1]);
   });
 
   it('with a wished seq goes to the holder that has it, and waits no longer than two seconds', async () => {
@@ -215,16 +250,18 @@ describe('the cluster', () => {
     const [first, second] = await inOrder(test);
     first.reply = () => 'silence';
     second.reply = () => ({ text: '["second"]' });
-    const answer = test.post(PATH, body);
-    await settle();
     const beats = async (ms: number) => {
       for (let left = ms; left > 0; left -= 250) {
         second.push();
         await test.advance(250);
       }
     };
-    await beats(3_500);
-    expect(await (await answer).json()).toMatchObject({ data: ['second'] });
+    await beats(1_500);
+    const asked = first.requests.length;
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['second'] });
+    expect([first.requests.length, first.dials]).toEqual([asked, 1]);
+    await beats(2_500);
+    expect(first.dials).toBe(2);
   });
 
   it('says when slots are missing and is ready again when they are not', async () => {
@@ -281,6 +318,19 @@ describe('the cluster', () => {
     }
     await test.advance(3_000);
     expect(test.gateway.cluster.all()[0].link.isOpen).toBe(true);
+  });
+});
+
+describe('a slave that does not greet', () => {
+  it('is not believed', async () => {
+    const test = await start({ slaves: 1 });
+    const [slave] = test.slaves;
+    slave.greets = false;
+    slave.kill();
+    slave.isUp = true;
+    await test.advance(1_000);
+    const [{ link, ready }] = test.gateway.cluster.all();
+    expect([link.isOpen, link.reason, ready.size]).toEqual([false, 'frame: expected a hello first', 0]);
   });
 });
 

@@ -6,6 +6,7 @@ import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
+import { HedgePolicy } from './hedge.ts';
 import { type Call, PartFailure } from './link.ts';
 import { type AnsweredPart, mergeParts, rowsOf } from './merge.ts';
 import { type Part, planQuery } from './plan.ts';
@@ -36,7 +37,9 @@ export class Reads {
   private readonly cluster: Cluster;
   private readonly budget: AnswerBudget;
   private readonly running = new Set<Run>();
+  private readonly hedging = new HedgePolicy();
   retries = 0;
+  hedges = 0;
   parts = 0;
 
   constructor(cluster: Cluster, budget: AnswerBudget) {
@@ -57,14 +60,17 @@ export class Reads {
       while (parts.length === 1 && parts[0].whole) {
         const [part] = parts;
         try {
-          const { text, seq, staleSeconds } = await this.ask(run, part).answer;
-          part.holder.succeeded();
+          run.only = part;
+          const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
+          if (isHedged !== true) part.holder.succeeded();
+          this.hedging.answered(this.cluster.options.now() - run.startedAt);
           return { data: text, seq, staleSeconds };
         } catch (thrown) {
           tried = new Set(tried).add(part.holder.id);
           parts = this.planAgain(run, part, tried, thrown);
         }
       }
+      run.only = undefined;
       const answered = await this.answerAll(run, parts, tried);
       return { data: mergeParts(query, answered), seq: run.seq, staleSeconds: run.staleSeconds };
     } finally {
@@ -95,7 +101,34 @@ export class Reads {
         this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
       else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
         this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
+      else if (run.only !== undefined && !run.isHedged && now - run.startedAt >= this.hedging.delayMs)
+        this.hedge(run, run.only);
     }
+  }
+
+  /** Asks another holder too; whoever answers first answers the request. Only where that other one has everything. */
+  private hedge(run: Run, { holder, query, slots }: Part<SlaveNode>): void {
+    run.isHedged = true;
+    if (run.minSeq > 0 || !this.hedging.take()) return;
+    const first = run.calls[run.calls.length - 1];
+    let parts: Part<SlaveNode>[];
+    try {
+      parts = planQuery(query, this.cluster.routes(), { minSeq: 0, exclude: new Set([holder.id]), slots });
+    } catch {
+      // Nobody else holds it: the first one stays the only hope.
+      return;
+    }
+    const [part] = parts;
+    if (parts.length > 1 || (holder.fresh && !part.holder.fresh)) return;
+    this.hedges++;
+    this.ask(run, part).answer.then(
+      (answer) => {
+        part.holder.succeeded();
+        first.holder.link.settle(first.call, { ...answer, isHedged: true });
+      },
+      // The first one is still being waited for.
+      () => undefined,
+    );
   }
 
   private begin({ minSeq, timeoutMs, request }: ReadOptions): Run {
@@ -109,6 +142,8 @@ export class Reads {
       calls: [],
       share: { reserved: 0, isOver: false },
       failure: undefined,
+      only: undefined,
+      isHedged: false,
       seq: undefined,
       staleSeconds: 0,
     };
@@ -118,6 +153,7 @@ export class Reads {
 
   private end(run: Run): void {
     this.running.delete(run);
+    if (run.isHedged) for (const { call, holder } of run.calls) holder.link.cancel(call, LATE);
     this.budget.release(run.share);
   }
 
@@ -211,10 +247,15 @@ interface Run {
   share: Share;
   /** Why the whole request is over. */
   failure: KamaitachiError | undefined;
+  /** The one part that everything was asked with. */
+  only: Part<SlaveNode> | undefined;
+  isHedged: boolean;
   seq: number | undefined;
   staleSeconds: number;
 }
 
+/** For the slower of two that were asked the same. */
+const LATE = new KamaitachiError('unavailable', 'another slave has answered');
 const NOBODY: ReadonlySet<string> = new Set();
 
 function asRows(part: Part<SlaveNode>): Part<SlaveNode> {

@@ -152,15 +152,11 @@ export const ROUTES: readonly Route[] = [
   },
   {
     ...get(`${DATA}/topics`, 'topics', 'catalogue'),
-    data: z.object({ topics: z.array(z.object({ topic: z.string(), subjects: z.int() })) }),
+    data: z.array(z.object({ topic: z.string(), subjects: z.int() })),
   },
   {
     ...get(`${DATA}/indicators`, 'indicators', 'catalogue'),
-    data: z.object({
-      indicators: z.array(
-        z.object({ indicator: z.string(), subjects: z.int(), first: z.int(), last: z.int() }),
-      ),
-    }),
+    data: z.array(z.object({ indicator: z.string(), subjects: z.int(), first: z.int(), last: z.int() })),
   },
   {
     ...get(`${DATA}/subjects`, 'subjects', 'catalogue'),
@@ -170,17 +166,15 @@ export const ROUTES: readonly Route[] = [
       after: z.string().optional(),
       limit: z.int().min(1).max(MAX_CATALOGUE_LIMIT).optional(),
     },
-    data: z.object({
-      subjects: z.array(
-        info.extend({ topics: z.array(z.string()), tags: z.record(z.string(), z.array(z.string())) }),
-      ),
-    }),
+    data: z.array(
+      info.extend({ topics: z.array(z.string()), tags: z.record(z.string(), z.array(z.string())) }),
+    ),
   },
   {
     ...post('/data/v1/save', 'save', 'tables'),
     query: { id: z.int() },
     body: z.object({ id: z.string(), data: z.record(z.string(), z.array(z.number().nullable())) }),
-    data: written,
+    data: z.literal(true),
     isTable: true,
   },
   {
@@ -204,7 +198,7 @@ export const ROUTES: readonly Route[] = [
     summary: summaries.deleteRow,
     tag: 'tables',
     query: { tableId: z.int() },
-    data: written,
+    data: z.literal(true),
     isTable: true,
   },
   {

@@ -446,7 +446,7 @@ function* listSubjects(
       top.add(record);
     if (++steps % (SUBJECTS_A_STEP * 64) === 0) yield;
   }
-  const rows = new Rows(whole, ['{"subjects":[', ']}']);
+  const rows = new Rows(whole);
   const subjects: string[] = [];
   for (const { subject, info, json } of top.sorted()) {
     subjects.push(subject);

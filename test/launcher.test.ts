@@ -100,7 +100,7 @@ describe('npm start', () => {
 
     const again = await launch().ready();
     const { body } = await call(`${again}/kamaitachi/api/data/v1/subjects?prefix=${subject}`);
-    expect(body.data).toMatchObject({ subjects: [{ subject, name: 'renamed' }] });
+    expect(body.data).toMatchObject([{ subject, name: 'renamed' }]);
   }, 120_000);
 
   test('says in one line which port is taken and what to do', async () => {

@@ -62,7 +62,7 @@ export async function fakeGateway(): Promise<FakeGateway> {
     if (gateway.after?.(response, number)) return;
     answer(response, 200, 'success', result);
   };
-  const known = (url: string): { subjects: IngestRecord[] } => {
+  const known = (url: string): IngestRecord[] => {
     const query = new URL(url, 'http://x').searchParams;
     const [prefix, after, limit] = [
       query.get('prefix') ?? '',
@@ -77,7 +77,7 @@ export async function fakeGateway(): Promise<FakeGateway> {
     const subjects = [...last.values()].filter(
       ({ subject }) => subject.startsWith(prefix) && subject > after,
     );
-    return { subjects: subjects.sort((a, b) => (a.subject < b.subject ? -1 : 1)).slice(0, limit) };
+    return subjects.sort((a, b) => (a.subject < b.subject ? -1 : 1)).slice(0, limit);
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const gateway: FakeGateway = {

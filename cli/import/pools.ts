@@ -58,7 +58,6 @@ export class KnownTopics {
   async #page(by: 'prefix' | 'after', text: string, limit: number): Promise<Known[]> {
     const query = text === '' ? '' : `&${by}=${encodeURIComponent(text)}`;
     const { status, data } = await this.#client.get(`/subjects?limit=${limit}${query}`);
-    const list = (data as { subjects?: unknown } | null)?.subjects;
-    return status === 200 && Array.isArray(list) ? (list as Known[]) : [];
+    return status === 200 && Array.isArray(data) ? (data as Known[]) : [];
   }
 }

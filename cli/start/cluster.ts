@@ -1,7 +1,8 @@
 /** A whole cluster on this machine: a master, slaves and a gateway, as the launcher and the tests run it. */
 import { resolve } from 'node:path';
 import { hostPort, type Options } from '../../shared/config.ts';
-import { chooseRuntime, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
+import { chooseRuntime, etcdCommand, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
+import { etcdToStart } from './etcd.ts';
 import { Part, type PartOptions } from './part.ts';
 import { freePort } from './ports.ts';
 
@@ -20,6 +21,8 @@ export class Cluster {
   readonly gateway: Part;
   /** By name: `slave-1` … */
   readonly slaves = new Map<string, Part>();
+  /** Only where the cluster had to start one. */
+  etcd: Part | undefined;
   private options: Options;
   private readonly events: ClusterEvents;
 
@@ -46,6 +49,7 @@ export class Cluster {
       for (const [i, port] of ports.entries()) if (port === 0) ports[i] = await freePort(host);
       this.options = { ...this.options, members: ports.map((port) => hostPort(host, port)) };
     }
+    if (discovery === 'etcd') await this.startEtcd();
     await this.master.start();
     this.options = { ...this.options, master: this.master.url };
     await Promise.all([...ports.map((port) => this.addSlave(port)), this.gateway.start()]);
@@ -72,11 +76,12 @@ export class Cluster {
     await this.gateway.stop(signal);
     await Promise.all([...this.slaves.values()].map((slave) => slave.stop(signal)));
     await this.master.stop(signal);
+    await this.etcd?.stop(signal);
   }
 
   /** Ends everything at once. */
   async kill(): Promise<void> {
-    await Promise.all(this.parts.map((part) => part.stop('SIGKILL')));
+    await Promise.all([...this.parts, this.etcd].map((part) => part?.stop('SIGKILL')));
   }
 
   /** Resolves when every part is up and says that it is ready, and the gateway knows every slave. */
@@ -103,6 +108,14 @@ export class Cluster {
     return count === this.slaves.size
       ? undefined
       : `the gateway knows ${count} of ${this.slaves.size} slaves`;
+  }
+
+  private async startEtcd(): Promise<void> {
+    const url = await etcdToStart(this.options);
+    if (url === undefined) return;
+    this.etcd = this.part('etcd', Number(url.port), (port) => etcdCommand(this.options, url, port));
+    await this.etcd.start();
+    this.options = { ...this.options, etcd: [this.etcd.url] };
   }
 
   private nextName(): string {

@@ -45,6 +45,15 @@ export function gatewayCommand(options: Options, port: number, runtime: Runtime)
   return runtime === 'node' ? onNode('gateway/adapter/node.ts', own) : onDeno(own);
 }
 
+/** An etcd of the cluster's own, to listen on the host of `url`. */
+export function etcdCommand(options: Options, url: URL, port: number): Command {
+  return onNode('cli/start/etcd-main.ts', {
+    dataDir: join(options.dataDir, 'etcd'),
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    etcd: [`http://${url.hostname}:${port}`],
+  });
+}
+
 /** The runtime of the gateway: what was asked for, or Deno where it runs. Throws a UsageError where it does not run. */
 export function chooseRuntime(asked: Runtime | undefined): Runtime {
   if (asked === 'node') return 'node';

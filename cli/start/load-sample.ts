@@ -31,7 +31,7 @@ async function isThere(url: string, minSeq: number): Promise<boolean> {
   const found = await call(`${url}/kamaitachi/api/data/v1/subjects?${query}`, {
     headers: minSeq === 0 ? {} : { [MIN_SEQ]: String(minSeq) },
   });
-  return (found as { subjects: { subject: string }[] }).subjects[0]?.subject === first;
+  return (found as { subject: string }[])[0]?.subject === first;
 }
 
 async function call(url: string, init: RequestInit): Promise<unknown> {

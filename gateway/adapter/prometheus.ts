@@ -40,6 +40,9 @@ export function createPrometheus({ requests, cluster, reads, budget }: Measured)
   counter('bugs_total', 'Errors that nobody should see', [], (add) => add(requests.bugs));
   counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
   counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
+  counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>
+    add(reads.hedges),
+  );
   gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));

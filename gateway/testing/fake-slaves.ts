@@ -23,6 +23,7 @@ export class FakeSlave {
   hello: Record<string, unknown>;
   dials = 0;
   isUp = true;
+  greets = true;
   reply: (request: PartRequest) => Reply | Promise<Reply> = () => ({ text: '[]' });
   private connections = new Set<FakeConnection>();
 
@@ -77,7 +78,7 @@ class FakeConnection implements Connection {
     this.events = events;
     this.onEnd = onEnd;
     queueMicrotask(() => {
-      this.send(encodeFrame('H', [], JSON.stringify(slave.hello)));
+      if (slave.greets) this.send(encodeFrame('H', [], JSON.stringify(slave.hello)));
       this.pushState();
     });
   }

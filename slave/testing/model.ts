@@ -49,8 +49,9 @@ function applyLine(before: ModelSubject | undefined, line: IngestLine, at: numbe
   }
   const values = new Map(old.values);
   for (const [id, value] of Object.entries(line.values)) {
-    const times = new Map(values.get(id));
-    times.set(line.time, new Map(times.get(line.time)).set(line.declared ?? 0, value === 0 ? 0 : value));
+    const times = new Map<number, Revisions>(values.get(id));
+    const revisions = new Map<number, number | null>(times.get(line.time));
+    times.set(line.time, revisions.set(line.declared ?? 0, value === 0 ? 0 : value));
     values.set(id, times);
   }
   const periods = line.period === undefined ? old.periods : new Map(old.periods).set(line.time, line.period);
@@ -88,7 +89,7 @@ function poolOf(state: ModelState, pool: Pool): string[] {
     if (!info.topics.includes(pool.topic)) return [];
     if (pool.subject !== undefined && pool.subject !== subject) return [];
     const { tag } = pool;
-    const values = tag === undefined ? [] : (info.tags[tag.id] ?? []);
+    const values = tag !== undefined && Object.hasOwn(info.tags, tag.id) ? info.tags[tag.id] : [];
     if (tag !== undefined && !values.some((value) => value.toLowerCase().includes(tag.keyword))) return [];
     return [subject];
   });
@@ -113,7 +114,7 @@ export function subjectShares(
   switch (query.kind) {
     case 'snapshot': {
       const at = (id: string) => latest(data, id, query.timestamp || Infinity, query.asOf || Infinity);
-      const found = query.ids.flatMap((id) => {
+      const found = query.ids.flatMap((id): (Cell & { id: string })[] => {
         const cell = at(id);
         return cell === undefined ? [] : [{ id, ...cell }];
       });

@@ -1,0 +1,106 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { SlotSet } from '../shared/slot.ts';
+import type { Work } from './answer.ts';
+import { hastyClock } from './testing/standalone.ts';
+import { WorkQueue } from './work-queue.ts';
+
+const wanted = () => true;
+const slots =
+  (...list: number[]) =>
+  () =>
+    new SlotSet(list);
+
+describe('work', () => {
+  it('that is small is done at once', () => {
+    expect(new WorkQueue(() => 0).run(steps(10, 'done'), slots(), wanted)).toBe('done');
+  });
+
+  it('that is large takes turns, so that what comes later and is shorter ends first', async () => {
+    const queue = new WorkQueue(hastyClock());
+    const ended: string[] = [];
+    const jobs = [20, 3, 8].map(async (count) => {
+      ended.push(await queue.run(steps(count, `${count}`), slots(), wanted));
+    });
+    await Promise.all(jobs);
+    expect(ended).toEqual(['3', '8', '20']);
+  });
+
+  it('goes on in the order of its steps, four large jobs at a time', async () => {
+    const queue = new WorkQueue(hastyClock());
+    const trace: number[] = [];
+    const jobs = Array.from({ length: 6 }, (_, job) =>
+      queue.run(
+        steps(4, job, () => trace.push(job)),
+        slots(),
+        wanted,
+      ),
+    );
+    expect(await Promise.all(jobs)).toEqual([0, 1, 2, 3, 4, 5]);
+    // Every job has its first slice when it comes; then the last two wait for two of the first four.
+    expect(trace.slice(0, 6)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(trace.slice(6).indexOf(4)).toBeGreaterThan(trace.slice(6).lastIndexOf(0));
+  });
+
+  it('is given up when nobody waits for it any more', async () => {
+    const queue = new WorkQueue(hastyClock());
+    let isWanted = true;
+    let done = 0;
+    const job = queue.run(
+      steps(1_000, 0, () => done++),
+      slots(),
+      () => isWanted,
+    );
+    await turn();
+    isWanted = false;
+    await expect(job).rejects.toMatchObject({ code: 'deadline' });
+    const after = done;
+    await turn();
+    expect(done).toBe(after);
+    expect(done).toBeLessThan(20);
+  });
+
+  it('fails when a slot that it is about is given up, whether it runs or waits, and other work goes on', async () => {
+    const queue = new WorkQueue(hastyClock());
+    const about = [1, 2, 1, 3, 1, 2].map((slot) =>
+      Promise.resolve(queue.run(steps(10, slot), slots(slot, 100), wanted)).catch((error) => error.code),
+    );
+    await turn();
+    queue.abandon([1]);
+    expect(await Promise.all(about)).toEqual(['unavailable', 2, 'unavailable', 3, 'unavailable', 2]);
+  });
+
+  it('that throws fails alone', async () => {
+    const queue = new WorkQueue(hastyClock());
+    const bad = queue.run(
+      steps(3, 0, (step) => {
+        if (step === 2) throw new Error('no');
+      }),
+      slots(),
+      wanted,
+    );
+    const good = queue.run(steps(5, 'good'), slots(), wanted);
+    await expect(bad).rejects.toThrow('no');
+    expect(await good).toBe('good');
+  });
+
+  it('is refused when too much of it waits', async () => {
+    const queue = new WorkQueue(hastyClock());
+    const jobs = Array.from({ length: 256 }, () => queue.run(steps(2, 0), slots(), wanted));
+    expect(() => queue.run(steps(2, 0), slots(), wanted)).toThrow('too many large answers');
+    expect(queue.run(steps(0, 'small'), slots(), wanted)).toBe('small');
+    await Promise.all(jobs);
+  });
+});
+
+function* steps<Result>(
+  count: number,
+  result: Result,
+  onStep: (step: number) => void = () => {},
+): Work<Result> {
+  for (let step = 0; step < count; step++) {
+    onStep(step);
+    yield;
+  }
+  return result;
+}

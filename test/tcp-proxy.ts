@@ -1,0 +1,125 @@
+/** A TCP proxy that misbehaves when it is told to: a network that swallows everything, resets, or is away. */
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+
+type Direction = 'up' | 'down';
+
+interface Connection {
+  client: Socket;
+  server: Socket;
+}
+
+export class TcpProxy {
+  port: number;
+  /** Connections that were ever made. */
+  accepted = 0;
+  /** Called with every chunk before it is passed on. */
+  onChunk: (direction: Direction, chunk: Buffer) => void = () => {};
+  private readonly targetPort: number;
+  private readonly server: Server;
+  private readonly connections = new Set<Connection>();
+  private readonly stalled = new WeakSet<Connection>();
+  private stallsNew = false;
+  private holdsUp = false;
+
+  /** Listens on `port` (0 = any) of 127.0.0.1 and passes on to `targetPort`, which is `up`. */
+  static async start(targetPort: number, port = 0): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, port);
+    await proxy.listen();
+    return proxy;
+  }
+
+  private constructor(targetPort: number, port: number) {
+    this.port = port;
+    this.targetPort = targetPort;
+    this.server = createServer((client) => this.accept(client));
+  }
+
+  get open(): number {
+    return this.connections.size;
+  }
+
+  /** Keeps what comes from clients, until `releaseUp`. */
+  holdUp(): void {
+    this.holdsUp = true;
+    for (const { client } of this.connections) client.pause();
+  }
+
+  releaseUp(): void {
+    this.holdsUp = false;
+    for (const { client } of this.connections) client.resume();
+  }
+
+  /** Open connections pass nothing on any more, without a word; new ones do. */
+  stallOpen(): void {
+    for (const connection of this.connections) this.stall(connection);
+  }
+
+  /** A black hole: nothing passes, neither over open connections nor over new ones. */
+  stallAll(): void {
+    this.stallsNew = true;
+    this.stallOpen();
+  }
+
+  /** Resets what was stalled, as a network that heals does to connections given up at the other end; new ones work. */
+  heal(): void {
+    this.stallsNew = false;
+    for (const connection of this.connections) if (this.stalled.has(connection)) reset(connection);
+  }
+
+  /** Refuses new connections and resets open ones. */
+  async down(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const connection of this.connections) reset(connection);
+    await closed;
+  }
+
+  async up(): Promise<void> {
+    await this.listen();
+  }
+
+  async close(): Promise<void> {
+    if (this.server.listening) await this.down();
+  }
+
+  private listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.port, '127.0.0.1', () => {
+        this.port = (this.server.address() as { port: number }).port;
+        resolve();
+      });
+    });
+  }
+
+  private accept(client: Socket): void {
+    this.accepted++;
+    const connection = { client, server: dial(this.targetPort, '127.0.0.1') };
+    this.connections.add(connection);
+    if (this.stallsNew) this.stall(connection);
+    const pass = (direction: Direction, from: Socket, to: Socket) =>
+      from
+        .on('data', (chunk) => {
+          this.onChunk(direction, chunk);
+          if (!this.stalled.has(connection)) to.write(chunk);
+        })
+        .on('error', () => reset(connection))
+        .on('close', () => {
+          // An end that a black hole swallows reaches nobody.
+          if (this.stalled.has(connection)) return;
+          this.connections.delete(connection);
+          to.destroy();
+        });
+    pass('up', connection.client, connection.server);
+    pass('down', connection.server, connection.client);
+    if (this.holdsUp) client.pause();
+  }
+
+  private stall(connection: Connection): void {
+    this.stalled.add(connection);
+  }
+}
+
+function reset({ client, server }: Connection): void {
+  client.resetAndDestroy();
+  server.resetAndDestroy();
+}
