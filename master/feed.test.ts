@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodePage, type TailHeader } from '../shared/feed.ts';
+import type { IngestLine } from '../shared/lines.ts';
 import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
 import { openStore } from './store.ts';
 import { Follower, readAll } from './testing/content.ts';
@@ -72,6 +73,83 @@ describe('the feed', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('folds a subject with more lines than one reading takes', async () => {
+    const folder = scratchFolder();
+    // With a clock that stands still, only the end of a reading can end a slice.
+    const engine = await openTestEngine(folder.path, {}, { clock: () => 0 });
+    const model = new Follower();
+    const lines = Array.from(
+      { length: 6_000 },
+      (_, i): IngestLine =>
+        i % 50 === 49
+          ? { type: 'delete', subject: 'a', time: (i * 7) % 1000 }
+          : {
+              type: 'record',
+              subject: 'a',
+              time: (i * 31) % 1000,
+              declared: i % 3,
+              values: { eps: i, [`x${i % 7}`]: i },
+            },
+    );
+    await engine.write(lines);
+    await engine.write([{ type: 'record', subject: 'b', time: 1, values: { eps: 1 } }]);
+    await engine.fold();
+    expect(engine.state.folded).toBe(2);
+    model.apply(lines.map((line) => ({ line, at: AT })));
+    const { a, b } = await readAll(engine.history, engine.fill);
+    expect(a).toEqual(model.contents().a);
+    expect(b.values).toEqual({ 'eps 1 0': 1 });
+    await engine.close();
+    folder.remove();
+  });
+
+  it('folds a round again that was cut off between two slices', async () => {
+    const folder = scratchFolder();
+    let now = 0;
+    let slices = 0;
+    const clock = () => (now += 1_000);
+    const dying = await openTestEngine(
+      folder.path,
+      {},
+      {
+        clock,
+        open: async (url) => {
+          const store = await openStore(url);
+          return {
+            ...store,
+            async writeFold(...args: Parameters<typeof store.writeFold>) {
+              if (slices === 1) throw new Error('cut off');
+              slices++;
+              await store.writeFold(...args);
+            },
+          };
+        },
+      },
+    );
+    const model = new Follower();
+    const lines = Array.from(
+      { length: 2_400 },
+      (_, i): IngestLine => ({
+        type: 'record',
+        subject: `33:${i % 300}`,
+        time: i,
+        values: { eps: i },
+      }),
+    );
+    await dying.write(lines);
+    await dying.fold();
+    expect(slices).toBe(1);
+    expect(dying.state.folded).toBe(0);
+    await dying.close();
+    const engine = await openTestEngine(folder.path, {}, { clock });
+    await engine.fold();
+    expect(engine.state.folded).toBe(1);
+    model.apply(lines.map((line) => ({ line, at: AT })));
+    expect(await readAll(engine.history, engine.fill)).toEqual(model.contents());
+    await engine.close();
+    folder.remove();
   });
 
   it('ends a page at a whole entry past its size', async () => {

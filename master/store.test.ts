@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { createClient } from '@libsql/client';
 import { expect, it } from 'vitest';
 import { openStore } from './store.ts';
@@ -24,5 +25,12 @@ it('a store on a file keeps it in WAL mode', async () => {
 });
 
 it('a store says what is wrong with its database', async () => {
-  await expect(openStore('file:/proc/nothing/k.db')).rejects.toThrow();
+  const folder = scratchFolder();
+  writeFileSync(
+    `${folder.path}/k.db`,
+    'this is no database, and it is long enough to be looked at as one'.repeat(99),
+  );
+  await expect(openStore(`file:${folder.path}/k.db`)).rejects.toThrow('file is not a database');
+  await expect(openStore(`file:${folder.path}/k.db/k.db`)).rejects.toThrow('EEXIST');
+  folder.remove();
 });

@@ -48,7 +48,7 @@ const schema = z.object({
     'how nodes find each other',
   ),
   etcd: option(
-    list(isHttpUrl, 'http:// or https:// URLs').prefault('http://127.0.0.1:2379'),
+    list(isEtcdUrl, 'http:// or https:// URLs without user and password').prefault('http://127.0.0.1:2379'),
     'URL,…',
     'etcd servers',
   ),
@@ -336,6 +336,10 @@ function url(protocols: readonly string[]) {
 
 function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+}
+
+function isEtcdUrl(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).username === '' && new URL(text).password === '';
 }
 
 function isOrigin(text: string): boolean {

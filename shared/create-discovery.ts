@@ -20,17 +20,14 @@ export function createDiscovery(options: DiscoveryOptions, log?: LogEvent): Disc
     case 'etcd': {
       if (options.etcd.length === 0) throw new UsageError('--etcd: expected at least one URL, got none');
       // etcd3 and gRPC need Node's modules and take a while to load: only where they are used.
-      const loaded = import('./adapter/etcd-discovery.ts').then(({ createEtcdDiscovery }) =>
-        createEtcdDiscovery({
-          hosts: options.etcd,
-          prefix: options.etcdPrefix,
-          ttlMs: options.leaseTtlMs,
-          log,
-        }),
-      );
+      const load = async () => {
+        const { createEtcdDiscovery } = await import('./adapter/etcd-discovery.ts');
+        const { etcd: hosts, etcdPrefix: prefix, leaseTtlMs: ttlMs } = options;
+        return createEtcdDiscovery({ hosts, prefix, ttlMs, log });
+      };
       return {
-        register: async (member) => (await loaded).register(member),
-        watch: async (onView) => (await loaded).watch(onView),
+        register: async (member) => (await load()).register(member),
+        watch: async (onView) => (await load()).watch(onView),
       };
     }
   }

@@ -1,11 +1,12 @@
 /** What every store must do, whatever database is behind it: one suite, run against each. */
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Block } from '../../shared/block.ts';
+import type { Block } from '../../shared/block.ts';
 import { EMPTY_BLOCK, putPoints } from '../../shared/block-edit.ts';
 import type { SubjectChange } from '../../shared/fold.ts';
 import { LOG_PART_BYTES, MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
 import type { StoredInfo } from '../../shared/lines.ts';
-import { openStore, type Store } from '../store.ts';
+import { type LogEntry, openStore, type Store } from '../store.ts';
 
 /** `withUrl` gives the URL of an empty database to `work`, and takes it away afterwards. */
 export function storeContract(
@@ -52,9 +53,9 @@ export function storeContract(
         .map((entry, i) => ({ ...entry, seq: i + 1 }));
       await store.append(stored.slice(0, 1), []);
       await store.append(stored.slice(1), []);
-      expect(await store.readLog(0, 1e9)).toEqual(stored);
-      expect(await store.readLog(0, 1)).toEqual(stored.slice(0, 1));
-      expect(await store.readLog(1, LOG_PART_BYTES + 1)).toEqual(stored.slice(1, 3));
+      expect(digests(await store.readLog(0, 1e9))).toEqual(digests(stored));
+      expect(digests(await store.readLog(0, 1))).toEqual(digests(stored.slice(0, 1)));
+      expect(digests(await store.readLog(1, LOG_PART_BYTES + 1))).toEqual(digests(stored.slice(1, 3)));
       expect(await store.readLog(4, 1)).toEqual([]);
       expect(await store.stand()).toMatchObject({ head: 4, logBytes: LOG_PART_BYTES * 8 + 9 });
       expect(await store.oldest(2)).toEqual([
@@ -145,7 +146,7 @@ export function storeContract(
       const state = (await store.readStates([{ slot: 1, subject: 'large', range: { from: 0, to: 0 } }])).get(
         'large',
       )!;
-      expect(state.chunks[0].block.values).toEqual(large.change.chunks[0].block.values);
+      expect(sameBytes(state.chunks[0].block.slab, large.change.chunks[0].block.slab)).toBe(true);
       const { places } = await store.readSlots([1]);
       expect(places.map(({ subject }) => subject)).toEqual(['large', ...small.map(({ subject }) => subject)]);
       const bodies = await store.readChunks([...places].reverse());
@@ -174,6 +175,20 @@ export function storeContract(
   });
 }
 
+/** Entries with a hash for their bytes: comparing megabytes item by item takes minutes. */
+function digests(entries: readonly LogEntry[]) {
+  return entries.map(({ seq, at, bytes }) => [
+    seq,
+    at,
+    bytes.length,
+    createHash('sha256').update(bytes).digest('hex'),
+  ]);
+}
+
+function sameBytes(a: ArrayBuffer, b: ArrayBuffer): boolean {
+  return Buffer.from(a).equals(Buffer.from(b));
+}
+
 function info(name: string): StoredInfo {
   return { name, status: '', listing_date: '', category: '', topics: [], tags: {}, created: 1, updated: 1 };
 }
@@ -185,12 +200,11 @@ function change(subject: string, slot: number, starts: readonly number[]) {
   return { slot, subject, change };
 }
 
-/** About 14 MB of numbers that differ. */
+/** About 13 MB of numbers that differ. */
 function largeChunk(): { start: number; block: Block } {
-  const rows = 1_000_000;
+  const rows = 600_000;
   const times = Array.from({ length: rows }, (_, i) => i);
   const points = new Map([['eps', { times, declared: new Array<number>(rows).fill(0), values: times }]]);
   const block = putPoints(EMPTY_BLOCK, points);
-  expect(block).toBeInstanceOf(Block);
   return { start: MIN_TIME, block };
 }

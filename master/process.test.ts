@@ -1,0 +1,145 @@
+/** The master as a process, with real faults: killed while it writes, and a disk that is full. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { FILL_PATH } from '../shared/feed.ts';
+import { INGEST_PATH } from './app.ts';
+import { readAll } from './testing/content.ts';
+import { scratchFolder } from './testing/engine.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+let folder: ReturnType<typeof scratchFolder>;
+let running: Master | undefined;
+beforeEach(() => {
+  folder = scratchFolder();
+});
+afterEach(async () => {
+  await running?.end('SIGKILL');
+  folder.remove();
+});
+
+interface Master {
+  url: string;
+  process: ChildProcess;
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+async function start(): Promise<Master> {
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      'master/main.ts',
+      '--master-port',
+      '0',
+      '--data-dir',
+      folder.path,
+      '--log-level',
+      'error',
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const url = await new Promise<string>((resolve, reject) => {
+    let out = '';
+    child.stdout!.on('data', (text) => {
+      out += text;
+      const found = /^master listens on (\S+)\n/.exec(out);
+      if (found) resolve(found[1]);
+    });
+    exited.then((code) => reject(new Error(`the master ended with ${code}`)));
+  });
+  running = {
+    url,
+    process: child,
+    end(signal) {
+      child.kill(signal);
+      return exited;
+    },
+  };
+  return running;
+}
+
+async function write(url: string, lines: object[]): Promise<{ status: number; seq: number }> {
+  const response = await fetch(url + INGEST_PATH, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: lines.map((line) => JSON.stringify(line)).join('\n'),
+  });
+  const { data } = (await response.json()) as { data: { seq: number } | null };
+  return { status: response.status, seq: data?.seq ?? 0 };
+}
+
+async function contents(url: string) {
+  const status = (await (await fetch(`${url}/monitor/status`)).json()) as { data: { history: string } };
+  return readAll(status.data.history, async (request) => {
+    const answer = await fetch(url + FILL_PATH, { method: 'POST', body: JSON.stringify(request) });
+    return new Uint8Array(await answer.arrayBuffer());
+  });
+}
+
+const record = (subject: string, time: number) => ({ type: 'record', subject, time, values: { eps: time } });
+
+it('keeps every write that it acknowledged when it is killed, and goes on from the seq it had', async () => {
+  const acknowledged: { subject: string; time: number }[] = [];
+  let lastSeq = 0;
+  for (let round = 0; round < 4; round++) {
+    const master = await start();
+    let alive = true;
+    const writer = async (name: number) => {
+      for (let time = round * 1_000_000; alive; time += 2) {
+        const subject = `s${name}`;
+        const answer = await write(master.url, [record(subject, time), record(subject, time + 1)]).catch(
+          () => null,
+        );
+        if (answer === null) return;
+        expect(answer.status).toBe(200);
+        acknowledged.push({ subject, time }, { subject, time: time + 1 });
+        lastSeq = Math.max(lastSeq, answer.seq);
+        // In the middle of the others' requests, and of a folding now and then.
+        if (acknowledged.length >= (round + 1) * 700 && alive) {
+          alive = false;
+          master.end('SIGKILL');
+        }
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(writer));
+    await master.end('SIGKILL');
+  }
+  const { url, end } = await start();
+  expect((await write(url, [record('after', 1)])).seq).toBeGreaterThan(lastSeq);
+  const stored = await contents(url);
+  for (const { subject, time } of acknowledged) expect(stored[subject].values[`eps ${time} 0`]).toBe(time);
+  expect(await end('SIGTERM')).toBe(0);
+}, 60_000);
+
+it('refuses writes while the disk is full, loses none, and takes them again without a restart', async () => {
+  const { url, process: child } = await start();
+  const limit = (bytes: number | 'unlimited') =>
+    execFileSync('prlimit', ['--pid', String(child.pid), `--fsize=${bytes}:unlimited`]);
+  expect((await write(url, [record('a', 1)])).status).toBe(200);
+  limit(statSync(`${folder.path}/kamaitachi.db-wal`).size + 64 * 1024);
+  const acknowledged = [1];
+  let status = 200;
+  for (let time = 2; status === 200 && time < 100; time++) {
+    ({ status } = await write(url, [
+      { ...record('a', time), period: 'x' },
+      { ...record('pad', time), note: 'y'.repeat(8_000) },
+    ]));
+    if (status === 200) acknowledged.push(time);
+  }
+  expect(status).toBe(503);
+  expect((await fetch(`${url}/ready`)).status).toBe(503);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  limit('unlimited');
+  await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(200), {
+    timeout: 10_000,
+    interval: 100,
+  });
+  expect((await write(url, [record('a', 1_000)])).status).toBe(200);
+  const stored = await contents(url);
+  for (const time of [...acknowledged, 1_000]) expect(stored.a.values[`eps ${time} 0`]).toBe(time);
+  expect(stored.a.values['eps 99 0']).toBeUndefined();
+}, 60_000);
