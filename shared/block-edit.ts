@@ -70,7 +70,8 @@ export function joinBlocks(blocks: readonly Block[]): Block {
 }
 
 function collectPoints(block: Block, collector: PointCollector): void {
-  const firstText = collector.texts.push(...block.texts) - block.texts.length;
+  const firstText = collector.texts.length;
+  for (const text of block.texts) collector.texts.push(text);
   block.names.forEach((name, column) => {
     const shift = name === PERIOD_COLUMN ? firstText : 0;
     for (let row = block.starts[column]; row < block.starts[column + 1]; row++) {

@@ -82,6 +82,11 @@ const schema = z.object({
   weight: option(decimal(16).prefault('1'), 'W', 'share of the slots relative to other slaves'),
   zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands'),
   cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects'),
+  edgeCacheBytes: option(
+    bytesOrNone().prefault('0'),
+    'BYTES',
+    'memory of a gateway for whole answers; 0 = it keeps none',
+  ),
   maxQueryBytes: option(bytes().prefault(String(MAX_QUERY_BODY_BYTES)), 'BYTES', 'largest body of a query'),
   maxIngestBytes: option(
     bytes().prefault(String(MAX_INGEST_BODY_BYTES)),
@@ -289,6 +294,15 @@ function bytes() {
     .string()
     .refine((text) => SIZE.test(text) && sizeOf(text) > 0 && Number.isSafeInteger(sizeOf(text)), {
       error: 'expected a number of bytes such as 1048576 or 512MiB',
+    })
+    .transform(sizeOf);
+}
+
+function bytesOrNone() {
+  return z
+    .string()
+    .refine((text) => SIZE.test(text) && Number.isSafeInteger(sizeOf(text)), {
+      error: 'expected a number of bytes such as 1048576 or 512MiB, or 0',
     })
     .transform(sizeOf);
 }

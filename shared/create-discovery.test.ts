@@ -32,9 +32,9 @@ test.each([
   ['etcd', true],
 ])('discovery %s: etcd3 is loaded: %s', (discovery, isLoaded) => {
   const script = `
-    import { createRequire } from 'node:module';
-    import { parseOptions } from './shared/config.ts';
-    import { createDiscovery } from './shared/create-discovery.ts';
+    import { createRequire } from "node:module";
+    import { parseOptions } from "./shared/config.ts";
+    import { createDiscovery } from "./shared/create-discovery.ts";
     const watching = createDiscovery(parseOptions(['--discovery=${discovery}', '--etcd=http://127.0.0.1:1'], {})).watch(() => {});
     (await watching).close();
     const loaded = Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('/etcd3/'));

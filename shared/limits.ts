@@ -67,6 +67,13 @@ export const MAX_ATTEMPTS = 4;
 /** A body that is too large is still read up to this size, so that the client reads our answer and not a broken connection. */
 export const MAX_DRAINED_BODY_BYTES = 64 * 1024 * 1024;
 
+/** An answer kept by a gateway is given only while every slave that made it was heard from within this. */
+export const EDGE_HEARD_MS = 500;
+/** Answers larger than this, with what was asked, are not kept by a gateway. */
+export const MAX_EDGE_ENTRY_BYTES = 256 * 1024;
+/** Nor are those to longer bodies: V8 hashes longer strings by their length alone. */
+export const MAX_EDGE_KEY_CHARS = 16_000;
+
 /** Log entries that are not folded yet stay below about this, in memory as on disk; writes wait at it. */
 export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;
 /** How long a write waits at that bound before it is refused with 429. */

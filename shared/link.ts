@@ -15,6 +15,8 @@ export interface Hello {
   version: string;
   /** The database history that the slave follows; absent from a gateway, `''` while the slave knows none. */
   history?: string;
+  /** A gateway's: it keeps answers, and wants to hear which slots change (`N` frames). */
+  wantsNews?: boolean;
 }
 
 /** Pushed by the slave every HEARTBEAT_MS, and at once when what it holds changes. */
@@ -30,6 +32,10 @@ export interface SlaveState {
   ready?: string;
   /** The slave is shutting down: send nothing new. */
   leaving: boolean;
+  /** The slave's own clock when it said this: milliseconds, from anywhere. Absent from one that sends no news. */
+  clock?: number;
+  /** For so many milliseconds from then on it stays fresh though it hears no more of the master; 0 while it is not. */
+  freshMs?: number;
 }
 
 /**

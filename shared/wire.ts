@@ -9,13 +9,15 @@ import { MAX_FRAME_BYTES } from './limits.ts';
  * Type of frame → its numbers:
  * - `H` hello, no numbers; payload `Hello`
  * - `S` state, no numbers; payload `SlaveState`
+ * - `N` news, only to a gateway that wants them: seq up to which these slots have changed; payload as in `news.ts`. It comes
+ *   before any answer or state that is of this seq
  * - `Q` request: id, timeoutMs; payload `PartRequest`
  * - `C` cancel: id
  * - `W` credit: id, bytes that the slave may send beyond what was granted
  * - `R` answer or piece of one: id, seq, staleSeconds, total length of the answer; payload its next bytes
  * - `E` error instead of an answer: id, retryAfterSeconds (0 = none); payload `{code, message}`
  */
-export type FrameType = 'H' | 'S' | 'Q' | 'C' | 'W' | 'R' | 'E';
+export type FrameType = 'H' | 'S' | 'N' | 'Q' | 'C' | 'W' | 'R' | 'E';
 
 export interface Frame {
   type: FrameType;
@@ -23,7 +25,7 @@ export interface Frame {
   payload: string;
 }
 
-const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, Q: 2, C: 1, W: 2, R: 4, E: 2 };
+const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2, R: 4, E: 2 };
 const MAX_HEADER_CHARS = 120;
 
 export function encodeFrame(type: FrameType, numbers: readonly number[], payload = ''): string {

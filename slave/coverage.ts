@@ -31,9 +31,10 @@ export function gaps(extents: Extents, from: number, to: number): Extents {
   for (let i = Math.max(0, intervalOf(extents, from)); i < extents.length && extents[i] <= to; i += 2) {
     if (extents[i + 1] < at) continue;
     if (extents[i] > at) missing.push(at, extents[i] - 1);
+    if (extents[i + 1] >= to) return missing;
     at = extents[i + 1] + 1;
   }
-  if (at <= to && at !== Infinity) missing.push(at, to);
+  if (at <= to) missing.push(at, to);
   return missing;
 }
 

@@ -19,7 +19,7 @@ export interface EncodedRow {
   time: number;
 }
 
-/** Objects, arrays and map slots of an entry besides its slab; measured with `bench/memory.ts`. */
+/** Objects, arrays and map slots of an entry besides its slab; measured with `npm run bench -- --core`. */
 const ENTRY_BYTES = 900;
 const EXTENT_BYTES = 80;
 const TEXT_BYTES = 48;

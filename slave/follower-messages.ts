@@ -11,8 +11,11 @@ export interface FollowerOptions {
 export type ToFollower =
   /** Slots to fill, in this order, besides those already held. Replaces the former wish. */
   | { type: 'want'; slots: number[] }
-  /** Give these up: their rows go from the file. */
-  | { type: 'drop'; slots: number[] }
+  /**
+   * Give these up: their rows go from the file. `resets`: how many resets the main thread had heard of; after a later one
+   * there is nothing left to drop, and what has been filled since is not meant.
+   */
+  | { type: 'drop'; slots: number[]; resets: number }
   | { type: 'stop' };
 
 /**

@@ -38,6 +38,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   const held = new SlotSet(store.standing().slots);
   let wanted: number[] = [];
   const toDrop: number[] = [];
+  let resets = 0;
   let stopped = false;
   let heldText = held.toBase64();
 
@@ -140,9 +141,12 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   }
 
   function drop(): void {
-    const slots = toDrop.splice(0, SLOTS_PER_DROP).filter((slot) => held.has(slot));
+    const next = toDrop.slice(0, SLOTS_PER_DROP);
+    const slots = next.filter((slot) => held.has(slot));
+    if (slots.length > 0) store.drop(slots);
+    // Only now: where the file fails they are still to be dropped, and not filled before.
+    toDrop.splice(0, next.length);
     if (slots.length === 0) return;
-    store.drop(slots);
     for (const slot of slots) held.delete(slot);
     heldText = held.toBase64();
     ports.send({ type: 'dropped', slots });
@@ -150,6 +154,8 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
 
   function reset(newHistory: string, upTo: number): void {
     store.reset(newHistory, upTo);
+    resets++;
+    toDrop.length = 0;
     wanted = [...new Set([...held, ...wanted])];
     for (const slot of [...held]) held.delete(slot);
     heldText = held.toBase64();
@@ -164,8 +170,9 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
       if (message.type === 'want') {
         // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
         wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));
-      } else if (message.type === 'drop') toDrop.push(...message.slots);
-      else stopped = true;
+      } else if (message.type === 'drop') {
+        if (message.resets === resets) toDrop.push(...message.slots);
+      } else stopped = true;
     },
   };
 }

@@ -54,6 +54,14 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
     pushAll();
   }, HEARTBEAT_MS);
   slave.onChange(pushAll);
+  slave.onNews((seq, slots) => {
+    let frame: string | undefined;
+    for (const link of links) {
+      if (!link.wantsNews) continue;
+      frame ??= encodeFrame('N', [seq], slots.encode());
+      link.pushNews(frame);
+    }
+  });
   return {
     links: () => links.size,
     close() {
@@ -98,6 +106,7 @@ class Link {
   private batch = '';
   private flushing = false;
   private greeted = false;
+  wantsNews = false;
   private sentReady = '';
 
   constructor(socket: Duplex, slave: Slave, options: LinkServerOptions) {
@@ -107,6 +116,8 @@ class Link {
     if ('setNoDelay' in socket) (socket as Duplex & { setNoDelay(on: boolean): void }).setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.read(bytes));
     socket.on('drain', () => this.flushSoon());
+    // Half-closed is closed: nobody is there for the answers.
+    socket.on('end', () => socket.destroy());
     socket.on('error', (error) => options.log('link', { message: error.message }));
     socket.on('close', () => {
       this.open.clear();
@@ -147,6 +158,11 @@ class Link {
     this.send(encodeFrame('S', [], asciiJson(state)));
   }
 
+  /** `frame`: the same for every link. */
+  pushNews(frame: string): void {
+    this.send(frame);
+  }
+
   private read(bytes: Buffer): void {
     try {
       for (const frame of this.reader.push(bytes.toString('latin1'))) this.take(frame);
@@ -173,13 +189,14 @@ class Link {
     } else throw new RangeError(`a gateway does not send ${type} frames`);
   }
 
-  private greet({ protocol, slots, hash }: Hello): void {
+  private greet({ protocol, slots, hash, wantsNews }: Hello): void {
     if (protocol !== LINK_PROTOCOL || slots !== SLOTS || hash !== HASH_ID) {
       throw new RangeError(
         `expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
       );
     }
     this.greeted = true;
+    this.wantsNews = wantsNews === true;
   }
 
   private request(id: number, timeoutMs: number, payload: string): void {

@@ -4,6 +4,7 @@ import { KamaitachiError } from '../shared/errors.ts';
 import { MIN_SEQ_WAIT_MS, STALE_AFTER_MS } from '../shared/limits.ts';
 import type { IngestLine } from '../shared/lines.ts';
 import type { PartRequest, SlaveState } from '../shared/link.ts';
+import { ChangedSlots } from '../shared/news.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
 import { type Answer, answer, type Sources } from './answer.ts';
@@ -49,11 +50,15 @@ export class Slave {
   private patched = 0;
   private draining = false;
   private caughtUp = false;
+  private resets = 0;
   /** Wall clock before the first answer of this process, so that age survives a restart; 0 = never heard. */
   private heardBefore = 0;
   private heardAt: number | undefined;
   private seqWaiters: { seq: number; settle: (error?: KamaitachiError) => void }[] = [];
   private readonly listeners = new Set<() => void>();
+  /** Slots that the page being patched has touched so far. */
+  private changed = new ChangedSlots();
+  private readonly newsListeners = new Set<(seq: number, slots: ChangedSlots) => void>();
 
   constructor(options: SlaveOptions) {
     this.node = options.node;
@@ -76,7 +81,16 @@ export class Slave {
     this.listeners.add(listener);
   }
 
+  /**
+   * Called for every page that has changed something here, as soon as answers are of its seq and before there is one. A
+   * slot that comes or goes whole is no news: what is ready says it.
+   */
+  onNews(listener: (seq: number, slots: ChangedSlots) => void): void {
+    this.newsListeners.add(listener);
+  }
+
   state(): Omit<SlaveState, 'ready'> {
+    const now = this.now();
     const fresh = this.isFresh();
     return {
       history: this.history,
@@ -84,6 +98,8 @@ export class Slave {
       fresh,
       staleSeconds: fresh ? 0 : this.staleSeconds(),
       leaving: this.leaving,
+      clock: now,
+      freshMs: fresh ? Math.max(0, STALE_AFTER_MS - (now - this.heardAt!)) : 0,
     };
   }
 
@@ -116,6 +132,7 @@ export class Slave {
         }
         this.patched = 0;
         this.sources.cache.patchedTo = message.upTo;
+        this.tellNews(message.upTo);
         this.wakeSeqWaiters();
       } else this.take(message);
       this.queue.shift();
@@ -142,15 +159,20 @@ export class Slave {
     const count = end - this.patched;
     for (; this.patched < end; this.patched++) {
       const text = lines[this.patched];
-      directory.touch(subjects[this.patched], updated[this.patched]);
-      rankings.touch(subjects[this.patched]);
-      cache.patch(
-        subjects[this.patched],
-        () => text.split('\n').map((line) => JSON.parse(line) as IngestLine),
-        upTo,
-      );
+      const subject = subjects[this.patched];
+      this.changed.add(directory.get(subject)?.slot ?? slotOf(subject));
+      directory.touch(subject, updated[this.patched]);
+      rankings.touch(subject);
+      cache.patch(subject, () => text.split('\n').map((line) => JSON.parse(line) as IngestLine), upTo);
     }
     return count;
+  }
+
+  private tellNews(seq: number): void {
+    if (this.changed.size === 0) return;
+    const { changed } = this;
+    this.changed = new ChangedSlots();
+    for (const listener of this.newsListeners) listener(seq, changed);
   }
 
   private take(message: Exclude<FromFollower, { type: 'applied' }>): void {
@@ -184,6 +206,7 @@ export class Slave {
         break;
       case 'reset': {
         const held = [...this.slots.ready];
+        this.resets++;
         this.log('reset', { history: message.history });
         this.history = message.history;
         this.work.abandon(held);
@@ -226,7 +249,7 @@ export class Slave {
     if (slots.length === 0) return;
     this.work.abandon(slots);
     this.forget(slots);
-    this.post({ type: 'drop', slots: [...slots] });
+    this.post({ type: 'drop', slots: [...slots], resets: this.resets });
     for (const listener of this.listeners) listener();
   }
 

@@ -121,19 +121,18 @@ export class TestEtcd {
   }
 }
 
+/** Under a lock: test files that run side by side all come here. */
 function install(): void {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  const run = (...args: string[]) =>
-    spawnSync('/usr/bin/apt-get', ['-o', 'DPkg::Lock::Timeout=240', '-y', ...args], {
-      stdio: 'ignore',
-      timeout: INSTALL_MS,
-      // Run level 1: the package must not start an etcd of its own.
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-    });
-  if (run('install', '--no-install-recommends', 'etcd-server').status === 0) return;
+  const get = 'apt-get install -y --no-install-recommends etcd-server';
   // A machine that never looked knows no packages.
-  run('update');
-  run('install', '--no-install-recommends', 'etcd-server');
+  const script = `command -v etcd || ${get} || (apt-get update && ${get})`;
+  spawnSync('/usr/bin/flock', [join(tmpdir(), 'kamaitachi-etcd.lock'), '/bin/sh', '-c', script], {
+    stdio: 'ignore',
+    timeout: INSTALL_MS,
+    // Run level 1: the package must not start an etcd of its own.
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+  });
 }
 
 /** A port that is free, and that nobody gets by chance. */

@@ -74,7 +74,7 @@ describe('imports', () => {
   });
 
   test('of a room stay within the room and shared/; shared/ imports only itself', () => {
-    const strays = sources
+    const strays = products
       .filter(({ path }) => !VISITORS.includes(roomOf(path)))
       .flatMap(({ path, files }) =>
         files

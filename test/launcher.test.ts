@@ -22,7 +22,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   for (const launcher of started.splice(0)) launcher.child.kill('SIGKILL');
-  await eventually('everything has ended', () => parts().length === 0);
+  await eventually('everything has ended', () => processesWith(dataDir).length === 0);
   rmSync(dataDir, { recursive: true, force: true });
 });
 
@@ -53,6 +53,18 @@ describe('npm start', () => {
     expect(await launcher.exited).toBe(0);
     expect(pids.filter(isRunning)).toEqual([]);
   }, 120_000);
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'ends everything when npm gets a %s',
+    async (signal) => {
+      const launcher = launch(['npm', 'start', '--silent', '--'], '--slaves', '1', '--sample', 'none');
+      await launcher.ready();
+      launcher.child.kill(signal);
+      await launcher.exited;
+      await eventually('everything has ended', () => processesWith(dataDir).length === 0);
+    },
+    120_000,
+  );
 
   test('ends everything at Ctrl-C while it is still starting', async () => {
     const launcher = launch();

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { type Options, UsageError } from '../../shared/config.ts';
 
 export const HOW_TO_GET_ETCD =
-  'install it (Debian and Ubuntu: apt-get install etcd-server; others: https://etcd.io/docs/latest/install/)';
+  'install it (Debian and Ubuntu: apt-get install etcd-server; others: see https://etcd.io)';
 
 const PROBE_MS = 2_000;
 const HERE = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -20,8 +20,11 @@ export function findEtcd(path = process.env.PATH ?? ''): string | undefined {
     .find((file) => existsSync(file));
 }
 
-/** The URL of an etcd that has to be started for a cluster with these options, or undefined: one runs there. Throws a UsageError where it can be neither. */
-export async function etcdToStart({ etcd }: Pick<Options, 'etcd'>): Promise<URL | undefined> {
+/**
+ * Where an etcd has to be started for a cluster with these options; undefined: one runs there. `path`: folders to look for
+ * it in, as in PATH. Throws a UsageError where it neither runs nor can be started.
+ */
+export async function etcdToStart({ etcd }: Pick<Options, 'etcd'>, path?: string): Promise<URL | undefined> {
   const answers = await Promise.all(etcd.map((url) => probe(url)));
   if (answers.includes('etcd')) return undefined;
   const [url] = etcd;
@@ -32,7 +35,7 @@ export async function etcdToStart({ etcd }: Pick<Options, 'etcd'>): Promise<URL 
     throw new UsageError(`--etcd ${etcd.join()}: something else than etcd answers there; name another`);
   if (etcd.length > 1 || !HERE.has(hostname))
     throw new UsageError(`--etcd ${etcd.join()}: nobody answers there; start it, or name one that runs`);
-  if (findEtcd() === undefined)
+  if (findEtcd(path) === undefined)
     throw new UsageError(
       `--discovery etcd: no etcd answers at ${url}, and none is on the PATH to be started: ${HOW_TO_GET_ETCD}, or name one that runs with --etcd`,
     );
@@ -61,17 +64,19 @@ export function etcdArgs({ dataDir, url, peerUrl }: EtcdAddresses): string[] {
   ];
 }
 
-/** Without variables of its own, which it refuses next to flags; it wants to be told that an ARM is meant. */
+/** Without variables of its own, which it refuses next to flags; away from x64 it wants to be told that this is meant. */
 export function etcdEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const others = Object.entries(env).filter(([name]) => !name.startsWith('ETCD_'));
-  return { ...Object.fromEntries(others), ETCD_UNSUPPORTED_ARCH: process.arch };
+  const arch = process.arch === 'x64' ? {} : { ETCD_UNSUPPORTED_ARCH: process.arch };
+  return { ...Object.fromEntries(others), ...arch };
 }
 
 /** Whether an etcd answers at a URL, somebody else, or nobody. */
 async function probe(url: string): Promise<'etcd' | 'other' | 'nobody'> {
   try {
     const answer = await fetch(`${url}/version`, { signal: AbortSignal.timeout(PROBE_MS) });
-    return 'etcdserver' in ((await answer.json()) as object) ? 'etcd' : 'other';
+    const body: unknown = await answer.json();
+    return typeof body === 'object' && body !== null && 'etcdserver' in body ? 'etcd' : 'other';
   } catch (error) {
     return error instanceof SyntaxError ? 'other' : 'nobody';
   }

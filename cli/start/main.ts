@@ -7,6 +7,7 @@ import { loadSample, SAMPLE_QUERY } from './load-sample.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
+const PARENT_CHECK_MS = 250;
 
 const options = optionsOrExit('npm start --');
 try {
@@ -38,6 +39,7 @@ async function run(options: Options): Promise<void> {
     void stop(1);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
+  stopWithNpm(() => void stop(0));
 
   try {
     await cluster.start();
@@ -46,9 +48,21 @@ async function run(options: Options): Promise<void> {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
+  if (stopping) return;
   const { url } = cluster.gateway;
   console.log(`Kamaitachi is ready: ${url}`);
   if (options.sample === 'fundamentals')
     console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/topics`);
+}
+
+/** An npm that is killed cannot pass that on: who started a cluster with it and ended it wants the cluster ended. */
+function stopWithNpm(stop: () => void): void {
+  if (process.env.npm_lifecycle_event !== 'start') return;
+  const npm = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_CHECK_MS);
 }

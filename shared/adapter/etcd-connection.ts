@@ -1,8 +1,8 @@
 /**
- * A connection to etcd that cannot hang: every call has a deadline, and after a failure the next one dials anew. etcd3's
- * own fault handling is off, since its breaker would keep us away for 5 s from an etcd that is back.
+ * A connection to etcd that cannot hang: every call has a deadline, and after a failure the next one begins with a new
+ * client. That also makes nothing of etcd3's breaker, which would keep us away for 5 s from an etcd that is back.
  */
-import { Etcd3, type IOptions } from 'etcd3';
+import { Etcd3 } from 'etcd3';
 
 export interface EtcdConnectionOptions {
   /** `http://host:port`, one or more; each call goes to any of them. */
@@ -15,19 +15,9 @@ export interface CallOptions {
   deadline: number;
 }
 
-type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
-
 /** Above the 5 s that etcd allows: it hangs up on clients that ping it more often while nothing is under way. */
 const PING_EVERY_MS = 10_000;
 const PING_TIMEOUT_MS = 2_000;
-
-const never = () => ({ dispose: () => {} });
-const passThrough: Policy = {
-  _altReturn: undefined as never,
-  onSuccess: never,
-  onFailure: never,
-  execute: async (run, signal = new AbortController().signal) => run({ signal }),
-};
 
 let dialled = 0;
 
@@ -73,7 +63,6 @@ export class EtcdConnection {
 function dial(hosts: readonly string[]): Etcd3 {
   return new Etcd3({
     hosts: [...hosts],
-    faultHandling: { global: passThrough, host: () => passThrough },
     grpcOptions: {
       'grpc.keepalive_time_ms': PING_EVERY_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,

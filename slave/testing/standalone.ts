@@ -28,6 +28,10 @@ export interface Standalone {
 export interface StandaloneOptions {
   /** Milliseconds; one that goes on at every look cuts answers into the smallest slices. */
   now?: () => number;
+  /** Milliseconds since the epoch. */
+  wallNow?: () => number;
+  /** Whether the master has been heard and the slave has caught up. */
+  isHeard?: boolean;
   /** Called after every transaction of the writer. */
   onCommit?: () => void;
 }
@@ -41,7 +45,12 @@ export function hastyClock(): () => number {
 /** A slave that holds every slot, all of them empty. */
 export function createStandalone(
   cacheBytes = 64 * 1024 * 1024,
-  { now = () => performance.now(), onCommit = () => {} }: StandaloneOptions = {},
+  {
+    now = () => performance.now(),
+    wallNow = Date.now,
+    isHeard = true,
+    onCommit = () => {},
+  }: StandaloneOptions = {},
 ): Standalone {
   const folder = mkdtempSync(join(tmpdir(), 'kamaitachi-slave-'));
   const path = join(folder, 'slave.db');
@@ -64,7 +73,7 @@ export function createStandalone(
     follower: { postMessage: () => {} },
     log: () => {},
     now,
-    wallNow: Date.now,
+    wallNow,
   });
   const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
   writer.reset('history', 0);
@@ -76,7 +85,7 @@ export function createStandalone(
   };
   writer.fill(header, []);
   slave.receive({ type: 'opened', ...writer.standing() });
-  slave.receive({ type: 'heard', head: 0, caughtUp: true });
+  if (isHeard) slave.receive({ type: 'heard', head: 0, caughtUp: true });
   let seq = 0;
 
   return {

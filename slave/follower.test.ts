@@ -1,0 +1,320 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FillRequest } from '../shared/feed.ts';
+import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
+import type { IngestLine, RecordLine } from '../shared/lines.ts';
+import type { Query, TableQuery } from '../shared/query.ts';
+import { SlotSet, slotOf } from '../shared/slot.ts';
+import type { FromFollower } from './follower-messages.ts';
+import { SUBJECTS, lines as someLines } from './testing/arbitraries.ts';
+import { FakeMaster, Followed, until } from './testing/followed.ts';
+import { answerOf, applyLines, type ModelState } from './testing/model.ts';
+
+const SLOTS_OF = SUBJECTS.map(slotOf);
+let master: FakeMaster;
+let followed: Followed;
+beforeEach(() => {
+  master = new FakeMaster();
+  followed = new Followed(master);
+});
+afterEach(() => followed.close());
+
+describe('a slave that follows', () => {
+  it('ends up with what the master has, whatever breaks on the way', async () => {
+    const what = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant('write' as const), lines: someLines }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          do: fc.constant('own' as const),
+          slots: fc.subarray(SLOTS_OF, { minLength: 1 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constant('release' as const), slots: fc.subarray(SLOTS_OF) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('break' as const), asks: fc.nat(3), transactions: fc.nat(3) }),
+      },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), back: fc.nat(3) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('raise floor' as const) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('query' as const) }) },
+    );
+    const happening = fc.record({ turns: fc.nat(6), what });
+    await fc.assert(
+      fc.asyncProperty(fc.array(happening, { maxLength: 25 }), async (happenings) => {
+        await followed.close();
+        master = new FakeMaster();
+        followed = new Followed(master);
+        followed.own(SLOTS_OF);
+        for (const { turns, what } of happenings) {
+          for (let i = 0; i < turns; i++) await turn();
+          if (what.do === 'write') master.write(what.lines);
+          else if (what.do === 'own') followed.own(what.slots);
+          else if (what.do === 'release') release(what.slots);
+          else if (what.do === 'break') breakNext(what.asks, what.transactions);
+          else if (what.do === 'restart') {
+            await followed.restart();
+            followed.own(SLOTS_OF);
+          } else if (what.do === 'restore') master.restore(`${master.history}+`, master.head - what.back);
+          else if (what.do === 'raise floor') master.floor = master.head;
+          else await askHeld();
+        }
+        followed.own(SLOTS_OF);
+        await followed.settled();
+        const state = stateOf(master);
+        for (const query of ALL) expect(await ask(query)).toEqual(answerOf(state, query));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('stands where the master stands, also where nothing is for its slots', async () => {
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    for (let i = 0; i < 5; i++) master.write([record('b', i)]);
+    await until(() => followed.slave.seq === 5);
+    expect(applied().flatMap(({ subjects }) => subjects)).toEqual([]);
+  });
+
+  it('takes the lines of a slot that was filled ahead of its position from there on, and only once', async () => {
+    for (let i = 0; i < 6; i++) master.write([record('a', i), record('b', i)]);
+    master.restore('second', 6);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    // b is filled at 9 while the tail stands at 7 or 8.
+    master.pageSize = 1;
+    followed.own([slotOf('a'), slotOf('b')]);
+    for (let i = 6; i < 9; i++) master.write([record('a', i), record('b', i)]);
+    await followed.settled();
+    master.write([record('b', 9)]);
+    await followed.settled();
+    const times = (subject: string) =>
+      applied().flatMap(({ subjects, lines }) =>
+        lines.filter((_, i) => subjects[i] === subject).map((text) => (JSON.parse(text) as RecordLine).time),
+      );
+    expect(times('a')).toEqual([6, 7, 8]);
+    expect(times('b')).toEqual([9]);
+    expect(await ask(tableOf('b'))).toMatchObject({ count: 1, rows: [{ updateTime: 10 }] });
+  });
+
+  it('fills again from the new history, and asks for everything that it held', async () => {
+    master.write([record('a', 1)]);
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    master.restore('second', 0);
+    await followed.settled();
+    expect(followed.slave.seq).toBe(0);
+    expect(await ask(tableOf('a'))).toEqual({ rows: [], count: 0 });
+    expect(followed.messages.filter(({ type }) => type === 'reset')).toHaveLength(2);
+  });
+
+  it('fills again what a wish sent at the moment of a reset left out', async () => {
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    master.restore('second', 0);
+    await until(() => followed.messages.filter(({ type }) => type === 'reset').length === 2);
+    // The main thread has not heard of the reset: it takes slot a for ready and wishes only for b.
+    expect(followed.slave.history).toBe('first');
+    followed.own([slotOf('a'), slotOf('b')]);
+    await followed.settled();
+  });
+
+  it('ignores a fill that is older than its position, waits, and asks again', async () => {
+    master.write([record('a', 1)]);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    const { ask: honest } = master;
+    let old = 3;
+    master.ask = (path, body) => {
+      if (!('minSeq' in body) || old-- <= 0) return honest.call(master, path, body);
+      const young = new FakeMaster();
+      young.history = master.history;
+      return young.ask(path, body);
+    };
+    followed.own([slotOf('a'), slotOf('b')]);
+    await followed.settled();
+    expect(followed.pauses.slice(-3)).toEqual([50, 100, 200]);
+  });
+
+  it('asks again after ever longer pauses while the master is away, and loses nothing', async () => {
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    let failures = 7;
+    followed.onAsk = () => {
+      if (failures-- > 0) throw new Error('refused');
+    };
+    await until(() => followed.pauses.length === 3);
+    master.write([record('a', 1)]);
+    await followed.settled();
+    expect(followed.pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000]);
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+    expect(followed.messages.filter(({ type }) => type === 'trouble')).toHaveLength(7);
+  });
+
+  it('takes a page that is cut off for none, and asks again', async () => {
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    const { ask: honest } = master;
+    let cut = 3;
+    master.ask = async (path, body) => {
+      const answer = await honest.call(master, path, body);
+      return cut-- > 0 ? answer.subarray(0, answer.length - 1) : answer;
+    };
+    master.write([record('a', 1)]);
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+  });
+});
+
+describe('a page of several transactions that fails after the first', () => {
+  const subjects = Array.from({ length: 1_200 }, (_, i) => `s${i}`);
+  const pool: Query = { ...{ kind: 'subjects', topic: '', prefix: 's', after: '', limit: 10_000 } };
+
+  beforeEach(async () => {
+    followed.own([...new Set(subjects.map(slotOf))]);
+    master.pageSize = 10_000;
+    await followed.settled();
+    let transactions = 0;
+    followed.onTransaction = () => {
+      if (++transactions === 2) throw new Error('disk full');
+    };
+    master.write(subjects.map((subject) => record(subject, 1)));
+    master.write(subjects.slice(0, 10).map((subject) => ({ type: 'delete', subject })));
+  });
+
+  it('is applied again, and no subject of the first is forgotten', async () => {
+    await followed.settled();
+    expect(followed.pauses).toEqual([50]);
+    expect(await ask(pool)).toHaveLength(1_190);
+  });
+
+  it('is applied again after a crash', async () => {
+    await until(() => followed.pauses.length === 1);
+    await followed.restart();
+    followed.own([...new Set(subjects.map(slotOf))]);
+    await followed.settled();
+    expect(await ask(pool)).toHaveLength(1_190);
+    for (const subject of ['s0', 's1199'])
+      expect(await ask(tableOf(subject))).toMatchObject({ count: subject === 's0' ? 0 : 1 });
+  });
+});
+
+describe('slots', () => {
+  it('that were filled before a fill failed get their lines from then on', async () => {
+    const first = slotOf('a');
+    // More than go into one transaction.
+    const many = Array.from({ length: 1_500 }, (_, i) => first + i);
+    master.pageSize = 5_000;
+    followed.own([first - 1]);
+    await followed.settled();
+    let fills = 0;
+    let transactions = 0;
+    followed.onAsk = (body) => {
+      if ('minSeq' in body && fills++ === 0) transactions = 2;
+    };
+    followed.onTransaction = () => {
+      if (transactions > 0 && --transactions === 0) throw new Error('disk full');
+    };
+    followed.own(many);
+    await until(() => followed.pauses.length === 1);
+    master.write([record('a', 1)]);
+    await until(() => followed.slave.seq === 1);
+    await followed.restart();
+    followed.own(many);
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+    // It was not filled twice.
+    expect(
+      master.asked
+        .filter((body): body is FillRequest => 'minSeq' in body)
+        .filter(({ slots }) => slots.includes(first)),
+    ).toHaveLength(1);
+  });
+
+  it('that are given up at the moment of a reset are filled again or not held, and never held empty', async () => {
+    master.write([record('a', 1)]);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    master.restore('second', 1);
+    // The wish to drop is on its way while the reset is, and while the slot is filled again.
+    followed.own([slotOf('b')]);
+    followed.slave.release([slotOf('a')]);
+    for (let turns = 0; turns < 50; turns++) {
+      await turn();
+      if (followed.slave.slots.ready.has(slotOf('a')))
+        expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+    }
+  });
+
+  it('that are dropped and wanted again come back whole, and what was cached of them before is gone', async () => {
+    master.write([record('a', 1)]);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+    master.write([{ type: 'delete', subject: 'a' }]);
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 0 });
+    followed.slave.release([slotOf('a')]);
+    await expect(ask(tableOf('a'))).rejects.toMatchObject({ code: 'unavailable' });
+    master.write([record('a', 2)]);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ rows: [{ data: { 2: [2] } }] });
+  });
+});
+
+const ALL: TableQuery[] = [['eps'], ['net', 'roe', 't.x']].map((ids) => ({
+  ...{ kind: 'table', subjects: SUBJECTS, ids, from: MIN_TIME, to: MAX_TIME, offset: 0, limit: 100 },
+}));
+
+function tableOf(subject: string): TableQuery {
+  return { ...ALL[0], subjects: [subject] };
+}
+
+function record(subject: string, time: number): RecordLine {
+  return { type: 'record', subject, time, values: { eps: time } };
+}
+
+async function ask(query: Query): Promise<unknown> {
+  const { slave } = followed;
+  const slots = query.kind === 'subjects' ? slave.slots.ready.toBase64() : undefined;
+  const { texts } = await slave.answer({ query, slots, whole: true, minSeq: 0 }, () => true);
+  return JSON.parse(texts.join(''));
+}
+
+/** Looks at what is held now, so that something is cached. */
+async function askHeld(): Promise<void> {
+  const held = SUBJECTS.filter((subject) => followed.slave.slots.ready.has(slotOf(subject)));
+  for (const query of ALL) await ask({ ...query, subjects: held });
+}
+
+/** As if every owner of these slots had them. */
+function release(slots: readonly number[]): void {
+  const elsewhere = new SlotSet(slots);
+  followed.slave.release(followed.slave.slots.surplus().filter((slot) => elsewhere.has(slot)));
+}
+
+function breakNext(asks: number, transactions: number): void {
+  followed.onAsk = () => {
+    if (asks-- > 0) throw new Error('refused');
+  };
+  followed.onTransaction = () => {
+    if (transactions-- === 0) throw new Error('disk full');
+  };
+}
+
+function stateOf({ log }: FakeMaster): ModelState {
+  return log.reduce<ModelState>(
+    (state, { lines, at }) => applyLines(state, lines as IngestLine[], at),
+    new Map(),
+  );
+}
+
+function applied(): Extract<FromFollower, { type: 'applied' }>[] {
+  return followed.messages.filter((message) => message.type === 'applied');
+}

@@ -1,0 +1,57 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Membership } from '../shared/membership.ts';
+import { SLOTS, SlotSet } from '../shared/slot.ts';
+import { createReleaser, Handover } from './release.ts';
+import { createStandalone } from './testing/standalone.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe('handing a slot over', () => {
+  it('announces it for two seconds more, serves it for another, and then gives it up', () => {
+    const handover = new Handover();
+    expect(handover.step([1], 0)).toEqual({ withdraw: [], release: [] });
+    expect(handover.step([1, 2], 1_999)).toEqual({ withdraw: [], release: [] });
+    expect(handover.step([1, 2], 2_000)).toEqual({ withdraw: [1], release: [] });
+    expect(handover.step([1, 2], 3_999)).toEqual({ withdraw: [2], release: [1] });
+  });
+
+  it('begins again where an owner was not ready in between', () => {
+    const handover = new Handover();
+    handover.step([1], 0);
+    expect(handover.step([], 2_500)).toEqual({ withdraw: [], release: [] });
+    expect(handover.step([1], 3_500)).toEqual({ withdraw: [], release: [] });
+    expect(handover.step([1], 5_500)).toEqual({ withdraw: [1], release: [] });
+  });
+});
+
+describe('a slave that owns less than it holds', () => {
+  it('keeps what any owner does not hold in the same history, or does not answer for', async () => {
+    const alone = createStandalone();
+    const member = (id: string) => ({
+      id,
+      role: 'slave' as const,
+      address: `${id}:1`,
+      weight: 1,
+      zone: '',
+      version: '1',
+    });
+    const membership = new Membership({ replicas: 1, ownershipDelayMs: 0, now: () => 0 });
+    membership.update({ epoch: '1', members: ['alone', 'whole', 'old', 'silent'].map(member), departed: [] });
+    alone.slave.own(membership);
+    const answers: Record<string, object> = {
+      whole: { history: 'history', ready: SlotSet.all().toBase64() },
+      old: { history: 'another', ready: SlotSet.all().toBase64() },
+    };
+    vi.stubGlobal('fetch', async (url: string) => {
+      const answer = answers[new URL(url).hostname];
+      if (answer === undefined) throw new Error('nobody there');
+      return Response.json(answer);
+    });
+    let now = 0;
+    const release = createReleaser(alone.slave, membership, () => now);
+    for (; now <= 5_000; now += 500) await release();
+    for (let slot = 0; slot < SLOTS; slot++)
+      expect(alone.slave.slots.ready.has(slot)).toBe(membership.owners(slot)[0] !== 'whole');
+    alone.close();
+  });
+});

@@ -1,0 +1,219 @@
+/** What a slave promises whoever asks it: what it holds, how far it is, how old it is. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RecordLine } from '../shared/lines.ts';
+import type { Query, SnapshotQuery } from '../shared/query.ts';
+import { SlotSet, slotOf } from '../shared/slot.ts';
+import type { Slave } from './slave.ts';
+import { createStandalone, hastyClock, type Standalone } from './testing/standalone.ts';
+
+let alone: Standalone;
+let slave: Slave;
+let ms = 0;
+beforeEach(() => {
+  ms = 0;
+  alone = createStandalone(undefined, { now: () => ms });
+  slave = alone.slave;
+});
+afterEach(() => {
+  vi.useRealTimers();
+  alone.close();
+});
+
+const snapshot = (pool: SnapshotQuery['pool']): SnapshotQuery => ({
+  ...{ kind: 'snapshot', pool, ids: ['eps'], field: 'eps', descending: true, offset: 0, limit: 10_000 },
+  ...{ asOf: 0, timestamp: 0, withTime: false },
+});
+const record = (subject: string, eps: number): RecordLine => ({
+  type: 'record',
+  subject,
+  time: 1,
+  values: { eps },
+});
+
+async function ask(query: Query, { minSeq = 0, slots }: { minSeq?: number; slots?: SlotSet } = {}) {
+  return slave.answer({ query, whole: true, minSeq, slots: slots?.toBase64() }, () => true);
+}
+
+describe('a slot that is not held ready', () => {
+  const pool = { subjects: ['a', 'b'] };
+
+  it('makes every query about it fail, and no list shorter', async () => {
+    alone.write([record('a', 1), record('b', 2)])();
+    expect((await ask(snapshot(pool))).texts.join('')).toContain('"b"');
+    slave.release([slotOf('b')]);
+    await expect(ask(snapshot(pool))).rejects.toMatchObject({
+      code: 'unavailable',
+      message: `slot ${slotOf('b')} is not held here: ask another slave`,
+    });
+    await expect(ask(snapshot({ topic: 'pool' }), { slots: SlotSet.all() })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    await expect(ask({ kind: 'topics' }, { slots: new SlotSet([slotOf('b')]) })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect((await ask(snapshot({ subjects: ['a'] }))).texts.join('')).toContain('"a"');
+  });
+
+  it('is refused at once, whatever seq the query would wait for', async () => {
+    slave.release([slotOf('b')]);
+    await expect(ask(snapshot(pool), { minSeq: 100 })).rejects.toMatchObject({
+      message: expect.stringContaining('not held'),
+    });
+  });
+
+  it('is refused too where it was given up while the query waited for a seq', async () => {
+    const answer = ask(snapshot(pool), { minSeq: 1 });
+    slave.release([slotOf('b')]);
+    alone.write([record('a', 1)])();
+    await expect(answer).rejects.toMatchObject({ message: expect.stringContaining('not held') });
+  });
+
+  it('fails a large answer about it that is being made', async () => {
+    alone.close();
+    alone = createStandalone(undefined, { now: hastyClock() });
+    slave = alone.slave;
+    const members = Array.from({ length: 300 }, (_, i) => `m${i}`);
+    alone.write(
+      members.flatMap((subject) => [
+        { type: 'subject', subject, topics: ['pool'] } as const,
+        record(subject, 1),
+      ]),
+    )();
+    const large = ask(snapshot({ topic: 'pool' }), { slots: SlotSet.all() });
+    const named = ask(snapshot({ subjects: members }));
+    const outcome = Promise.allSettled([large, named]);
+    await turn();
+    slave.release([slotOf('m299')]);
+    for (const result of await outcome)
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+  });
+
+  it('comes back with what the new fill says, not with what was cached of it before', async () => {
+    alone.write([record('b', 1)])();
+    await ask(snapshot({ subjects: ['b'] }));
+    alone.write([{ type: 'delete', subject: 'b' }])();
+    slave.release([slotOf('b')]);
+    // The file is written while the slot is not held here, as a fill would write it.
+    const filled = alone.write([record('b', 7)]);
+    const info = {
+      name: 'B',
+      status: '',
+      listing_date: '',
+      category: '',
+      topics: [],
+      tags: {},
+      created: 1,
+      updated: 1,
+    };
+    slave.receive({ type: 'filled', slots: [slotOf('b')], infos: [['b', info]] });
+    expect(JSON.parse((await ask(snapshot({ subjects: ['b'] }))).texts.join(''))).toMatchObject([
+      { data: { eps: 7 } },
+    ]);
+    filled();
+  });
+});
+
+describe('a seq to be reached', () => {
+  it('is waited for, and the answer says that it was', async () => {
+    const handOver = alone.write([record('a', 1)]);
+    const answer = ask(snapshot({ subjects: ['a'] }), { minSeq: 1 });
+    expect(await Promise.race([answer, turn('waiting')])).toBe('waiting');
+    handOver();
+    expect(await answer).toMatchObject({ seq: 1 });
+    expect(await ask(snapshot({ subjects: ['a'] }), { minSeq: 1 })).toMatchObject({ seq: 1 });
+  });
+
+  it('is given up after two seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const failed = expect(ask(snapshot({ subjects: ['a'] }), { minSeq: 5 })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('seq 5 is not reached'),
+    });
+    vi.advanceTimersByTime(1_999);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1);
+    await failed;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is that of the new history after a reset', async () => {
+    for (let i = 0; i < 9; i++) alone.write([record('a', i)])();
+    expect(slave.seq).toBe(9);
+    slave.receive({ type: 'reset', history: 'restored', position: 4 });
+    expect(slave.state()).toMatchObject({ history: 'restored', seq: 4 });
+    expect(slave.slots.ready.size).toBe(0);
+    await expect(ask(snapshot({ subjects: ['a'] }))).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('stands at the end of a page only when all of the page has been taken', async () => {
+    const many = Array.from({ length: 600 }, (_, i) => record(`s${i}`, 1));
+    alone.write(many)();
+    const seen: number[] = [];
+    while (seen.at(-1) !== 1) {
+      seen.push(slave.seq);
+      await turn();
+    }
+    expect(seen.length).toBeGreaterThan(2);
+  });
+});
+
+describe('age', () => {
+  it('is 0 while the master is heard, and whole seconds after one of silence', async () => {
+    expect(slave.state()).toMatchObject({ fresh: true, staleSeconds: 0 });
+    ms = 1_000;
+    expect(slave.state()).toMatchObject({ fresh: true, staleSeconds: 0 });
+    ms = 1_001;
+    expect(slave.state()).toMatchObject({ fresh: false, staleSeconds: 1 });
+    ms = 7_999;
+    expect(await ask(snapshot({ subjects: ['a'] }))).toMatchObject({ staleSeconds: 7 });
+  });
+
+  it('ends with the first word of the master that finds it caught up, and gateways hear of it at once', () => {
+    let told = 0;
+    slave.onChange(() => told++);
+    ms = 5_000;
+    slave.receive({ type: 'heard', head: 9, caughtUp: false });
+    expect([slave.isFresh(), told]).toEqual([false, 0]);
+    slave.receive({ type: 'heard', head: 9, caughtUp: true });
+    expect([slave.isFresh(), told]).toEqual([true, 1]);
+    // Behind for a moment, but never silent.
+    slave.receive({ type: 'heard', head: 10, caughtUp: false });
+    expect([slave.isFresh(), told]).toEqual([true, 1]);
+  });
+
+  it('of a slave that has restarted counts from before, and it is lagging until it has caught up', () => {
+    const restarted = createStandalone(undefined, { now: () => ms, wallNow: () => 60_000, isHeard: false });
+    restarted.slave.receive({ type: 'opened', history: 'history', position: 3, heardAt: 18_000, slots: [1] });
+    expect(restarted.slave.state()).toMatchObject({ seq: 3, fresh: false, staleSeconds: 42 });
+    restarted.slave.receive({ type: 'heard', head: 5, caughtUp: false });
+    expect(restarted.slave.state()).toMatchObject({ fresh: false, staleSeconds: 1 });
+    restarted.slave.receive({ type: 'heard', head: 5, caughtUp: true });
+    expect(restarted.slave.state()).toMatchObject({ fresh: true, staleSeconds: 0 });
+    restarted.close();
+  });
+});
+
+describe('what is cached', () => {
+  it('does not take lines again that its read has seen already', async () => {
+    alone.write([record('a', 1)])();
+    const first = alone.write([{ type: 'record', subject: 'a', time: 2, values: { eps: 2 } }]);
+    const second = alone.write([{ type: 'delete', subject: 'a', time: 2 }]);
+    alone.cache.clear();
+    // Read from the file, that is ahead by both pages.
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
+    first();
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
+    second();
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
+  });
+
+  it('goes where a patch fails, and is read anew', async () => {
+    alone.write([record('a', 1)])();
+    await alone.ask(snapshot({ subjects: ['a'] }));
+    const page = { upTo: slave.seq + 1, subjects: ['a'], lines: ['no JSON'], updated: [1], infos: [] };
+    slave.receive({ type: 'applied', ...page });
+    expect(alone.cache.size).toBe(0);
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
+  });
+});
