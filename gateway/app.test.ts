@@ -344,7 +344,10 @@ describe('operating paths', () => {
         { node: '127.0.0.1:8082', cache: counts },
         { node: '127.0.0.1:8083', cache: null, error: 'refused' },
       ],
-      aggregate: { entries: 2, bytes: 20, hits: 6, misses: 2, partial_hits: 2, hit_rate: '75.00%' },
+      aggregate: {
+        ...{ entries: 2, bytes: 20, hits: 6, misses: 2, partial_hits: 2, hit_rate: '75.00%' },
+        ...{ edge_hits: 0, edge_entries: 0, edge_bytes: 0 },
+      },
     });
   });
 

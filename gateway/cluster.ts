@@ -11,6 +11,7 @@ import { Membership } from '../shared/membership.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { Breaker } from './breaker.ts';
 import type { AnswerBudget } from './budget.ts';
+import type { Changes, Source } from './changes.ts';
 import type { Dial } from './dialer.ts';
 import { Link } from './link.ts';
 import { type Holder, Routes } from './plan.ts';
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   discovery: Discovery;
   dial: Dial;
   budget: AnswerBudget;
+  /** Where slaves' news of changes go, for a gateway that keeps answers. */
+  changes?: Changes;
   schedule: (run: () => void) => void;
   now: () => number;
   random: () => number;
@@ -38,6 +41,7 @@ export class SlaveNode implements Holder {
   readonly id: string;
   readonly link: Link;
   readonly breaker: Breaker;
+  readonly source: Source | undefined;
   member: Member;
   ready = new SlotSet();
   /** By its own word. */
@@ -61,7 +65,9 @@ export class SlaveNode implements Holder {
       hash: HASH_ID,
       node: cluster.node,
       version: cluster.version,
+      ...(cluster.changes === undefined ? {} : { wantsNews: true }),
     };
+    this.source = cluster.changes?.follow();
     this.breaker = new Breaker({
       failures: BREAKER_FAILURES,
       openMs: BREAKER_OPEN_MS,
@@ -78,12 +84,14 @@ export class SlaveNode implements Holder {
       random: cluster.random,
       budget: cluster.budget,
       onState: (state) => this.take(state, onChange),
+      onNews: (seq, slots) => this.source?.takeNews(seq, slots),
       onChange: (reason) => {
         // What a slave holds is its own word over the link that stands; a new link says it anew.
         this.ready = new SlotSet();
         this.isFresh = false;
         this.isHeard = true;
         this.leaving = false;
+        this.source?.takeLink();
         if (reason === undefined) this.breaker.succeed();
         onChange(reason ?? 'open');
       },
@@ -110,7 +118,12 @@ export class SlaveNode implements Holder {
   private take(state: SlaveState, onChange: () => void): void {
     const changes =
       state.ready !== undefined || state.fresh !== this.isFresh || state.leaving !== this.leaving;
-    if (state.ready !== undefined) this.ready = SlotSet.fromBase64(state.ready);
+    if (state.ready !== undefined) {
+      const ready = SlotSet.fromBase64(state.ready);
+      this.source?.takeLoss(this.ready.minus(ready));
+      this.ready = ready;
+    }
+    this.source?.takeState(state);
     this.isFresh = state.fresh;
     this.leaving = state.leaving;
     this.seq = state.seq;

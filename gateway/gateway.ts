@@ -9,8 +9,10 @@ import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
 import { Bodies } from './body.ts';
 import { AnswerBudget } from './budget.ts';
+import { Changes } from './changes.ts';
 import { Cluster } from './cluster.ts';
 import type { Dial } from './dialer.ts';
+import { EdgeCache } from './edge.ts';
 import { createHandlers } from './handlers.ts';
 import { RequestMetrics } from './metrics.ts';
 import type { Assets } from './pages.ts';
@@ -18,7 +20,14 @@ import { Reads } from './reads.ts';
 
 export type GatewayOptions = Pick<
   Options,
-  'replicas' | 'ownershipDelayMs' | 'maxQueryBytes' | 'maxIngestBytes' | 'corsOrigins' | 'master' | 'zone'
+  | 'replicas'
+  | 'ownershipDelayMs'
+  | 'edgeCacheBytes'
+  | 'maxQueryBytes'
+  | 'maxIngestBytes'
+  | 'corsOrigins'
+  | 'master'
+  | 'zone'
 >;
 
 export interface GatewayDeps {
@@ -42,12 +51,14 @@ export interface Measured {
   cluster: Cluster;
   reads: Reads;
   budget: AnswerBudget;
+  edge: EdgeCache | undefined;
 }
 
 export interface Gateway {
   app: Hono;
   cluster: Cluster;
   reads: Reads;
+  edge: EdgeCache | undefined;
   /** Starts linking to slaves. */
   start(): void;
   /** Registers this gateway as listening at `host:port`. Does not wait for the registry. */
@@ -59,6 +70,8 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
   const node = `gateway-${Math.floor(deps.random() * 2 ** 48).toString(36)}`;
   const budget = new AnswerBudget(ANSWER_BUDGET_BYTES);
+  const changes = options.edgeCacheBytes > 0 ? new Changes(deps.now) : undefined;
+  const edge = changes && new EdgeCache(options.edgeCacheBytes, changes, deps.now);
   const cluster = new Cluster({
     node,
     version: VERSION,
@@ -67,6 +80,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     discovery: deps.discovery,
     dial: deps.dial,
     budget,
+    changes,
     schedule: deps.schedule,
     now: deps.now,
     random: deps.random,
@@ -84,6 +98,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const handlers = createHandlers({
     cluster,
     reads,
+    edge,
     bodies,
     tables: createTables(),
     maxQueryBytes: options.maxQueryBytes,
@@ -91,7 +106,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     fetch: deps.fetch,
     assets: deps.assets,
     master: () => (cluster.master === undefined ? options.master : `http://${cluster.master}`),
-    metrics: deps.metrics({ requests, cluster, reads, budget }),
+    metrics: deps.metrics({ requests, cluster, reads, budget, edge }),
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
@@ -107,6 +122,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     app,
     cluster,
     reads,
+    edge,
     start: () => cluster.start(),
     register(address) {
       registration = deps.discovery.register({

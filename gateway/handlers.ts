@@ -25,10 +25,11 @@ import type { Query } from '../shared/query.ts';
 import type { Table, Tables } from '../shared/tables.ts';
 import type { Bodies } from './body.ts';
 import type { Cluster } from './cluster.ts';
+import type { EdgeAnswer, EdgeCache } from './edge.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
-import type { ReadResult, Reads } from './reads.ts';
+import type { ReadOptions, ReadResult, Reads } from './reads.ts';
 import type { RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 
@@ -51,6 +52,7 @@ export type Handler = (request: GatewayRequest) => Promise<Answer> | Answer;
 export interface HandlerOptions {
   cluster: Cluster;
   reads: Reads;
+  edge: EdgeCache | undefined;
   bodies: Bodies;
   tables: Tables;
   maxQueryBytes: number;
@@ -65,26 +67,39 @@ export interface HandlerOptions {
 }
 
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
-  const { cluster, reads, bodies, tables } = options;
+  const { cluster, reads, edge, bodies, tables } = options;
   const parse = createQueryParser();
   let description: string | undefined;
 
   const query =
     (kind: BodyKind): Handler =>
     async ({ raw }) => {
-      const { headers } = raw;
       const text = await bodies.text(raw, options.maxQueryBytes);
-      const minSeq = parseMinSeq(headers.get(MIN_SEQ));
-      const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
-      return readAnswer(await reads.read(parse(kind, text), { minSeq, timeoutMs, request: raw }));
+      return read(raw, kind + text, () => parse(kind, text));
     };
 
-  const read = (raw: Request, asked: Query) =>
-    reads.read(asked, {
-      minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
-      timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
-      request: raw,
-    });
+  /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
+  const read = (
+    raw: Request,
+    key: string,
+    parsed: () => Query,
+    envelope = successBody,
+  ): Answer | Promise<Answer> => {
+    const { headers } = raw;
+    const minSeq = parseMinSeq(headers.get(MIN_SEQ));
+    const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
+    const kept = edge?.get(key, minSeq);
+    if (kept !== undefined) return keptAnswer(kept);
+    return ask(parsed(), { minSeq, timeoutMs, request: raw }, key, envelope);
+  };
+
+  const ask = async (query: Query, asked: ReadOptions, key: string, envelope: typeof successBody) => {
+    const since = edge?.begin() ?? 0;
+    const result = await reads.read(query, asked);
+    const body = envelope(result.data);
+    edge?.keep(key, query, since, body, result);
+    return readAnswer(body, result);
+  };
 
   const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
     const { headers } = request.raw;
@@ -98,13 +113,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 
-    topics: async ({ raw }) => readAnswer(await read(raw, { kind: 'topics' })),
-    indicators: async ({ raw }) => readAnswer(await read(raw, { kind: 'indicators' })),
-    subjects: async ({ raw }) => readAnswer(await read(raw, parseSubjectsQuery(paramsOf(raw)))),
+    topics: ({ raw }) => read(raw, 'topics', () => ({ kind: 'topics' })),
+    indicators: ({ raw }) => read(raw, 'indicators', () => ({ kind: 'indicators' })),
+    subjects: ({ raw }) => {
+      const params = paramsOf(raw);
+      return read(raw, `subjects?${params}`, () => parseSubjectsQuery(params));
+    },
 
     search: async ({ raw }) => {
       const text = await bodies.text(raw, options.maxQueryBytes);
-      return readAnswer(await read(raw, parseSearch(text, tables)), tableSuccessBody);
+      return read(raw, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
     },
     getRow: async ({ raw, param }) => {
       const table = tableIn(raw, 'tableId', tables);
@@ -115,7 +133,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       });
       if (rows.length === 0)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
-      return readAnswer({ data: rows[0], seq, staleSeconds }, tableSuccessBody);
+      return readAnswer(tableSuccessBody(rows[0]), { seq, staleSeconds });
     },
     save: async (request) => {
       const bytes = await bodies.bytes(request.raw, options.maxIngestBytes);
@@ -141,7 +159,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return { status, body: text, headers };
     },
 
-    stats: async () => dataAnswer(await collectStats(cluster, options.fetch)),
+    stats: async () => dataAnswer(await collectStats(cluster, edge, options.fetch)),
     cacheReset: async ({ raw }) => {
       const contentType = raw.headers.get('content-type');
       if (contentType !== null && ingestKind(contentType) === undefined)
@@ -150,6 +168,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
           `content-type: expected application/json or none, got ${contentType}`,
         );
       const clear = paramsOf(raw).get('clear') === 'true';
+      edge?.reset(clear);
       return dataAnswer(await resetCaches(cluster, clear, options.fetch));
     },
     health: () => bareAnswer(200, healthOf(cluster)),
@@ -158,7 +177,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return bareAnswer(ready ? 200 : 503, body);
     },
     circuitBreaker: () => dataAnswer(breakersOf(cluster)),
-    status: () => dataAnswer(statusOf(cluster, options.master(), options.uptimeMs())),
+    status: () => dataAnswer(statusOf(cluster, edge, options.master(), options.uptimeMs())),
     metrics: async () => {
       const { text, contentType } = await options.metrics();
       return { status: 200, body: text, headers: { 'content-type': contentType } };
@@ -181,11 +200,15 @@ const NDJSON = 'application/x-ndjson';
 const PAGE_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
-function readAnswer({ data, seq, staleSeconds }: ReadResult, envelope = successBody): Answer {
+function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
+  return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
+}
+
+function readAnswer(body: string, { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>): Answer {
   const headers: Record<string, string> = { 'content-type': JSON_TYPE };
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
-  return { status: 200, body: envelope(data), headers };
+  return { status: 200, body, headers };
 }
 
 function dataAnswer(data: unknown): Answer {

@@ -14,6 +14,7 @@ import {
   RECONNECT_MS,
 } from '../shared/limits.ts';
 import { type Hello, LINK_PROTOCOL, type SlaveState } from '../shared/link.ts';
+import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Connection, Dial } from './dialer.ts';
@@ -33,6 +34,8 @@ export interface LinkOptions {
   random: () => number;
   budget: AnswerBudget;
   onState: (state: SlaveState) => void;
+  /** These slots have changed, up to a seq. */
+  onNews: (seq: number, slots: Iterable<number>) => void;
   /** `reason` undefined: the link is open now. */
   onChange: (reason: string | undefined) => void;
 }
@@ -264,6 +267,9 @@ export class Link {
         break;
       case 'S':
         this.options.onState(JSON.parse(frame.payload) as SlaveState);
+        break;
+      case 'N':
+        this.options.onNews(frame.numbers[0], decodeChanged(frame.payload));
         break;
       case 'E':
         this.takeError(frame);

@@ -2,6 +2,7 @@
 import { KamaitachiError } from '../shared/errors.ts';
 import { SLOTS } from '../shared/slot.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
+import type { EdgeCache } from './edge.ts';
 
 const STATS_PATH = '/kamaitachi/api/data/v1/stats';
 const RESET_PATH = '/kamaitachi/api/data/v1/cache/reset';
@@ -21,13 +22,22 @@ export interface Stats {
   aggregate: Record<string, number | string>;
 }
 
-export async function collectStats(cluster: Cluster, fetchFrom: typeof fetch): Promise<Stats> {
+export async function collectStats(
+  cluster: Cluster,
+  edge: EdgeCache | undefined,
+  fetchFrom: typeof fetch,
+): Promise<Stats> {
   const nodes = cluster.all();
   const perNode = await Promise.all(nodes.map((node) => statsOf(node, fetchFrom)));
   return {
     nodes: nodes.map(({ member }) => member.address),
     per_node: perNode,
-    aggregate: sumUp(perNode.map(({ cache }) => cache ?? {})),
+    aggregate: {
+      ...sumUp(perNode.map(({ cache }) => cache ?? {})),
+      edge_hits: edge?.hits ?? 0,
+      edge_entries: edge?.size ?? 0,
+      edge_bytes: edge?.bytes ?? 0,
+    },
   };
 }
 
@@ -127,7 +137,12 @@ export function ownedSlots(cluster: Cluster): Map<string, { first: number; any: 
   return owned;
 }
 
-export function statusOf(cluster: Cluster, master: string, uptimeMs: number): Record<string, unknown> {
+export function statusOf(
+  cluster: Cluster,
+  edge: EdgeCache | undefined,
+  master: string,
+  uptimeMs: number,
+): Record<string, unknown> {
   const nodes = cluster.all();
   const head = Math.max(0, ...nodes.map(({ seq }) => seq));
   const owned = ownedSlots(cluster);
@@ -139,6 +154,10 @@ export function statusOf(cluster: Cluster, master: string, uptimeMs: number): Re
     slots: SLOTS,
     slots_missing: cluster.missing(),
     replicas: cluster.options.replicas,
+    edge_max_bytes: edge?.maxBytes ?? 0,
+    edge_bytes: edge?.bytes ?? 0,
+    edge_entries: edge?.size ?? 0,
+    edge_hits: edge?.hits ?? 0,
     slaves: nodes.map((node) => ({
       ...describeNode(node, cluster, head),
       slots_owned: owned.get(node.id)?.any ?? 0,

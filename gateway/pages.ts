@@ -1,5 +1,6 @@
 /** The two pages that the gateway serves, and what the live one shows. Nothing in them comes from elsewhere. */
 import type { Cluster } from './cluster.ts';
+import type { EdgeCache } from './edge.ts';
 import { collectStats, describeNode, ownedSlots } from './operations.ts';
 import type { Reads } from './reads.ts';
 
@@ -26,13 +27,14 @@ export const CONSOLE_ASSETS: Readonly<Record<string, string>> = {
 export async function consoleNodes(options: {
   cluster: Cluster;
   reads: Reads;
+  edge: EdgeCache | undefined;
   fetch: typeof fetch;
   master: () => string;
   requests: () => number;
   uptimeMs: () => number;
 }): Promise<Record<string, unknown>> {
   const { cluster, reads } = options;
-  const stats = await collectStats(cluster, options.fetch);
+  const stats = await collectStats(cluster, options.edge, options.fetch);
   const nodes = cluster.all();
   const head = Math.max(0, ...nodes.map(({ seq }) => seq));
   const owned = ownedSlots(cluster);

@@ -24,6 +24,8 @@ export interface ReadResult {
   /** Every part was read from state ≥ this; undefined where nobody had to be asked. */
   seq: number | undefined;
   staleSeconds: number;
+  /** The slaves whose answers it is made of; undefined where that was left open. */
+  answeredBy?: readonly SlaveNode[];
 }
 
 /** A slave that lets a request pass this much time without an answer has failed; less says something about the client. */
@@ -64,7 +66,8 @@ export class Reads {
           const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
           if (isHedged !== true) part.holder.succeeded();
           this.hedging.answered(this.cluster.options.now() - run.startedAt);
-          return { data: text, seq, staleSeconds };
+          // Who it was that answered a hedged request does not matter enough to be remembered.
+          return { data: text, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
         } catch (thrown) {
           tried = new Set(tried).add(part.holder.id);
           parts = this.planAgain(run, part, tried, thrown);
@@ -72,7 +75,8 @@ export class Reads {
       }
       run.only = undefined;
       const answered = await this.answerAll(run, parts, tried);
-      return { data: mergeParts(query, answered), seq: run.seq, staleSeconds: run.staleSeconds };
+      const { seq, staleSeconds, answeredBy } = run;
+      return { data: mergeParts(query, answered), seq, staleSeconds, answeredBy };
     } finally {
       this.end(run);
     }
@@ -146,6 +150,7 @@ export class Reads {
       isHedged: false,
       seq: undefined,
       staleSeconds: 0,
+      answeredBy: [],
     };
     this.running.add(run);
     return run;
@@ -196,6 +201,7 @@ export class Reads {
       part.holder.succeeded();
       run.seq = run.seq === undefined ? seq : Math.min(run.seq, seq);
       run.staleSeconds = Math.max(run.staleSeconds, staleSeconds);
+      run.answeredBy.push(part.holder);
       return [{ query: part.query, text }];
     } catch (thrown) {
       const nowTried = new Set(tried).add(part.holder.id);
@@ -252,6 +258,7 @@ interface Run {
   isHedged: boolean;
   seq: number | undefined;
   staleSeconds: number;
+  answeredBy: SlaveNode[];
 }
 
 /** For the slower of two that were asked the same. */

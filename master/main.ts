@@ -1,5 +1,11 @@
 /** `npm run master` */
+import process from 'node:process';
 import { runProcess } from '../shared/adapter/node-process.ts';
+import { createDiscovery } from '../shared/create-discovery.ts';
+import { createLog } from '../shared/log.ts';
 import { startMaster } from './start.ts';
 
-await runProcess('master', 'npm run master --', startMaster);
+await runProcess('master', 'npm run master --', (options) => {
+  const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
+  return startMaster(options, options.discovery === 'etcd' ? createDiscovery(options, log.warn) : undefined);
+});

@@ -1,9 +1,11 @@
 /** Wires the master together: SQL worker, registry, HTTP face; and stops it cleanly. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Running } from '../shared/adapter/node-process.ts';
-import type { Options } from '../shared/config.ts';
+import { hostPort, type Options } from '../shared/config.ts';
+import type { Discovery } from '../shared/discovery.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import { errorBody, errorHeaders } from '../shared/http.ts';
 import { createLog } from '../shared/log.ts';
@@ -17,15 +19,23 @@ import { createWatchers } from './watchers.ts';
 
 export type MasterOptions = Pick<
   Options,
-  'host' | 'masterPort' | 'database' | 'logKeepMs' | 'logKeepBytes' | 'maxIngestBytes' | 'logLevel'
+  | 'host'
+  | 'masterPort'
+  | 'database'
+  | 'logKeepMs'
+  | 'logKeepBytes'
+  | 'maxIngestBytes'
+  | 'logLevel'
 >;
 
+const LEAVE_MS = 1_000;
 /** Requests under way get this long after a SIGTERM. */
 const DRAIN_MS = 5_000;
 /** Longer than clients keep idle connections: a connection that we close while they write to it is a failed request. */
 const KEEP_ALIVE_MS = 75_000;
 
-export async function startMaster(options: MasterOptions): Promise<Running> {
+/** `discovery`: where others find the master; undefined where it is its own registry. */
+export async function startMaster(options: MasterOptions, discovery?: Discovery): Promise<Running> {
   const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const now = () => performance.now();
   const { database, logKeepMs, logKeepBytes, maxIngestBytes } = options;
@@ -75,11 +85,22 @@ export async function startMaster(options: MasterOptions): Promise<Running> {
   });
   server.off('request', refuse);
   server.on('request', getRequestListener(app.fetch));
+  const { port } = server.address() as AddressInfo;
+  const registration = discovery?.register({
+    id: 'master',
+    role: 'master',
+    address: hostPort(options.host, port),
+    weight: 1,
+    zone: '',
+    version: VERSION,
+  });
 
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     async close() {
       watchers.close();
+      // Where the registry is away there is nobody to say good-bye to; the lease runs out.
+      await Promise.race([registration?.then((registered) => registered.leave()), timeout(LEAVE_MS)]);
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
         server.close(() => {

@@ -90,6 +90,15 @@ export class SlotSet {
     return other.bits.every((bits, i) => (bits & ~this.bits[i]) === 0);
   }
 
+  /** The slots that are not in `other`. */
+  *minus(other: SlotSet): IterableIterator<number> {
+    for (let i = 0; i < this.bits.length; i++) {
+      const left = this.bits[i] & ~other.bits[i];
+      if (left === 0) continue;
+      for (let bit = 0; bit < 8; bit++) if ((left & (1 << bit)) !== 0) yield i * 8 + bit;
+    }
+  }
+
   equals(other: SlotSet): boolean {
     return this.size === other.size && this.bits.every((bits, i) => bits === other.bits[i]);
   }

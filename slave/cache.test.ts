@@ -67,5 +67,5 @@ describe.each([
     expect(alone.cache.counters.partial_hits > 10).toBe(keepsLarge);
     alone.cache.clear();
     expect(alone.cache.stats()).toMatchObject({ entries: 0, bytes: 0, row_bytes: 0, observations: 0 });
-  });
+  }, 90_000);
 });

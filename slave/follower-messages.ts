@@ -16,6 +16,8 @@ export type ToFollower =
    * there is nothing left to drop, and what has been filled since is not meant.
    */
   | { type: 'drop'; slots: number[]; resets: number }
+  /** Where the master is now. */
+  | { type: 'master'; url: string }
   | { type: 'stop' };
 
 /**

@@ -8,7 +8,8 @@ import { createStoreWriter } from './store-writer.ts';
 /** A fill may wait for the master to fold first. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-const { node, databasePath, masterUrl } = workerData as FollowerOptions;
+const { node, databasePath, ...options } = workerData as FollowerOptions;
+let { masterUrl } = options;
 const port = parentPort!;
 const database = openDatabase(databasePath);
 let wake = () => {};
@@ -45,7 +46,8 @@ const follower = createFollower(node, createStoreWriter(database), {
 });
 
 port.on('message', (message: ToFollower) => {
-  follower.receive(message);
+  if (message.type === 'master') masterUrl = message.url;
+  else follower.receive(message);
   if (message.type === 'stop') request.abort();
   wake();
 });

@@ -71,7 +71,7 @@ describe('a slave that follows', () => {
       }),
       { numRuns: 100 },
     );
-  });
+  }, 90_000);
 
   it('stands where the master stands, also where nothing is for its slots', async () => {
     followed.own([slotOf('a')]);

@@ -166,7 +166,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
 
   return {
     run,
-    receive(message: ToFollower): void {
+    receive(message: Exclude<ToFollower, { type: 'master' }>): void {
       if (message.type === 'want') {
         // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
         wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));

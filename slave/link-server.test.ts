@@ -4,7 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
 import { PIECE_BYTES } from '../shared/limits.ts';
-import { LINK_PATH, LINK_PROTOCOL, LINK_UPGRADE } from '../shared/link.ts';
+import { type Hello, LINK_PATH, LINK_PROTOCOL, LINK_UPGRADE } from '../shared/link.ts';
+import { ChangedSlots } from '../shared/news.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../shared/wire.ts';
 import { type Links, serveLinks } from './link-server.ts';
@@ -20,6 +21,7 @@ let answers: Answers;
 let ms: number;
 let ready: SlotSet;
 let change: () => void;
+let news: (seq: number, slots: ChangedSlots) => void;
 let server: Server;
 let links: Links;
 let logged: string[];
@@ -37,6 +39,9 @@ beforeEach(async () => {
     state: () => ({ history: 'history', seq: 7, fresh: true, staleSeconds: 0, leaving: false }),
     onChange: (listener: () => void) => {
       change = listener;
+    },
+    onNews: (listener: (seq: number, slots: ChangedSlots) => void) => {
+      news = listener;
     },
     answer: ({ query }: { query: unknown }, isWanted: () => boolean) => answers(query as string, isWanted),
   };
@@ -107,8 +112,8 @@ class Gateway {
 }
 
 /** A gateway that has been greeted. */
-async function linked(): Promise<Gateway> {
-  const gateway = new Gateway(encodeFrame('H', [], JSON.stringify(HELLO)));
+async function linked(more: Partial<Hello> = {}): Promise<Gateway> {
+  const gateway = new Gateway(encodeFrame('H', [], JSON.stringify({ ...HELLO, ...more })));
   await until(() => gateway.of('S').length > 0);
   return gateway;
 }
@@ -194,6 +199,21 @@ describe('the state', () => {
       new SlotSet([1, 2]).toBase64(),
       ready.toBase64(),
     ]);
+  });
+});
+
+describe('news', () => {
+  it('goes to the gateways that want it, and to no others', async () => {
+    const [plain, keen] = [await linked(), await linked({ wantsNews: true })];
+    const slots = new ChangedSlots();
+    slots.add(5);
+    news(8, slots);
+    await until(() => keen.of('N').length === 1);
+    expect(keen.of('N')[0]).toEqual({ type: 'N', numbers: [8], payload: slots.encode() });
+    const states = plain.of('S').length;
+    change();
+    await until(() => plain.of('S').length > states);
+    expect(plain.of('N')).toEqual([]);
   });
 });
 

@@ -228,6 +228,11 @@ export class Slave {
     for (const listener of this.listeners) listener();
   }
 
+  /** Takes the feed from the master at `url` from now on. */
+  follow(url: string): void {
+    this.post({ type: 'master', url });
+  }
+
   /** Fills what this node owns now. What it holds beyond that stays until `release`. */
   own(ownership: Ownership): void {
     this.post({ type: 'want', slots: this.slots.want(ownership) });

@@ -93,7 +93,7 @@ export async function startSlave(options: Options): Promise<Running> {
     ownershipDelayMs: options.ownershipDelayMs,
     now,
   });
-  const discovery = createDiscovery(options);
+  const discovery = createDiscovery(options, log.warn);
   const address = hostPort(options.host, port);
   const member: Member = {
     id: node,
@@ -107,6 +107,9 @@ export async function startSlave(options: Options): Promise<Running> {
   const registered = discovery.register(member);
   const watching = discovery.watch((view) => {
     if (membership.update(view)) slave.own(membership);
+    const master = view.members.find(({ role }) => role === 'master');
+    // Where none is registered now, the last one known, or the one from the options, is asked on.
+    if (master !== undefined) slave.follow(`http://${master.address}`);
   });
   const release = createReleaser(slave, membership, now);
   const tick = setInterval(() => {

@@ -78,7 +78,7 @@ describe('an answer over many turns', () => {
       }),
       { numRuns: 50 },
     );
-  });
+  }, 90_000);
 });
 
 describe('a page that takes several transactions', () => {

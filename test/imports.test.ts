@@ -11,7 +11,7 @@ const VISITORS = ['cli', 'bench', 'test'];
 const PURE =
   /^(gateway\/(plan|route|merge)|slave\/(coverage|interval)|shared\/(ring|slot|membership|block|block-edit|lines|fold|feed|text|wire))\.ts$/;
 /** Packages that run on every runtime as they are. */
-const WEB_PACKAGES = /^(zod|hono)(\/|$)/;
+const WEB_PACKAGES = /^(zod|hono|lru-cache)(\/|$)/;
 const RUNTIME_GLOBALS = /\b(Deno|process|Buffer|require|__dirname|setImmediate)\b\s*[.(]/;
 const IMPURE =
   /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|crypto\.|setTimeout|setInterval|fetch\()/;

@@ -28,7 +28,7 @@ function serve(): void {
   const options = parseOptions(deno.args, deno.env.toObject());
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
   const gateway = createGateway(options, {
-    discovery: createDiscovery(options),
+    discovery: createDiscovery(options, log.warn),
     dial: dialDeno,
     fetch,
     schedule: setImmediate,

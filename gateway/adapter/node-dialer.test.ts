@@ -59,6 +59,7 @@ async function listen(text: string, status = '101 Switching Protocols') {
     random: () => 0.5,
     budget: new AnswerBudget(1_000_000),
     onState: () => {},
+    onNews: () => {},
     onChange: () => changed(),
   });
   open.push({ server, sockets, links: [link] });

@@ -17,8 +17,9 @@ const KEEP_ALIVE_MS = 75_000;
 await runProcess('gateway', 'npm run gateway --', startGateway);
 
 async function startGateway(options: Options): Promise<Running> {
+  const log = createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const gateway = createGateway(options, {
-    discovery: createDiscovery(options),
+    discovery: createDiscovery(options, log.warn),
     dial: dialNode,
     fetch,
     schedule: setImmediate,
@@ -26,7 +27,7 @@ async function startGateway(options: Options): Promise<Running> {
     random: Math.random,
     assets: createAssets(),
     metrics: createPrometheus,
-    log: createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`)),
+    log,
   });
   const server = serve({ fetch: gateway.app.fetch, hostname: options.host, port: options.gatewayPort });
   const port = await new Promise<number>((resolve, reject) => {

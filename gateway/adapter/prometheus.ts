@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Measured } from '../gateway.ts';
 import { BUCKETS, type RouteCounts } from '../metrics.ts';
 
-export function createPrometheus({ requests, cluster, reads, budget }: Measured): () => Promise<{
+export function createPrometheus({ requests, cluster, reads, budget, edge }: Measured): () => Promise<{
   text: string;
   contentType: string;
 }> {
@@ -43,6 +43,9 @@ export function createPrometheus({ requests, cluster, reads, budget }: Measured)
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>
     add(reads.hedges),
   );
+  counter('edge_hits_total', 'Answers given from the edge cache', [], (add) => add(edge?.hits ?? 0));
+  gauge('edge_entries', 'Answers in the edge cache', [], (set) => set(edge?.size ?? 0));
+  gauge('edge_bytes', 'Size of the edge cache', [], (set) => set(edge?.bytes ?? 0));
   gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));

@@ -11,6 +11,8 @@ export interface TestGateway {
   slaves: FakeSlave[];
   discovery: FakeDiscovery;
   logs: string[];
+  /** The gateway's clock. */
+  now(): number;
   /** Moves the clock on, in steps that nobody takes for standing still. */
   advance(ms: number): Promise<void>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -33,10 +35,13 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
   discovery.view.members = slaves.map((slave) => slave.member());
   const logs: string[] = [];
   let now = 1_000;
+  // Whose clocks are no gateway's.
+  if (options.edgeCacheBytes) slaves.forEach((slave, i) => (slave.clock = () => now - 900 + 70_000 * i));
   const gateway = createGateway(
     {
       replicas: 2,
       ownershipDelayMs: 60_000,
+      edgeCacheBytes: 0,
       maxQueryBytes: 2 * 1024 * 1024,
       maxIngestBytes: 16 * 1024 * 1024,
       corsOrigins: [],
@@ -62,6 +67,7 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
     slaves,
     discovery,
     logs,
+    now: () => now,
     async advance(ms) {
       for (let left = ms; left > 0; left -= STEP_MS) {
         now += Math.min(left, STEP_MS);

@@ -1,7 +1,8 @@
 /** Slaves for tests, behind the dialer port: they speak the link's frames in this process, and answer as they are told. */
 import type { Discovery, Member, RegistryView } from '../../shared/discovery.ts';
 import { PIECE_BYTES } from '../../shared/limits.ts';
-import { LINK_PROTOCOL, type PartRequest, type SlaveState } from '../../shared/link.ts';
+import { type Hello, LINK_PROTOCOL, type PartRequest, type SlaveState } from '../../shared/link.ts';
+import { ChangedSlots } from '../../shared/news.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/slot.ts';
 import { asciiJson } from '../../shared/text.ts';
 import { encodeFrame, FrameReader } from '../../shared/wire.ts';
@@ -24,6 +25,11 @@ export class FakeSlave {
   dials = 0;
   isUp = true;
   greets = true;
+  /** Its clock, where it sends news; it then says for how long it stays fresh, too. */
+  clock: (() => number) | undefined;
+  freshMs = 1_000;
+  /** What the gateway said about itself last. */
+  gateway: Hello | undefined;
   reply: (request: PartRequest) => Reply | Promise<Reply> = () => ({ text: '[]' });
   private connections = new Set<FakeConnection>();
 
@@ -51,6 +57,24 @@ export class FakeSlave {
     for (const connection of this.connections) connection.pushState();
   }
 
+  /** News to every gateway that wants them. */
+  pushNews(seq: number, slots: readonly number[]): void {
+    if (this.gateway?.wantsNews !== true) return;
+    const changed = new ChangedSlots();
+    for (const slot of slots) changed.add(slot);
+    for (const connection of this.connections) connection.send(encodeFrame('N', [seq], changed.encode()));
+  }
+
+  /** From now on what it sends stays on its way, until `deliver`. */
+  hold(): void {
+    for (const connection of this.connections) connection.held ??= [];
+  }
+
+  /** Everything that is on its way arrives, or the first `frames` of it. */
+  deliver(frames = Infinity): void {
+    for (const connection of this.connections) connection.deliver(frames);
+  }
+
   /** Every link breaks, and none is accepted until `isUp` is true again. */
   kill(): void {
     this.isUp = false;
@@ -72,6 +96,7 @@ class FakeConnection implements Connection {
   private readonly reader = new FrameReader();
   private readonly rests = new Map<number, { text: string; sent: number; header: number[] }>();
   private isOpen = true;
+  held: string[] | undefined;
 
   constructor(slave: FakeSlave, events: ConnectionEvents, onEnd: () => void) {
     this.slave = slave;
@@ -86,7 +111,8 @@ class FakeConnection implements Connection {
   async write(text: string): Promise<void> {
     for (const { type, numbers, payload } of this.reader.push(text)) {
       const [id, amount] = numbers;
-      if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
+      if (type === 'H') this.slave.gateway = JSON.parse(payload) as Hello;
+      else if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
       else if (type === 'C') this.slave.cancelled.push(id);
       else if (type === 'W') {
         this.slave.credits.push(amount);
@@ -107,7 +133,9 @@ class FakeConnection implements Connection {
   }
 
   pushState(): void {
-    const state: SlaveState = { ...this.slave.state, ready: this.slave.ready.toBase64() };
+    const { clock, freshMs } = this.slave;
+    const news = clock && { clock: clock(), freshMs };
+    const state: SlaveState = { ...this.slave.state, ready: this.slave.ready.toBase64(), ...news };
     this.send(encodeFrame('S', [], JSON.stringify(state)));
   }
 
@@ -144,8 +172,18 @@ class FakeConnection implements Connection {
     if (rest.sent === rest.text.length) this.rests.delete(id);
   }
 
-  private send(text: string): void {
-    if (this.isOpen) this.events.onText(text);
+  send(text: string): void {
+    if (!this.isOpen) return;
+    if (this.held === undefined) this.events.onText(text);
+    else this.held.push(text);
+  }
+
+  deliver(frames: number): void {
+    const { held } = this;
+    if (held === undefined) return;
+    const texts = held.splice(0, frames);
+    if (held.length === 0) this.held = undefined;
+    if (this.isOpen) for (const text of texts) this.events.onText(text);
   }
 }
 

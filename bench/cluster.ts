@@ -1,0 +1,252 @@
+/** The cluster under test: its own processes on free ports with data in a folder of its own, their CPU, memory and counters. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import {
+  type Command,
+  chooseRuntime,
+  gatewayCommand,
+  masterCommand,
+  ROOT,
+  type Runtime,
+  slaveCommand,
+} from '../cli/start/commands.ts';
+import { Part } from '../cli/start/part.ts';
+import { argvOf, type Options, parseOptions } from '../shared/config.ts';
+import { cpuSeconds, residentBytes } from './processes.ts';
+
+export interface ClusterShape {
+  slaves: number;
+  replicas: number;
+  runtime?: Runtime;
+  cacheBytes?: number;
+  /** Slaves that cache whole answers by whole requests. */
+  wholeRequests?: boolean;
+  /** A gateway that asks any holder. */
+  randomRouting?: boolean;
+}
+
+/** What the slaves count, added up; `seconds` as they name it. */
+export interface CacheStats {
+  entries: number;
+  bytes: number;
+  row_bytes: number;
+  hits: number;
+  misses: number;
+  partial_hits: number;
+  read_seconds: number;
+}
+
+const READY_MS = 60_000;
+const CATCH_UP_MS = 300_000;
+const POLL_MS = 20;
+const KEPT_LINES = 20;
+
+export class ClusterUnderTest {
+  readonly master: Part;
+  readonly slaves: Part[] = [];
+  readonly gateway: Part;
+  private readonly dataDir = mkdtempSync(join(tmpdir(), 'kamaitachi-bench-'));
+  private readonly extra: Part[] = [];
+  private readonly shape: ClusterShape;
+  private readonly runtime: Runtime;
+  private options: Options;
+  private readonly log: string[] = [];
+  /** Parts that died under the load, with the reason. A figure beside such a line is worth nothing. */
+  readonly deaths: string[] = [];
+
+  private constructor(shape: ClusterShape) {
+    this.shape = shape;
+    this.runtime = chooseRuntime(shape.runtime);
+    const { replicas, cacheBytes } = shape;
+    const given = { dataDir: this.dataDir, replicas, cacheBytes, sample: 'none', logLevel: 'warn' } as const;
+    this.options = parseOptions(argvOf({ ...given, gatewayPort: 0, masterPort: 0, slavePort: 0 }), {});
+    this.master = this.part('master', (port) => masterCommand(this.options, port));
+    this.gateway = this.part('gateway', (port) => this.gatewayCommand(port, this.runtime));
+  }
+
+  static async start(shape: ClusterShape): Promise<ClusterUnderTest> {
+    const cluster = new ClusterUnderTest(shape);
+    try {
+      await cluster.master.start();
+      cluster.options = { ...cluster.options, master: cluster.master.url };
+      const slaves = Array.from({ length: shape.slaves }, () => cluster.addSlave());
+      await Promise.all([...slaves, cluster.gateway.start()]);
+      await cluster.ready();
+    } catch (error) {
+      await cluster.stop();
+      throw new Error([error instanceof Error ? error.message : String(error), ...cluster.log].join('\n'));
+    }
+    return cluster;
+  }
+
+  get url(): string {
+    return this.gateway.url;
+  }
+
+  /** Everything that runs, by name. */
+  get parts(): Part[] {
+    return [this.gateway, ...this.extra, ...this.slaves, this.master];
+  }
+
+  /** One more slave over an empty folder; resolves when it listens. */
+  async addSlave(): Promise<Part> {
+    const name = `slave-${this.slaves.length + 1}`;
+    const slave = this.part(name, (port) => this.slaveCommand(name, port));
+    this.slaves.push(slave);
+    await slave.start();
+    return slave;
+  }
+
+  async removeLastSlave(): Promise<void> {
+    await this.slaves.pop()?.stop();
+  }
+
+  /** Takes a slave's folder from it; resolves when it listens again. */
+  async emptyLastSlave(): Promise<void> {
+    const slave = this.slaves.at(-1)!;
+    await slave.stop('SIGKILL');
+    rmSync(join(this.dataDir, slave.name), { recursive: true });
+    await slave.start();
+  }
+
+  /** One more gateway, on another runtime. */
+  async addGateway(runtime: Runtime): Promise<Part> {
+    const gateway = this.part(`gateway on ${runtime}`, (port) => this.gatewayCommand(port, runtime));
+    this.extra.push(gateway);
+    await gateway.start();
+    await isReady(gateway);
+    return gateway;
+  }
+
+  /** Resolves when every part is ready and the gateway reaches all slaves. */
+  async ready(): Promise<void> {
+    await Promise.all(this.parts.map(isReady));
+    await until('the gateway knows every slave', async () => {
+      const { count } = (await (await fetch(`${this.url}/health`)).json()) as { count: number };
+      return count === this.slaves.length;
+    });
+  }
+
+  /** Resolves when every slave has applied everything up to `seq`; with the seconds that took. */
+  async caughtUp(seq: number): Promise<number> {
+    const startedAt = performance.now();
+    await until(
+      `every slave is at seq ${seq}`,
+      async () => {
+        const states = await Promise.all(
+          this.slaves.map(({ url }) => dataOf(`${url}/monitor/status`) as Promise<{ seq: number }>),
+        );
+        return states.every((state) => state.seq >= seq);
+      },
+      CATCH_UP_MS,
+    );
+    return (performance.now() - startedAt) / 1000;
+  }
+
+  stats(): Promise<CacheStats> {
+    return statsOf(this.url);
+  }
+
+  /** Empties the caches and their counters. */
+  async clearCaches(): Promise<void> {
+    const answer = await fetch(`${this.url}/kamaitachi/api/data/v1/cache/reset?clear=true`, {
+      method: 'POST',
+    });
+    if (!answer.ok) throw new Error(`cache/reset: expected 200, got ${answer.status} ${await answer.text()}`);
+  }
+
+  /** CPU seconds of every part since it was started. */
+  cpu(): Map<string, number> {
+    return new Map(this.parts.map(({ name, pid }) => [name, pid === undefined ? 0 : cpuSeconds(pid)]));
+  }
+
+  resident(): Map<string, number> {
+    return new Map(this.parts.map(({ name, pid }) => [name, pid === undefined ? 0 : residentBytes(pid)]));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.gateway, ...this.extra].map((part) => part.stop()));
+    await Promise.all(this.slaves.map((slave) => slave.stop('SIGKILL')));
+    await this.master.stop('SIGKILL');
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  private gatewayCommand(port: number, runtime: Runtime): Command {
+    const command = gatewayCommand(this.options, port, runtime);
+    if (!this.shape.randomRouting) return command;
+    const patch = fileURLToPath(new URL('baselines/random-routing.ts', import.meta.url));
+    return runtime === 'deno'
+      ? { ...command, args: [command.args[0], '--preload', patch, ...command.args.slice(1)] }
+      : { ...command, args: [...command.args.slice(0, 2), `--import=${patch}`, ...command.args.slice(2)] };
+  }
+
+  private slaveCommand(name: string, port: number): Command {
+    const command = slaveCommand(this.options, name, port);
+    if (!this.shape.wholeRequests) return command;
+    const main = join(ROOT, 'bench/baselines/whole-requests.ts');
+    return {
+      ...command,
+      args: command.args.map((arg) => (arg === join(ROOT, 'slave/main.ts') ? main : arg)),
+    };
+  }
+
+  private part(name: string, command: (port: number) => Command): Part {
+    return new Part({
+      name,
+      port: 0,
+      command,
+      onLine: (line) => {
+        this.log.push(`${name}: ${line}`);
+        if (this.log.length > KEPT_LINES) this.log.shift();
+      },
+      onRestart: (why) => this.deaths.push(`${name} died: ${why}`),
+    });
+  }
+}
+
+/** Counters as a gateway adds them up. */
+export async function statsOf(url: string): Promise<CacheStats> {
+  const { aggregate } = (await dataOf(`${url}/kamaitachi/api/data/v1/stats`)) as { aggregate: CacheStats };
+  return aggregate;
+}
+
+/** What `after` counts more than `before`. */
+export function minus<Key extends string>(
+  after: ReadonlyMap<Key, number>,
+  before: ReadonlyMap<Key, number>,
+): Map<Key, number> {
+  return new Map([...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)]));
+}
+
+export async function until(
+  what: string,
+  condition: () => Promise<boolean>,
+  timeoutMs = READY_MS,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let last = 'it does not hold';
+  while (performance.now() < deadline) {
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      // A part that is only just coming up: what it said last is told when time is over.
+      last = String(error);
+    }
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${what}: not within ${timeoutMs / 1000} s (${last})`);
+}
+
+export async function dataOf(url: string): Promise<unknown> {
+  const answer = await fetch(url);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`GET ${url}: expected 200, got ${answer.status} ${text.slice(0, 200)}`);
+  return (JSON.parse(text) as { data: unknown }).data;
+}
+
+function isReady({ name, url }: Part): Promise<void> {
+  return until(`${name} is ready`, async () => (await fetch(`${url}/ready`)).ok);
+}

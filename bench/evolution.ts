@@ -1,0 +1,103 @@
+/**
+ * The story in one table: any slave asked and whole requests cached; the owner asked and whole requests cached; the
+ * owner asked and a cache that knows the data. The first two differ from the product in nothing else (see baselines/).
+ */
+import type { BenchOptions } from './options.ts';
+import { figure, ms, progress, type Report, type Section } from './report.ts';
+import { hitRate, type Measured, measure, type Sample, startLoaded } from './scenario-run.ts';
+import { SCENARIOS } from './scenarios.ts';
+import { barChart } from './svg.ts';
+
+interface Stage {
+  name: string;
+  wholeRequests?: boolean;
+  randomRouting?: boolean;
+}
+
+const STAGES: Stage[] = [
+  { name: 'random routing, whole-request keys', wholeRequests: true, randomRouting: true },
+  { name: 'consistent hashing, whole-request keys', wholeRequests: true },
+  { name: 'consistent hashing, data-aware cache' },
+];
+/** Scenarios, with the share of writes; the one that changes the data comes last. */
+const LOADS = [
+  { scenario: 1, writeRatio: 0 },
+  { scenario: 3, writeRatio: 0 },
+  { scenario: 4, writeRatio: 0 },
+  { scenario: 8, writeRatio: 0 },
+  { scenario: 7, writeRatio: 0.1 },
+];
+
+export async function runEvolution(options: BenchOptions): Promise<Report> {
+  const sample: Sample = { subjects: options.subjects?.[0] ?? 100, indicators: 6, quarters: 40 };
+  const faults: string[] = [];
+  const measured: { stage: string; scenario: number; run: Measured }[] = [];
+  for (const { name, ...shape } of STAGES) {
+    const cluster = await startLoaded(options, sample, shape);
+    try {
+      for (const load of LOADS) {
+        progress.step(`${name}: S${load.scenario}`);
+        await cluster.clearCaches();
+        // S1–S7 ask for the eight subjects of KamaitachiGo's tool, S8 for all.
+        const pool = load.scenario === 8 ? sample : { ...sample, subjects: 8 };
+        const run = await measure(cluster, pool, { ...options, ...load });
+        measured.push({ stage: name, scenario: load.scenario, run });
+        faults.push(...run.faults.map((fault) => `${name}, S${load.scenario}: ${fault}`));
+      }
+      faults.push(...cluster.deaths);
+    } finally {
+      await cluster.stop();
+    }
+  }
+  return reportOf(options, measured, faults);
+}
+
+function reportOf(
+  options: BenchOptions,
+  measured: readonly { stage: string; scenario: number; run: Measured }[],
+  faults: string[],
+): Report {
+  const sections = LOADS.map(
+    ({ scenario }): Section => ({
+      title: `S${scenario}: ${SCENARIOS[scenario]}`,
+      text: `${figure(options.requests)} requests, ${options.concurrent} connections, caches empty at the start`,
+      headers: ['', 'requests/s', 'hit rate', 'p50 ms', 'p99 ms', 'server µs a request'],
+      rows: measured
+        .filter((one) => one.scenario === scenario)
+        .map(({ stage, run: { load, cache, cpu } }) => [
+          stage,
+          figure(load.perSecond),
+          hitRate(cache),
+          ms(load.reads.percentile(50)),
+          ms(load.reads.percentile(99)),
+          figure((serverSeconds(cpu) * 1e6) / load.requests, 1),
+        ]),
+    }),
+  );
+  const charts = LOADS.map(({ scenario }) => ({
+    name: `evolution-s${scenario}`,
+    svg: barChart(
+      `S${scenario}: ${SCENARIOS[scenario]}`,
+      'requests/s',
+      measured
+        .filter((one) => one.scenario === scenario)
+        .map(({ stage, run }) => ({ label: stage, value: run.load.perSecond })),
+    ),
+  }));
+  return {
+    name: 'evolution',
+    title: 'From random routing to the data-aware cache',
+    command: options.command,
+    sections,
+    raw: {
+      options,
+      measured: measured.map(({ run, ...rest }) => ({ ...rest, ...run, cpu: Object.fromEntries(run.cpu) })),
+    },
+    charts,
+    faults,
+  };
+}
+
+export function serverSeconds(cpu: ReadonlyMap<string, number>): number {
+  return [...cpu].reduce((sum, [name, seconds]) => (name === 'client' ? sum : sum + seconds), 0);
+}

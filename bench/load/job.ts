@@ -1,0 +1,41 @@
+/** What the benchmark and its load processes say to each other. */
+import type { HistogramText } from '../histogram.ts';
+import type { BenchRequest } from '../scenarios.ts';
+
+export interface Job {
+  url: string;
+  requests: readonly BenchRequest[];
+  /** Indices of requests whose answers are wanted. */
+  keep: readonly number[];
+  connections: number;
+  /** How many requests to send, or for how long; a paced job with neither runs until it is told to stop. */
+  amount?: number;
+  seconds?: number;
+  /** Requests a second, sent when their time has come whatever became of those before. */
+  rate?: number;
+}
+
+export type ToClient = { type: 'job'; job: Job } | { type: 'go' } | { type: 'stop' };
+export type FromClient =
+  | { type: 'ready' }
+  | { type: 'progress'; done: number }
+  | ({ type: 'done' } & Outcome);
+
+export interface Outcome {
+  /** From the first request to the last answer. */
+  seconds: number;
+  reads: HistogramText;
+  writes: HistogramText;
+  statuses: Record<string, number>;
+  /** Requests without an answer: connections lost, time-outs. */
+  failed: number;
+  kept: KeptAnswer[];
+  /** CPU of the load process between these two. */
+  cpuSeconds: number;
+}
+
+export interface KeptAnswer {
+  index: number;
+  status: number;
+  body: string;
+}

@@ -1,0 +1,31 @@
+/** `npm run bench`: measures, and fails where what it measured was wrong. */
+import { CommandError } from '../cli/import/command.ts';
+import { type BenchOptions, benchOptions, HELP, type Mode } from './options.ts';
+import { publish, type Report } from './report.ts';
+
+const RUNS: Record<Mode, (options: BenchOptions) => Promise<Report>> = {
+  scenario: async (options) => (await import('./scenario-run.ts')).runScenario(options),
+  limits: async (options) => (await import('./limits.ts')).runLimits(options),
+  size: async (options) => (await import('./size.ts')).runSize(options),
+  evolution: async (options) => (await import('./evolution.ts')).runEvolution(options),
+  growth: async (options) => (await import('./growth.ts')).runGrowth(options),
+  core: async (options) => (await import('./core.ts')).runCore(options),
+};
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const options = benchOptions(process.argv.slice(2), process.env);
+    if (options === undefined) {
+      console.log(HELP);
+      return 0;
+    }
+    const report = await RUNS[options.mode](options);
+    return publish(report, options.out) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    console.error(error.message);
+    return error.exitCode;
+  }
+}

@@ -1,0 +1,180 @@
+/** The options of `npm run bench`, as typed and as meant. */
+import { CommandError, helpText, type Options, readOptions, wholeNumber } from '../cli/import/command.ts';
+import { SAMPLE_BOUNDS } from '../cli/sample/sample.ts';
+
+const OPTIONS = {
+  scenario: { type: 'string', value: '1..8', help: 'a load scenario' },
+  limits: { type: 'boolean', help: 'the cluster beside bare servers that answer the same bytes' },
+  size: {
+    type: 'boolean',
+    help: 'ingest, fill, cold reads, memory and stalls with millions of observations',
+  },
+  evolution: {
+    type: 'boolean',
+    help: 'random routing, whole-request keys and the data-aware cache in one table',
+  },
+  growth: { type: 'boolean', help: 'the same load over more subjects and more slaves' },
+  core: { type: 'boolean', help: 'the core of a slave without network' },
+  requests: { type: 'string', value: 'N', help: 'requests of a run; 10000 by default' },
+  concurrent: { type: 'string', value: 'N', help: 'connections; 50 by default' },
+  repeat: { type: 'string', value: 'N', help: 'N distinct requests, repeated; random ones by default' },
+  target: {
+    type: 'string',
+    value: 'URL',
+    help: 'a gateway that runs; else a cluster is started for the run',
+  },
+  check: {
+    type: 'string',
+    value: 'WHAT',
+    help: 'sample (default): answers must be those of the sample data; none: a target with other data',
+  },
+  key: { type: 'string', value: 'KEY', help: 'API key for --target', env: 'KAMAITACHI_KEY' },
+  rate: { type: 'string', value: 'N', help: 'requests a second, sent when they are due (open loop)' },
+  'write-ratio': {
+    type: 'string',
+    value: 'SHARE',
+    help: 'share of writes, 0 to 1; 0.1 in scenario 7, else 0',
+  },
+  zipf: { type: 'string', value: 'S', help: 'exponent of scenario 8; 1 by default' },
+  seed: { type: 'string', value: 'N', help: 'another seed, other requests; 1 by default' },
+  subjects: {
+    type: 'string',
+    value: 'N,…',
+    help: 'subjects of the sample; --growth takes a list; by default what the mode needs',
+  },
+  indicators: { type: 'string', value: 'N', help: 'indicators of the sample' },
+  quarters: { type: 'string', value: 'N', help: 'quarters of the sample' },
+  'pool-subjects': {
+    type: 'string',
+    value: 'A,B,…',
+    help: 'subjects to ask for; by default all of the sample',
+  },
+  'pool-indicators': {
+    type: 'string',
+    value: 'A,B,…',
+    help: 'indicators to ask for; by default the first six',
+  },
+  slaves: {
+    type: 'string',
+    value: 'N,…',
+    help: 'slaves of an own cluster; 2 by default; --growth takes a list',
+  },
+  replicas: { type: 'string', value: 'N', help: 'slaves that own each slot; 2 by default, 1 in --size' },
+  runtime: {
+    type: 'string',
+    value: 'NAME',
+    help: 'what runs the gateway: deno (default where it runs) or node',
+  },
+  processes: { type: 'string', value: 'N', help: 'load processes; 1 by default' },
+  seconds: { type: 'string', value: 'N', help: 'length of a round of --limits; 3 by default' },
+  rounds: { type: 'string', value: 'N', help: 'rounds of --limits; 3 by default' },
+  out: { type: 'string', value: 'DIR', help: 'where results go; bench/results by default' },
+  help: { type: 'boolean', help: 'this text' },
+} as const satisfies Options;
+
+export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'core'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface BenchOptions {
+  mode: Mode;
+  scenario: number;
+  requests: number;
+  concurrent: number;
+  repeat?: number;
+  target?: string;
+  isChecked: boolean;
+  key?: string;
+  rate?: number;
+  writeRatio?: number;
+  zipf: number;
+  seed: number;
+  subjects?: number[];
+  indicators?: number;
+  quarters?: number;
+  poolSubjects?: string[];
+  poolIndicators?: string[];
+  slaves?: number[];
+  replicas?: number;
+  runtime?: 'deno' | 'node';
+  processes: number;
+  seconds: number;
+  rounds: number;
+  out: string;
+  /** The command line, for the report. */
+  command: string;
+}
+
+export const HELP = `npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core [options]
+Measures; writes Markdown, JSON and SVG.
+
+${helpText(OPTIONS)}`;
+
+/** Throws a CommandError. Undefined: help was asked for. */
+export function benchOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): BenchOptions | undefined {
+  const { given, rest } = readOptions(OPTIONS, args, env);
+  if (given.help) return undefined;
+  if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+  const modes = MODES.filter((mode) => given[mode] !== undefined);
+  if (modes.length !== 1)
+    throw new CommandError(
+      `expected one of ${MODES.map((mode) => `--${mode}`).join(', ')}, got ${modes.length}`,
+      2,
+    );
+  const whole = (name: keyof typeof given, min: number, max: number): number | undefined =>
+    given[name] === undefined ? undefined : wholeNumber(name, String(given[name]), min, max);
+  const wholes = (name: 'subjects' | 'slaves', max: number): number[] | undefined =>
+    given[name]?.split(',').map((item) => wholeNumber(name, item, 1, max));
+  const decimal = (name: 'write-ratio' | 'zipf', max: number): number | undefined => {
+    const text = given[name];
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (text.trim() !== '' && value >= 0 && value <= max) return value;
+    throw new CommandError(`--${name}: expected a number from 0 to ${max}, got ${text}`, 2);
+  };
+  const oneOf = <const Name extends string>(
+    name: 'runtime' | 'check',
+    names: readonly Name[],
+  ): Name | undefined => {
+    const text = given[name];
+    if (text === undefined) return undefined;
+    const found = names.find((one) => one === text);
+    if (found === undefined)
+      throw new CommandError(`--${name}: expected ${names.join(' or ')}, got ${text}`, 2);
+    return found;
+  };
+  if (given.target !== undefined && !/^https?:\/\//.test(given.target))
+    throw new CommandError(
+      `--target: expected an address such as http://127.0.0.1:9000, got ${given.target}`,
+      2,
+    );
+  return {
+    mode: modes[0],
+    scenario: whole('scenario', 1, 8) ?? 1,
+    requests: whole('requests', 1, 10_000_000) ?? 10_000,
+    concurrent: whole('concurrent', 1, 10_000) ?? 50,
+    repeat: whole('repeat', 1, 1_000_000),
+    target: given.target?.replace(/\/+$/, ''),
+    isChecked: oneOf('check', ['sample', 'none']) !== 'none',
+    key: given.key,
+    rate: whole('rate', 1, 1_000_000),
+    writeRatio: decimal('write-ratio', 1),
+    zipf: decimal('zipf', 10) ?? 1,
+    seed: whole('seed', 0, 2 ** 31) ?? 1,
+    subjects: wholes('subjects', SAMPLE_BOUNDS.subjects),
+    indicators: whole('indicators', 6, SAMPLE_BOUNDS.indicators),
+    quarters: whole('quarters', 1, SAMPLE_BOUNDS.quarters),
+    poolSubjects: given['pool-subjects']?.split(','),
+    poolIndicators: given['pool-indicators']?.split(','),
+    slaves: wholes('slaves', 64),
+    replicas: whole('replicas', 1, 64),
+    runtime: oneOf('runtime', ['deno', 'node']),
+    processes: whole('processes', 1, 64) ?? 1,
+    seconds: whole('seconds', 1, 3_600) ?? 3,
+    rounds: whole('rounds', 1, 1_000) ?? 3,
+    out: given.out ?? 'bench/results',
+    command: ['npm run bench --', ...args].join(' '),
+  };
+}

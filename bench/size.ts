@@ -1,0 +1,379 @@
+/**
+ * Millions of observations: how fast they come in and go out to slaves, what a cold read, a ranking and an observation in
+ * the cache cost, and whether anybody stands still beside import, fill, scans and large answers.
+ */
+import { indicatorNames } from '../cli/sample/sample.ts';
+import { ClusterUnderTest } from './cluster.ts';
+import { Histogram, median } from './histogram.ts';
+import { type Ingested, ingestSample } from './ingest.ts';
+import { type Background, startBackground } from './load/load.ts';
+import type { BenchOptions } from './options.ts';
+import { figure, ms, progress, type Report } from './report.ts';
+import { poolOf, type Sample, TOPIC } from './scenario-run.ts';
+import { type BenchRequest, PERIOD, SNAPSHOT } from './scenarios.ts';
+import { barChart } from './svg.ts';
+import { ask, query, warmAll } from './warm.ts';
+
+/** What small queries and event loops felt beside some work. */
+interface Beside {
+  work: string;
+  seconds: number;
+  small: Histogram;
+  errors: number;
+  /** By process: the longest that its event loop stood still, in ms. */
+  stalls: Map<string, number>;
+}
+
+interface OrderRun {
+  ingested: Ingested;
+  behindSeconds: number;
+  beside: Beside;
+}
+
+const PROBES_PER_SECOND = 100;
+const CACHE_BYTES = 2 ** 31;
+const COLD_READS = 300;
+const LARGE_BYTES = 60 * 1024 * 1024;
+const LARGE_ANSWERS = 5;
+const SCANS = 20;
+const RANKINGS = 30;
+/** prom-client measures the distance between two timers of this many ms, so an idle loop shows as much. */
+const LAG_PRECISION_MS = 10;
+
+export async function runSize(options: BenchOptions): Promise<Report> {
+  const sample: Sample = {
+    subjects: options.subjects?.[0] ?? 10_000,
+    indicators: options.indicators ?? 20,
+    quarters: options.quarters ?? 40,
+  };
+  const faults: string[] = [];
+  const byTime = await inCluster(options, faults, (cluster) => ingestBeside(cluster, sample, 'time'));
+  const rest = await inCluster(options, faults, async (cluster) => {
+    const bySubject = await ingestBeside(cluster, sample, 'subject');
+    const cold = await coldReads(cluster, sample);
+    const memory = await memoryOf(cluster, sample);
+    const rankings = await rank(cluster, sample);
+    const besides = [await scans(cluster, sample), await largeAnswers(cluster, sample)];
+    const half = await refill(cluster, sample);
+    const third = await fillBeside(cluster, sample);
+    return {
+      bySubject,
+      cold,
+      memory,
+      rankings,
+      besides: [...besides, third.beside],
+      fills: [half, third.fill],
+    };
+  });
+  return reportOf(options, sample, { byTime, ...rest }, faults);
+}
+
+async function inCluster<Result>(
+  options: BenchOptions,
+  faults: string[],
+  work: (cluster: ClusterUnderTest) => Promise<Result>,
+): Promise<Result> {
+  const cluster = await ClusterUnderTest.start({
+    slaves: options.slaves?.[0] ?? 2,
+    replicas: options.replicas ?? 1,
+    runtime: options.runtime,
+    cacheBytes: CACHE_BYTES,
+  });
+  try {
+    const result = await work(cluster);
+    faults.push(...cluster.deaths);
+    return result;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function ingestBeside(
+  cluster: ClusterUnderTest,
+  sample: Sample,
+  order: 'subject' | 'time',
+): Promise<OrderRun> {
+  progress.step(`making the lines in ${order} order`);
+  // A few subjects first, so that there is something to ask for.
+  const few = await ingestSample(cluster.url, { ...sample, subjects: 8 });
+  await cluster.caughtUp(few.seq);
+  let ingested = few;
+  let behindSeconds = 0;
+  const beside = await besideWork(cluster, `ingest in ${order} order`, async () => {
+    ingested = await ingestSample(
+      cluster.url,
+      { ...sample, order },
+      {
+        prepared: true,
+        onProgress: (share) => progress.say(`ingest in ${order} order: ${(share * 100).toFixed(0)}%`),
+      },
+    );
+    behindSeconds = await cluster.caughtUp(ingested.seq);
+  });
+  return { ingested, behindSeconds, beside };
+}
+
+/** Does something while small queries keep coming at a steady pace over one connection. */
+async function besideWork(
+  cluster: ClusterUnderTest,
+  work: string,
+  run: () => Promise<void>,
+): Promise<Beside> {
+  const probe: Background = await startBackground({
+    url: cluster.url,
+    requests: smallQueries(),
+    connections: 4,
+    rate: PROBES_PER_SECOND,
+  });
+  await stallsOf(cluster);
+  const startedAt = performance.now();
+  await run();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const [stalls, small] = [await stallsOf(cluster), await probe.stop()];
+  const errors = small.requests - (small.statuses['200'] ?? 0) + small.failed;
+  return { work, seconds, small: small.reads, errors, stalls };
+}
+
+function smallQueries(): BenchRequest[] {
+  const { subjects, indicators } = poolOf({ subjects: 8, indicators: 6, quarters: 1 });
+  return subjects.map((subject) =>
+    query(SNAPSHOT, { subjects: subject, ids: indicators.slice(0, 3).join(), limit: 1 }),
+  );
+}
+
+/** The longest stall of every event loop since this was last asked. */
+async function stallsOf(cluster: ClusterUnderTest): Promise<Map<string, number>> {
+  const stalls = new Map<string, number>();
+  for (const { name, url } of cluster.parts) {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const [, seconds] = /^nodejs_eventloop_lag_max_seconds(?:\{.*\})? (\S+)$/m.exec(text) ?? [];
+    if (seconds !== undefined) stalls.set(name, Math.max(0, Number(seconds) * 1000 - LAG_PRECISION_MS));
+  }
+  return stalls;
+}
+
+/** µs in the database for three indicators of a subject of which nothing is known. */
+async function coldReads(cluster: ClusterUnderTest, sample: Sample): Promise<number> {
+  const { subjects, times } = poolOf(sample);
+  await cluster.clearCaches();
+  const ids = indicatorNames(3).join();
+  const step = Math.max(1, Math.floor(subjects.length / COLD_READS));
+  for (let i = 0; i < subjects.length; i += step)
+    await ask(cluster.url, query(PERIOD, { subjects: subjects[i], ids, from: times[0], to: times.at(-1) }));
+  const { read_seconds, misses } = await cluster.stats();
+  return (read_seconds * 1e6) / misses;
+}
+
+interface Memory {
+  observations: number;
+  bytesPerObservation: number;
+  rowBytesPerObservation: number;
+  /** Growth of the slaves' resident memory. */
+  residentPerObservation: number;
+}
+
+async function memoryOf(cluster: ClusterUnderTest, sample: Sample): Promise<Memory> {
+  await cluster.clearCaches();
+  const residentBefore = slavesResident(cluster);
+  await warmAll(cluster, sample);
+  const { bytes, row_bytes, entries } = await cluster.stats();
+  // Small subjects are kept whole; their period codes are not counted as observations, so their bytes are.
+  const observations = entries * sample.indicators * sample.quarters;
+  return {
+    observations,
+    bytesPerObservation: (bytes - row_bytes) / observations,
+    rowBytesPerObservation: row_bytes / observations,
+    residentPerObservation: (slavesResident(cluster) - residentBefore) / observations,
+  };
+}
+
+function slavesResident(cluster: ClusterUnderTest): number {
+  const resident = cluster.resident();
+  return cluster.slaves.reduce((sum, { name }) => sum + (resident.get(name) ?? 0), 0);
+}
+
+/** Milliseconds for the top 50 of all subjects, through the gateway. */
+async function rank(
+  cluster: ClusterUnderTest,
+  sample: Sample,
+): Promise<{ first: number; p50: number; p99: number }> {
+  const first: number[] = [];
+  const warm = new Histogram();
+  for (const indicator of indicatorNames(Math.min(5, sample.indicators))) {
+    const request = query(SNAPSHOT, { topic: TOPIC, ids: indicator, limit: 50 });
+    first.push(await timed(() => ask(cluster.url, request)));
+    for (let i = 0; i < RANKINGS; i++) warm.record(1000 * (await timed(() => ask(cluster.url, request))));
+  }
+  return { first: median(first), p50: warm.percentile(50) / 1000, p99: warm.percentile(99) / 1000 };
+}
+
+/** Every subject looked at, of several quarters: no column of latest values helps here. */
+function scans(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
+  const { times } = poolOf(sample);
+  const ids = indicatorNames(3).join();
+  return besideWork(cluster, `${SCANS} scans of the whole topic as of some day`, async () => {
+    for (let i = 0; i < SCANS; i++) {
+      const timestamp = times[Math.max(0, times.length - 2 - (i % times.length))] + 1;
+      await ask(cluster.url, query(SNAPSHOT, { topic: TOPIC, ids, timestamp, limit: 50 }));
+    }
+  });
+}
+
+async function largeAnswers(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
+  const { subjects, times } = poolOf(sample);
+  const large = (count: number) =>
+    query(PERIOD, {
+      subjects: subjects.slice(0, count).join(),
+      ids: indicatorNames(sample.indicators).join(),
+      from: times[0],
+      to: times.at(-1),
+    });
+  const perSubject = (await ask(cluster.url, large(100))) / 100;
+  const count = Math.min(subjects.length, Math.floor(LARGE_BYTES / perSubject));
+  const mebibytes = Math.round((count * perSubject) / 2 ** 20);
+  return besideWork(cluster, `${LARGE_ANSWERS} answers of ${mebibytes} MiB`, async () => {
+    for (let i = 0; i < LARGE_ANSWERS; i++) await ask(cluster.url, large(count));
+  });
+}
+
+interface Fill {
+  /** From listening to ready. */
+  seconds: number;
+  observations: number;
+}
+
+/** One more slave over an empty folder takes its part over. */
+async function fillBeside(
+  cluster: ClusterUnderTest,
+  sample: Sample,
+): Promise<{ fill: Fill; beside: Beside }> {
+  const observations = totalOf(sample) / (cluster.slaves.length + 1);
+  let seconds = 0;
+  const beside = await besideWork(cluster, 'a third slave fills', async () => {
+    await cluster.addSlave();
+    const startedAt = performance.now();
+    // What it did before it listened was to load its code, and nobody waited for that.
+    await stallsOf(cluster);
+    await cluster.ready();
+    seconds = (performance.now() - startedAt) / 1000;
+  });
+  return { fill: { seconds, observations }, beside };
+}
+
+/** A slave that has lost its folder: all that it owns comes anew. */
+async function refill(cluster: ClusterUnderTest, sample: Sample): Promise<Fill> {
+  progress.step('a slave refills');
+  const observations = totalOf(sample) / cluster.slaves.length;
+  await cluster.emptyLastSlave();
+  const startedAt = performance.now();
+  await cluster.ready();
+  return { seconds: (performance.now() - startedAt) / 1000, observations };
+}
+
+function totalOf({ subjects, indicators, quarters }: Sample): number {
+  return subjects * indicators * quarters;
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}
+
+interface Measured {
+  byTime: OrderRun;
+  bySubject: OrderRun;
+  cold: number;
+  memory: Memory;
+  rankings: { first: number; p50: number; p99: number };
+  besides: Beside[];
+  fills: Fill[];
+}
+
+function reportOf(options: BenchOptions, sample: Sample, measured: Measured, faults: string[]): Report {
+  const { byTime, bySubject, cold, memory, rankings, fills } = measured;
+  const total = totalOf(sample);
+  const besides = [bySubject.beside, byTime.beside, ...measured.besides];
+  const ingestRow = (order: string, { ingested, behindSeconds }: OrderRun) => [
+    `ingest in ${order} order, acknowledged`,
+    `${figure(ingested.observations / ingested.seconds)} observations/s`,
+    `${figure(ingested.bytes / 2 ** 20)} MiB in ${figure(ingested.seconds)} s; slaves there ${figure(behindSeconds)} s later`,
+  ];
+  return {
+    name: 'size',
+    title: `${figure(total)} observations`,
+    command: options.command,
+    sections: [
+      {
+        title: 'Figures',
+        text:
+          `${figure(sample.subjects)} subjects × ${sample.indicators} indicators × ${sample.quarters} quarters, ` +
+          `${options.slaves?.[0] ?? 2} slaves, ${options.replicas ?? 1} replica`,
+        headers: ['what', 'figure', ''],
+        rows: [
+          ingestRow('subject', bySubject),
+          ingestRow('time', byTime),
+          ...fills.map(({ seconds, observations }, i) => [
+            i === 0 ? 'a slave over an empty folder fills its part' : 'one slave more fills its part',
+            `${figure(seconds)} s`,
+            `${figure(observations)} observations, ${figure(observations / seconds)}/s`,
+          ]),
+          [`cold look-up, 3 indicators × ${sample.quarters}`, `${figure(cold, 1)} µs`, 'in the database'],
+          [
+            'memory a cached observation',
+            `${figure(memory.bytesPerObservation, 1)} bytes`,
+            `of ${figure(memory.observations)}; encoded rows ${figure(memory.rowBytesPerObservation, 1)} more; ` +
+              `processes grew by ${figure(memory.residentPerObservation, 1)}`,
+          ],
+          [
+            `top 50 of ${figure(sample.subjects)}, warm`,
+            `p50 ${figure(rankings.p50)} ms`,
+            `p99 ${figure(rankings.p99)} ms through the gateway; first time ${figure(rankings.first)} ms`,
+          ],
+        ],
+      },
+      {
+        title: 'Small queries beside it',
+        text: `${PROBES_PER_SECOND} a second, latency counted from when they were due`,
+        headers: ['beside', 'seconds', 'queries', 'errors', 'p50 ms', 'p99 ms', 'max ms'],
+        rows: besides.map(({ work, seconds, small, errors }) => [
+          work,
+          figure(seconds),
+          small.count,
+          errors,
+          ms(small.percentile(50)),
+          ms(small.percentile(99)),
+          ms(small.max),
+        ]),
+      },
+      {
+        title: 'Longest stall of each event loop (ms)',
+        headers: ['beside', 'stalls'],
+        rows: besides.map(({ work, stalls }) => [
+          work,
+          [...stalls].map(([name, stall]) => `${name} ${figure(stall)}`).join(', '),
+        ]),
+      },
+    ],
+    raw: { options, sample, measured: plain(measured) },
+    charts: [
+      {
+        name: 'size',
+        svg: barChart(
+          'p99 of a small query beside …',
+          'ms',
+          besides.map(({ work, small }) => ({ label: work, value: small.percentile(99) / 1000 })),
+        ),
+      },
+    ],
+    faults: [
+      ...faults,
+      ...besides.flatMap(({ work, errors }) => (errors > 0 ? [`${errors} errors beside ${work}`] : [])),
+    ],
+  };
+}
+
+/** Maps as objects, for JSON. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, one) => (one instanceof Map ? Object.fromEntries(one) : one)));
+}
