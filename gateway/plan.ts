@@ -49,6 +49,8 @@ export class Routes<H extends Holder = Holder> {
   private readonly owners: (slot: number) => readonly string[];
   private readonly known: (readonly H[])[] = new Array(SLOTS);
   private split: Map<H, SlotSet> | undefined;
+  /** Parts of queries planned by these routes before: clients repeat themselves, and parsed queries are shared. */
+  readonly plans = new WeakMap<Query, Part<H>[]>();
 
   constructor(holders: readonly H[], owners: (slot: number) => readonly string[]) {
     this.holders = holders;
@@ -74,6 +76,11 @@ export class Routes<H extends Holder = Holder> {
     return holder.load > (LOAD_FACTOR * total) / this.holders.length;
   }
 
+  isAnyOverloaded(): boolean {
+    for (const holder of this.holders) if (this.isOverloaded(holder)) return true;
+    return false;
+  }
+
   private order(slot: number): readonly H[] {
     const owners = this.owners(slot);
     const place = (holder: H) => {
@@ -88,6 +95,21 @@ export class Routes<H extends Holder = Holder> {
 export function planQuery<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
   const subjects = namedSubjects(query);
   if (subjects === null) return planSlots(query, routes, wish);
+  const isPlain = wish.minSeq === 0 && wish.exclude === undefined;
+  const known = isPlain ? routes.plans.get(query) : undefined;
+  if (known !== undefined && !routes.isAnyOverloaded()) return known;
+  const parts = planNamed(query, subjects, routes, wish);
+  // What was chosen because of the load of a moment is not for the next one.
+  if (isPlain && !routes.isAnyOverloaded()) routes.plans.set(query, parts);
+  return parts;
+}
+
+function planNamed<H extends Holder>(
+  query: Query,
+  subjects: readonly string[],
+  routes: Routes<H>,
+  wish: Wish,
+): Part<H>[] {
   if (subjects.length === 1) return [{ holder: best(routes, slotOf(subjects[0]), wish), query, whole: true }];
   return planSubjects(query, subjects, routes, wish);
 }

@@ -50,10 +50,7 @@ export class FrameReader {
         break;
       }
       const type = all[at] as FrameType;
-      const numbers = all
-        .slice(at + 1, lineEnd)
-        .split(',')
-        .map(Number);
+      const numbers = readNumbers(all, at + 1, lineEnd);
       const length = numbers.pop()!;
       check(type, numbers, length);
       const end = lineEnd + 1 + length;
@@ -64,6 +61,22 @@ export class FrameReader {
     this.rest = at === all.length ? '' : all.slice(at);
     return frames;
   }
+}
+
+/** Whole numbers between commas, read digit by digit: `split` and `Number` cost more than the rest of a frame. */
+function readNumbers(text: string, from: number, to: number): number[] {
+  const numbers: number[] = [];
+  let value = Number.NaN;
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) value = (Number.isNaN(value) ? 0 : value * 10) + digit;
+    else {
+      numbers.push(text[i] === ',' ? value : Number.NaN);
+      value = Number.NaN;
+    }
+  }
+  numbers.push(value);
+  return numbers;
 }
 
 function check(type: string, numbers: number[], length: number): void {

@@ -90,6 +90,27 @@ describe('a look-up', () => {
     expect(counts()).toEqual([150, 0, 0]);
   });
 
+  it('sees at once what is written to members of a pool, also in the order', async () => {
+    const members = Array.from({ length: 20 }, (_, i) => `m${i}`);
+    alone.write(
+      members.flatMap((subject, i) => [
+        { type: 'subject', subject, topics: ['pool'] } as const,
+        record(subject, 1, { eps: i }),
+      ]),
+    )();
+    const best = async () => {
+      const [row] = (await alone.ask(latest({ topic: 'pool' }, { limit: 1 }))) as {
+        subject: { subject: string };
+      }[];
+      return row.subject.subject;
+    };
+    expect(await best()).toBe('m19');
+    alone.write([record('m3', 2, { eps: 100 })])();
+    expect(await best()).toBe('m3');
+    alone.write([{ type: 'delete', subject: 'm3', time: 2 }])();
+    expect(await best()).toBe('m19');
+  });
+
   it('of a large subject reads only what is missing, and is partial where some was known', async () => {
     alone.write(LARGE)();
     await alone.ask(range('large', 0, 10));
@@ -134,6 +155,21 @@ describe('a look-up', () => {
     alone.write([record('a', 1)])();
     for (let i = 0; i < 3; i++) await alone.ask(latest({ subjects: ['a'] }));
     expect(cacheStats(alone.slave)).toMatchObject({ hits: 2, misses: 1, hit_rate: '66.67%' });
+  });
+});
+
+describe('a row', () => {
+  it('of an entry that another has replaced since is not kept, and does not bring the old one back', async () => {
+    alone.write([record('a', 1)])();
+    const { directory } = alone.slave.sources;
+    const need = { kind: 'value', columns: ['eps'], time: Infinity, asOf: Infinity } as const;
+    const old = alone.cache.lookup(directory.get('a')!, need);
+    alone.cache.drop('a');
+    alone.write([record('a', 2)])();
+    const current = alone.cache.lookup(directory.get('a')!, need);
+    alone.cache.keepRow(old, -1, { text: 'old', time: 1 });
+    expect(alone.cache.lookup(directory.get('a')!, need)).toBe(current);
+    expect(alone.cache.stats().row_bytes).toBe(0);
   });
 });
 

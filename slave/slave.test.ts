@@ -1,7 +1,7 @@
 /** What a slave promises whoever asks it: what it holds, how far it is, how old it is. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RecordLine } from '../shared/lines.ts';
+import type { RecordLine, StoredInfo } from '../shared/lines.ts';
 import type { Query, SnapshotQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
 import type { Slave } from './slave.ts';
@@ -30,6 +30,10 @@ const record = (subject: string, eps: number): RecordLine => ({
   time: 1,
   values: { eps },
 });
+
+const info: StoredInfo = {
+  ...{ name: 'B', status: '', listing_date: '', category: '', topics: [], tags: {}, created: 1, updated: 1 },
+};
 
 async function ask(query: Query, { minSeq = 0, slots }: { minSeq?: number; slots?: SlotSet } = {}) {
   return slave.answer({ query, whole: true, minSeq, slots: slots?.toBase64() }, () => true);
@@ -96,16 +100,6 @@ describe('a slot that is not held ready', () => {
     slave.release([slotOf('b')]);
     // The file is written while the slot is not held here, as a fill would write it.
     const filled = alone.write([record('b', 7)]);
-    const info = {
-      name: 'B',
-      status: '',
-      listing_date: '',
-      category: '',
-      topics: [],
-      tags: {},
-      created: 1,
-      updated: 1,
-    };
     slave.receive({ type: 'filled', slots: [slotOf('b')], infos: [['b', info]] });
     expect(JSON.parse((await ask(snapshot({ subjects: ['b'] }))).texts.join(''))).toMatchObject([
       { data: { eps: 7 } },
@@ -195,6 +189,24 @@ describe('age', () => {
 });
 
 describe('what is cached', () => {
+  it('shows the new name of a subject, also where its observations were ahead of the news', async () => {
+    alone.write([record('a', 1)])();
+    const handOver = alone.write([{ type: 'subject', subject: 'a', name: 'new' }]);
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ subject: { name: 'a' } }]);
+    handOver();
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ subject: { name: 'new' } }]);
+  });
+
+  it('of a subject that was not held is gone when its slot has been filled', async () => {
+    const need = { kind: 'value', columns: ['eps'], time: Infinity, asOf: Infinity } as const;
+    slave.release([slotOf('b')]);
+    alone.cache.warm({ subject: 'b', slot: slotOf('b'), json: '', info }, need);
+    alone.write([record('b', 7)])();
+    alone.cache.patch('b', () => [], 100);
+    slave.receive({ type: 'filled', slots: [slotOf('b')], infos: [['b', info]] });
+    expect(alone.cache.size).toBe(0);
+  });
+
   it('does not take lines again that its read has seen already', async () => {
     alone.write([record('a', 1)])();
     const first = alone.write([{ type: 'record', subject: 'a', time: 2, values: { eps: 2 } }]);

@@ -207,7 +207,8 @@ export class Slave {
       case 'reset': {
         const held = [...this.slots.ready];
         this.resets++;
-        this.log('reset', { history: message.history });
+        // The first history of an empty file is no loss.
+        if (this.history !== '') this.log('reset', { history: message.history });
         this.history = message.history;
         this.work.abandon(held);
         this.forget(held);

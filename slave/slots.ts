@@ -32,12 +32,12 @@ export class SlotTable {
   }
 
   filling(): number[] {
-    return [...this.wanted].filter((slot) => !this.ready.has(slot));
+    return [...this.wanted.minus(this.ready)];
   }
 
   /** Slots held that somebody else owns now. */
   surplus(): number[] {
-    return [...this.ready].filter((slot) => !this.wanted.has(slot));
+    return [...this.ready.minus(this.wanted)];
   }
 
   /** Of the surplus, the slots of which every owner is ready: only these may be given up. */
@@ -51,7 +51,7 @@ export class SlotTable {
   /** What others are told that this slave holds. */
   announced(): SlotSet {
     if (this.withdrawn.size === 0) return this.ready;
-    return new SlotSet([...this.ready].filter((slot) => !this.withdrawn.has(slot)));
+    return new SlotSet(this.ready.minus(this.withdrawn));
   }
 
   /** Everything owned is ready. */

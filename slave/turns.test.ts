@@ -9,7 +9,7 @@ import type { AskedQuery } from './testing/model.ts';
 import { createStandalone, hastyClock, type Standalone } from './testing/standalone.ts';
 import { Watched } from './testing/watched.ts';
 
-const MEMBERS = Array.from({ length: 200 }, (_, i) => `m${i}`);
+const MEMBERS = Array.from({ length: 150 }, (_, i) => `m${i}`);
 const page = { offset: 0, limit: 10_000 };
 const rows = { ids: ['eps', 'net'], descending: true, asOf: 0, ...page };
 const snapshot = {
@@ -28,14 +28,19 @@ const QUERIES: AskedQuery[] = [
   { kind: 'table', subjects: null, ids: ['eps', 'net'], from: 0, to: MAX_TIME, ...page },
 ];
 
-const CHANGING = [...MEMBERS.slice(0, 6), ...MEMBERS.slice(100, 106)];
+const CHANGING = [...MEMBERS.slice(0, 10), ...MEMBERS.slice(-10)];
+/** Small enough to be answered in one turn. */
+const BY_NAME: AskedQuery = { ...snapshot, field: 'name', pool: { subjects: CHANGING } };
 const member = fc.constantFrom(...CHANGING);
 const value = fc.integer({ min: 0, max: 400 });
 const lines = (...list: IngestLine[]) => list;
 const change = fc.oneof(
-  fc
-    .tuple(member, fc.constantFrom(0, 50, 100), value, value)
-    .map(([subject, time, eps, net]) => lines(record(subject, time, eps, net))),
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(member, fc.constantFrom(0, 50, 100), value, value)
+      .map(([subject, time, eps, net]) => lines(record(subject, time, eps, net))),
+  },
   fc
     .tuple(member, fc.constantFrom('A', 'B'))
     .map(([subject, name]) => lines({ type: 'subject', subject, name })),
@@ -47,11 +52,12 @@ const change = fc.oneof(
 );
 const meanwhile = fc.array(
   fc.record({
-    turns: fc.integer({ min: 0, max: 3 }),
-    pages: fc.array(change, { maxLength: 3 }),
+    turns: fc.integer({ min: 0, max: 2 }),
     clear: fc.boolean(),
+    pages: fc.array(change, { minLength: 1, maxLength: 4 }),
+    asks: fc.boolean(),
   }),
-  { maxLength: 4 },
+  { minLength: 1, maxLength: 3 },
 );
 
 let alone: Standalone;
@@ -63,20 +69,26 @@ describe('an answer over many turns', () => {
     const watched = new Watched(alone);
     watched.write(MEMBERS.flatMap(madeAnew));
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...QUERIES), meanwhile, async (query, moments) => {
-        watched.write(CHANGING.flatMap(madeAnew));
-        watched.handOver();
-        await watched.checkDuring(query, async () => {
-          for (const { turns, pages, clear } of moments) {
-            for (let i = 0; i < turns; i++) await turn();
-            for (const lines of pages) watched.write(lines);
-            watched.handOver();
-            if (clear) alone.cache.clear();
-          }
-        });
-        for (const again of QUERIES) await watched.check(again);
-      }),
-      { numRuns: 50 },
+      fc.asyncProperty(
+        fc.constantFrom(...QUERIES.slice(0, 3), ...QUERIES),
+        meanwhile,
+        async (query, moments) => {
+          watched.write(CHANGING.flatMap(madeAnew));
+          watched.handOver();
+          await watched.checkDuring(query, async () => {
+            for (const { turns, clear, pages, asks } of moments) {
+              for (let i = 0; i < turns; i++) await turn();
+              // What is looked up already is now known to nobody else; another query may bring it in again, and newer.
+              if (clear) alone.cache.clear();
+              for (const lines of pages) watched.write(lines);
+              watched.handOver();
+              if (asks) await alone.ask(BY_NAME);
+            }
+          });
+          for (const again of QUERIES) await watched.check(again);
+        },
+      ),
+      { numRuns: 100 },
     );
   }, 90_000);
 });

@@ -36,7 +36,8 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
   const logs: string[] = [];
   let now = 1_000;
   // Whose clocks are no gateway's.
-  if (options.edgeCacheBytes) slaves.forEach((slave, i) => (slave.clock = () => now - 900 + 70_000 * i));
+  if (options.edgeCacheBytes)
+    for (const [i, slave] of slaves.entries()) slave.clock = () => now - 900 + 70_000 * i;
   const gateway = createGateway(
     {
       replicas: 2,

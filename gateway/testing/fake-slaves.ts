@@ -59,10 +59,15 @@ export class FakeSlave {
 
   /** News to every gateway that wants them. */
   pushNews(seq: number, slots: readonly number[]): void {
-    if (this.gateway?.wantsNews !== true) return;
     const changed = new ChangedSlots();
     for (const slot of slots) changed.add(slot);
-    for (const connection of this.connections) connection.send(encodeFrame('N', [seq], changed.encode()));
+    const frame = encodeFrame('N', [seq], changed.encode());
+    for (const connection of this.connections) if (connection.gateway?.wantsNews) connection.send(frame);
+  }
+
+  /** Whether a gateway has greeted it over a link that still stands. */
+  get isLinked(): boolean {
+    return [...this.connections].some(({ gateway }) => gateway !== undefined);
   }
 
   /** From now on what it sends stays on its way, until `deliver`. */
@@ -97,6 +102,7 @@ class FakeConnection implements Connection {
   private readonly rests = new Map<number, { text: string; sent: number; header: number[] }>();
   private isOpen = true;
   held: string[] | undefined;
+  gateway: Hello | undefined;
 
   constructor(slave: FakeSlave, events: ConnectionEvents, onEnd: () => void) {
     this.slave = slave;
@@ -111,8 +117,10 @@ class FakeConnection implements Connection {
   async write(text: string): Promise<void> {
     for (const { type, numbers, payload } of this.reader.push(text)) {
       const [id, amount] = numbers;
-      if (type === 'H') this.slave.gateway = JSON.parse(payload) as Hello;
-      else if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
+      if (type === 'H') {
+        this.gateway = JSON.parse(payload) as Hello;
+        this.slave.gateway = this.gateway;
+      } else if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
       else if (type === 'C') this.slave.cancelled.push(id);
       else if (type === 'W') {
         this.slave.credits.push(amount);
