@@ -56,9 +56,9 @@ describe('one subject', () => {
   });
 
   it('moves on from an owner that is far busier than the others', () => {
-    const routes = routesOf([holder('a', { load: 100 }), holder('b', { load: 10 })]);
+    const routes = routesOf([holder('a', { load: 1_000 }), holder('b', { load: 100 })]);
     expect(planQuery(snapshot({ subjects: ['x'] }), routes, none)[0].holder.id).toBe('b');
-    const even = routesOf([holder('a', { load: 100 }), holder('b', { load: 90 })]);
+    const even = routesOf([holder('a', { load: 1_000 }), holder('b', { load: 900 })]);
     expect(planQuery(snapshot({ subjects: ['x'] }), even, none)[0].holder.id).toBe('a');
   });
 
