@@ -71,7 +71,7 @@ export function createApp(options: AppOptions): Hono {
     else
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     if (yieldTurn !== undefined) await yieldTurn();
-    return new Response(body, { status, headers });
+    return new Response(typeof body === 'string' ? body : bodyOf(body), { status, headers });
   };
 
   for (const prefix of ['', PREFIX]) {
@@ -105,6 +105,19 @@ export function createApp(options: AppOptions): Hono {
     return new Response(errorBody(error), { status: error.status, headers: errorHeaders(error) });
   });
   return app;
+}
+
+/** A body in pieces is encoded and written one at a time, between the answers to others. */
+function bodyOf(body: Exclude<Answer['body'], string>): BodyInit | null {
+  if (body === null || body instanceof Uint8Array) return body;
+  const encoder = new TextEncoder();
+  let next = 0;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      if (next < body.length) controller.enqueue(encoder.encode(body[next++]));
+      else controller.close();
+    },
+  });
 }
 
 const MATCHERS = ROUTES.map((route) => ({ route, segments: route.path.split('/').slice(1) }));

@@ -9,6 +9,8 @@ import { SLOTS } from '../shared/slot.ts';
 
 /** The least delay of what a slave says is looked for over one to two of these. Clocks drift apart by a few milliseconds in it. */
 const DELAY_WINDOW_MS = 60_000;
+/** Restores that are remembered. */
+const MAX_HISTORIES_LEFT = 64;
 
 export class Changes {
   private readonly now: () => number;
@@ -22,6 +24,7 @@ export class Changes {
   /** When everything became void. */
   private voidAt = 0;
   history = '';
+  private readonly left = new Set<string>();
 
   constructor(now: () => number) {
     this.now = now;
@@ -47,9 +50,14 @@ export class Changes {
     this.lastAt = this.voidAt;
   }
 
-  /** Seqs of one history mean nothing in another. */
+  /**
+   * Seqs of one history mean nothing in another. One that was left does not come back: it is only what a slave says that
+   * has not heard of the restore yet.
+   */
   enter(history: string): void {
-    if (history === this.history) return;
+    if (history === this.history || this.left.has(history)) return;
+    this.left.add(this.history);
+    if (this.left.size > MAX_HISTORIES_LEFT) this.left.delete(this.left.values().next().value!);
     this.history = history;
     this.changedSeq.fill(0);
     this.lastSeq = 0;

@@ -229,12 +229,20 @@ describe('a change', () => {
     expect([await test.read(), await test.read()]).toEqual([[2], [2]]);
   });
 
-  it('of the history at one slave only leaves nothing kept of those that do not know it', async () => {
+  it('of the history that only one slave has heard of leaves nothing kept of the others', async () => {
     const test = await start();
     await test.read();
     test.second.state = { ...test.second.state, history: 'restored' };
     test.second.push();
-    expect([await test.read(), await test.read()]).toEqual([[2], [3]]);
+    for (const answer of [2, 3]) {
+      expect(await test.read()).toEqual([answer]);
+      // What it says of the old one brings that not back.
+      test.first.push();
+      test.second.push();
+    }
+    test.first.state = { ...test.first.state, history: 'restored' };
+    test.first.push();
+    expect([await test.read(), await test.read()]).toEqual([[4], [4]]);
   });
 });
 

@@ -26,6 +26,7 @@ import type { Table, Tables } from '../shared/tables.ts';
 import type { Bodies } from './body.ts';
 import type { Cluster } from './cluster.ts';
 import type { EdgeAnswer, EdgeCache } from './edge.ts';
+import type { Text } from './merge.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
@@ -43,7 +44,7 @@ export interface GatewayRequest {
 
 export interface Answer {
   status: number;
-  body: string | Uint8Array<ArrayBuffer> | null;
+  body: Text | Uint8Array<ArrayBuffer> | null;
   headers: Record<string, string>;
 }
 
@@ -96,6 +97,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   const ask = async (query: Query, asked: ReadOptions, key: string, envelope: typeof successBody) => {
     const since = edge?.begin() ?? 0;
     const result = await reads.read(query, asked);
+    if (typeof result.data !== 'string') return readAnswer(inEnvelope(result.data, envelope), result);
     const body = envelope(result.data);
     edge?.keep(key, query, since, body, result);
     return readAnswer(body, result);
@@ -204,7 +206,13 @@ function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
 }
 
-function readAnswer(body: string, { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>): Answer {
+/** The envelope around a large answer: the pieces stay pieces. */
+function inEnvelope(pieces: readonly string[], envelope: typeof successBody): readonly string[] {
+  const [before, after] = envelope('\n').split('\n');
+  return [before, ...pieces, after];
+}
+
+function readAnswer(body: Text, { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>): Answer {
   const headers: Record<string, string> = { 'content-type': JSON_TYPE };
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);

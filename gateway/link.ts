@@ -18,7 +18,7 @@ import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Connection, Dial } from './dialer.ts';
-import { tooLarge } from './merge.ts';
+import { type Text, tooLarge } from './merge.ts';
 
 export interface LinkOptions {
   /** Id of the slave that is expected at the address. */
@@ -41,7 +41,8 @@ export interface LinkOptions {
 }
 
 export interface PartAnswer {
-  text: string;
+  /** Several texts where the answer was too large for one piece: joining them would hold up everybody else. */
+  text: Text;
   seq: number;
   staleSeconds: number;
   /** Another slave answered in place of the one asked. */
@@ -314,7 +315,7 @@ export class Link {
     if (call.received < total) return;
     this.pending.delete(id);
     if (call.received > total) throw new RangeError(`answer: expected ${total} bytes, got ${call.received}`);
-    call.resolve({ text: call.pieces.join(''), seq, staleSeconds });
+    call.resolve({ text: call.pieces, seq, staleSeconds });
   }
 
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PartHeader, SortKey } from '../shared/link.ts';
 import type { DatedQuery, PeriodQuery, SnapshotQuery, SubjectsQuery, TableQuery } from '../shared/query.ts';
 import { compareText } from '../shared/text.ts';
-import { mergeParts, rowsOf } from './merge.ts';
+import { mergeParts, rowsOf, wholeText } from './merge.ts';
 
 interface Row {
   subject: string;
@@ -12,6 +12,8 @@ interface Row {
   time: number;
   part: number;
 }
+
+const merge = (...asked: Parameters<typeof mergeParts>) => wholeText(mergeParts(...asked));
 
 const PARTS = 3;
 const rowTexts = (rows: Row[]) => rows.map((row) => JSON.stringify(row));
@@ -80,7 +82,7 @@ describe('merging', () => {
           return { query, text: textOf(header, own) };
         });
         const expected = sorted(rows, descending).slice(offset, offset + limit);
-        expect(JSON.parse(mergeParts(query, parts))).toEqual(expected);
+        expect(JSON.parse(merge(query, parts))).toEqual(expected);
       }),
     );
   });
@@ -121,7 +123,7 @@ describe('merging', () => {
         const expected = dates
           .map((date) => [date, ofDate(rows, date).slice(offset, offset + limit)] as const)
           .filter(([, list]) => list.length > 0);
-        expect(JSON.parse(mergeParts(query, parts))).toEqual(Object.fromEntries(expected));
+        expect(JSON.parse(merge(query, parts))).toEqual(Object.fromEntries(expected));
       }),
     );
   });
@@ -157,7 +159,7 @@ describe('merging', () => {
         rows,
       );
     const merged = JSON.parse(
-      mergeParts(query, [
+      merge(query, [
         { query, text: text(own) },
         { query, text: text(other) },
       ]),
@@ -195,7 +197,7 @@ describe('merging', () => {
             text: textOf(header, own),
           };
         });
-        expect(JSON.parse(mergeParts(query, parts))).toEqual(rows.filter((row) => isThere(row.subject)));
+        expect(JSON.parse(merge(query, parts))).toEqual(rows.filter((row) => isThere(row.subject)));
       }),
     );
   });
@@ -227,7 +229,7 @@ describe('merging', () => {
         };
         expect(
           JSON.parse(
-            mergeParts(
+            merge(
               table,
               partsOf(rows).map((list) => part(list, 'table')),
             ),
@@ -238,7 +240,7 @@ describe('merging', () => {
         });
         expect(
           JSON.parse(
-            mergeParts(
+            merge(
               subjects,
               partsOf(rows).map((list) => part(list, 'subjects')),
             ),
@@ -254,7 +256,7 @@ describe('merging', () => {
       '{"kind":"topics","topics":{"b":3,"a":1}}\n',
     ];
     expect(
-      mergeParts(
+      merge(
         { kind: 'topics' },
         topics.map((text) => ({ query: { kind: 'topics' }, text })),
       ),
@@ -264,7 +266,7 @@ describe('merging', () => {
       '{"kind":"indicators","indicators":{"eps":[1,-3,4]}}\n',
     ];
     expect(
-      mergeParts(
+      merge(
         { kind: 'indicators' },
         indicators.map((text) => ({ query: { kind: 'indicators' }, text })),
       ),
@@ -283,7 +285,7 @@ describe('merging', () => {
       offset: 0,
       limit: 10,
     };
-    expect(mergeParts(query, [])).toBe('{"rows":[],"count":0}');
+    expect(merge(query, [])).toBe('{"rows":[],"count":0}');
   });
 
   it('refuses an answer over 64 MiB, and parts that do not add up', () => {
@@ -292,11 +294,9 @@ describe('merging', () => {
     const names = Array.from({ length: 65 }, (_, i) => String(i));
     const header: PartHeader = { kind: 'subjects', subjects: names, lengths: names.map(() => row.length) };
     const text = `${JSON.stringify(header)}\n${row.repeat(65)}`;
-    expect(() => mergeParts(query, [{ query, text }])).toThrow('answer: expected at most 67108864 bytes');
-    expect(() => mergeParts(query, [{ query, text: `${text}x` }])).toThrow('part: expected');
-    expect(() => mergeParts({ kind: 'topics' }, [{ query, text }])).toThrow(
-      'part: expected rows of a topics',
-    );
+    expect(() => merge(query, [{ query, text }])).toThrow('answer: expected at most 67108864 bytes');
+    expect(() => merge(query, [{ query, text: `${text}x` }])).toThrow('part: expected');
+    expect(() => merge({ kind: 'topics' }, [{ query, text }])).toThrow('part: expected rows of a topics');
   });
 
   it('tells the rows of a part', () => {

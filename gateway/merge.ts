@@ -3,7 +3,7 @@
  * limit, and joined. No row is parsed.
  */
 import { KamaitachiError } from '../shared/errors.ts';
-import { MAX_ANSWER_BYTES } from '../shared/limits.ts';
+import { MAX_ANSWER_BYTES, PIECE_BYTES } from '../shared/limits.ts';
 import type { PartHeader, SortKey } from '../shared/link.ts';
 import type { DatedQuery, PeriodQuery, Query } from '../shared/query.ts';
 import { asciiJson, compareText } from '../shared/text.ts';
@@ -15,7 +15,7 @@ export interface AnsweredPart {
 }
 
 /** The final `data` of a query as JSON text. The parts have the kind of the query. */
-export function mergeParts(query: Query, parts: readonly AnsweredPart[]): string {
+export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
   switch (query.kind) {
     case 'snapshot':
       return bracketed(
@@ -41,6 +41,13 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): string
     case 'indicators':
       return mergeIndicators(partsOf('indicators', parts));
   }
+}
+
+/** A text, or a large one in pieces: joined, encoded and written at once it would hold the event loop up for long. */
+export type Text = string | readonly string[];
+
+export function wholeText(text: Text): string {
+  return typeof text === 'string' ? text : text.join('');
 }
 
 /** The rows of a part, none of them parsed. */
@@ -197,7 +204,7 @@ function mergePeriods(query: PeriodQuery, parts: readonly AnsweredPart[]): strin
   return texts.filter((text) => text !== undefined);
 }
 
-function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): string {
+function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): Text {
   const runsOf = new Map<string, Run[]>();
   for (const part of parts) {
     const { dates } = part.header;
@@ -214,7 +221,7 @@ function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): string 
   const groups: string[] = [];
   for (const date of [...runsOf.keys()].sort(compareText)) {
     const texts = cut(mergeRuns(runsOf.get(date)!, compare), query.offset, query.limit);
-    if (texts.length > 0) groups.push(`${asciiJson(date)}:${bracketed(texts)}`);
+    if (texts.length > 0) groups.push(`${asciiJson(date)}:[${texts.join(',')}]`);
   }
   return joined('{', groups, '}');
 }
@@ -245,13 +252,23 @@ function mergeIndicators(parts: readonly Read<'indicators'>[]): string {
   return asciiJson(list.map(([indicator, rest]) => ({ indicator, ...rest })));
 }
 
-function bracketed(texts: readonly string[]): string {
+function bracketed(texts: readonly string[]): Text {
   return joined('[', texts, ']');
 }
 
-function joined(before: string, texts: readonly string[], after: string): string {
+function joined(before: string, texts: readonly string[], after: string): Text {
   let bytes = before.length + after.length;
   for (const text of texts) bytes += text.length + 1;
   if (bytes > MAX_ANSWER_BYTES) throw tooLarge(bytes);
-  return before + texts.join(',') + after;
+  if (bytes <= PIECE_BYTES) return before + texts.join(',') + after;
+  const pieces: string[] = [];
+  let piece = before;
+  for (const [i, text] of texts.entries()) {
+    piece += i === 0 ? text : `,${text}`;
+    if (piece.length < PIECE_BYTES) continue;
+    pieces.push(piece);
+    piece = '';
+  }
+  pieces.push(piece + after);
+  return pieces;
 }
