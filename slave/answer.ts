@@ -408,7 +408,7 @@ function* topicSizes({ directory }: Sources, slots: SlotSet): Work<Record<string
 }
 
 function* indicatorSpans(
-  { directory, reader }: Sources,
+  { directory, reader, cache }: Sources,
   slots: SlotSet,
 ): Work<Record<string, [number, number, number]>> {
   const spans: Record<string, [number, number, number]> = Object.create(null);
@@ -416,7 +416,7 @@ function* indicatorSpans(
   for (const slot of slots) {
     if (!directory.hasSlot(slot)) continue;
     const counted = new Map<string, string>();
-    for (const { subject, summary } of reader.summaries(slot)) {
+    for (const { subject, summary } of reader.summaries(slot, cache.resets)) {
       for (const [indicator, span] of Object.entries(summary)) {
         if (span.length === 0 || indicator === 'period') continue;
         const known = spans[indicator];

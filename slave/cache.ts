@@ -33,6 +33,8 @@ export class SubjectCache {
   private rowBytes = 0;
   /** The seq up to which lines have been applied to everything cached. */
   patchedTo = 0;
+  /** How often the file has been emptied, as far as the main thread has heard. */
+  resets = 0;
   counters: CacheCounters = noCounts();
 
   constructor({ maxBytes, reader, now }: CacheOptions) {
@@ -71,7 +73,7 @@ export class SubjectCache {
   private load(subject: string, slot: number, need: Need, known: Entry | undefined): Entry {
     const start = this.now();
     if (known !== undefined) this.entries.delete(subject);
-    const entry = this.reader.read(subject, slot, need, known, this.patchedTo);
+    const entry = this.reader.read(subject, slot, need, known, this);
     entry.forgetRows();
     this.store(entry);
     this.counters.read_seconds += (this.now() - start) / 1000;

@@ -25,7 +25,7 @@ export type ToFollower =
  * it serves never runs ahead of `upTo` in one place and behind it in another.
  */
 export type FromFollower =
-  | { type: 'opened'; history: string; position: number; heardAt: number; slots: number[] }
+  | { type: 'opened'; history: string; position: number; heardAt: number; slots: number[]; resets: number }
   /** The master answered. `caughtUp`: everything up to its head is applied. */
   | { type: 'heard'; head: number; caughtUp: boolean }
   /**
@@ -43,6 +43,6 @@ export type FromFollower =
   | { type: 'filled'; slots: number[]; infos: [string, StoredInfo][] }
   | { type: 'dropped'; slots: number[] }
   /** Another history, or too far behind: everything held is gone from the file and has to be filled again, from `position` on. */
-  | { type: 'reset'; history: string; position: number }
+  | { type: 'reset'; history: string; position: number; resets: number }
   | { type: 'trouble'; message: string }
   | { type: 'stopped' };

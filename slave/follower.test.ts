@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KamaitachiError } from '../shared/errors.ts';
 import type { FillRequest } from '../shared/feed.ts';
 import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
 import type { IngestLine, RecordLine } from '../shared/lines.ts';
@@ -171,6 +172,33 @@ describe('a slave that follows', () => {
   });
 });
 
+describe('a slave whose file has been emptied', () => {
+  it('refuses what it would have to read until it has heard of it, and never shows less', async () => {
+    for (const subject of SUBJECTS) master.write([record(subject, 1)]);
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    master.restore('second', SUBJECTS.length);
+    let refused = 0;
+    for (let turns = 0; turns < 50; turns++) {
+      await turn();
+      for (const query of [ALL[0], { kind: 'indicators' } as const]) {
+        try {
+          const answer = await ask(query);
+          if (query.kind === 'table') expect(answer).toMatchObject({ count: SUBJECTS.length });
+          else expect(answer).toMatchObject({ indicators: { eps: [SUBJECTS.length, 1, 1] } });
+        } catch (error) {
+          if (!(error instanceof KamaitachiError)) throw error;
+          expect(error.code).toBe('unavailable');
+          refused++;
+        }
+      }
+      followed.slave.sources.cache.clear();
+    }
+    expect(refused).toBeGreaterThan(0);
+    expect(await ask(ALL[0])).toMatchObject({ count: SUBJECTS.length });
+  });
+});
+
 describe('a page of several transactions that fails after the first', () => {
   const subjects = Array.from({ length: 1_200 }, (_, i) => `s${i}`);
   const pool: Query = { ...{ kind: 'subjects', topic: '', prefix: 's', after: '', limit: 10_000 } };
@@ -246,7 +274,7 @@ describe('slots', () => {
       for (let turns = 0; turns < later; turns++) await turn();
       // The wish to drop is on its way while the reset is, and while the slot is filled again.
       followed.own([slotOf('b')]);
-      followed.slave.release([slotOf('a')]);
+      release([slotOf('a')]);
       for (let turns = 0; turns < 50; turns++) {
         await turn();
         if (followed.slave.slots.ready.has(slotOf('a')))
@@ -286,7 +314,8 @@ function record(subject: string, time: number): RecordLine {
 
 async function ask(query: Query): Promise<unknown> {
   const { slave } = followed;
-  const slots = query.kind === 'subjects' ? slave.slots.ready.toBase64() : undefined;
+  const wanted = query.kind === 'indicators' ? new SlotSet(SLOTS_OF) : slave.slots.ready;
+  const slots = query.kind === 'table' ? undefined : wanted.toBase64();
   const { texts } = await slave.answer({ query, slots, whole: true, minSeq: 0 }, () => true);
   return JSON.parse(texts.join(''));
 }

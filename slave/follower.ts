@@ -38,7 +38,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   const held = new SlotSet(store.standing().slots);
   let wanted: number[] = [];
   const toDrop: number[] = [];
-  let resets = 0;
+  let { resets } = store.standing();
   let stopped = false;
   let heldText = held.toBase64();
 
@@ -154,14 +154,14 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
 
   function reset(newHistory: string, upTo: number): void {
     store.reset(newHistory, upTo);
-    resets++;
+    resets = store.standing().resets;
     toDrop.length = 0;
     wanted = [...new Set([...held, ...wanted])];
     for (const slot of [...held]) held.delete(slot);
     heldText = held.toBase64();
     history = newHistory;
     position = upTo;
-    ports.send({ type: 'reset', history, position });
+    ports.send({ type: 'reset', history, position, resets });
   }
 
   return {

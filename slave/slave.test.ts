@@ -134,7 +134,7 @@ describe('a seq to be reached', () => {
   it('is that of the new history after a reset', async () => {
     for (let i = 0; i < 9; i++) alone.write([record('a', i)])();
     expect(slave.seq).toBe(9);
-    slave.receive({ type: 'reset', history: 'restored', position: 4 });
+    slave.receive({ type: 'reset', history: 'restored', position: 4, resets: 2 });
     expect(slave.state()).toMatchObject({ history: 'restored', seq: 4 });
     expect(slave.slots.ready.size).toBe(0);
     await expect(ask(snapshot({ subjects: ['a'] }))).rejects.toMatchObject({ code: 'unavailable' });
@@ -178,7 +178,14 @@ describe('age', () => {
 
   it('of a slave that has restarted counts from before, and it is lagging until it has caught up', () => {
     const restarted = createStandalone(undefined, { now: () => ms, wallNow: () => 60_000, isHeard: false });
-    restarted.slave.receive({ type: 'opened', history: 'history', position: 3, heardAt: 18_000, slots: [1] });
+    restarted.slave.receive({
+      type: 'opened',
+      history: 'history',
+      position: 3,
+      heardAt: 18_000,
+      slots: [1],
+      resets: 1,
+    });
     expect(restarted.slave.state()).toMatchObject({ seq: 3, fresh: false, staleSeconds: 42 });
     restarted.slave.receive({ type: 'heard', head: 5, caughtUp: false });
     expect(restarted.slave.state()).toMatchObject({ fresh: false, staleSeconds: 1 });

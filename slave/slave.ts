@@ -50,7 +50,6 @@ export class Slave {
   private patched = 0;
   private draining = false;
   private caughtUp = false;
-  private resets = 0;
   /** Wall clock before the first answer of this process, so that age survives a restart; 0 = never heard. */
   private heardBefore = 0;
   private heardAt: number | undefined;
@@ -178,13 +177,19 @@ export class Slave {
   private take(message: Exclude<FromFollower, { type: 'applied' }>): void {
     const { directory, cache, reader } = this.sources;
     switch (message.type) {
-      case 'opened':
+      case 'opened': {
         this.history = message.history;
         cache.patchedTo = message.position;
+        cache.resets = message.resets;
         this.heardBefore = message.heardAt;
-        for (const [subject, info] of reader.infos()) directory.set(subject, info);
+        const infos = reader.infos(message.resets);
+        // Emptied already: the message that says so is on its way.
+        if (infos === undefined) break;
         for (const slot of message.slots) this.slots.ready.add(slot);
+        for (const { slot, subject, info } of infos)
+          if (this.slots.ready.has(slot)) directory.set(subject, info);
         break;
+      }
       case 'heard': {
         const wasFresh = this.isFresh();
         this.head = message.head;
@@ -206,7 +211,7 @@ export class Slave {
         break;
       case 'reset': {
         const held = [...this.slots.ready];
-        this.resets++;
+        cache.resets = message.resets;
         // The first history of an empty file is no loss.
         if (this.history !== '') this.log('reset', { history: message.history });
         this.history = message.history;
@@ -255,7 +260,7 @@ export class Slave {
     if (slots.length === 0) return;
     this.work.abandon(slots);
     this.forget(slots);
-    this.post({ type: 'drop', slots: [...slots], resets: this.resets });
+    this.post({ type: 'drop', slots: [...slots], resets: this.sources.cache.resets });
     for (const listener of this.listeners) listener();
   }
 

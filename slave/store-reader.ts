@@ -1,6 +1,7 @@
 /** Reads of a slave's file on the main thread: gaps of the cache, each on one snapshot together with the position. */
 import { type Block, decodeBlock, type Summary } from '../shared/block.ts';
 import { joinBlocks, sliceBlock } from '../shared/block-edit.ts';
+import { KamaitachiError } from '../shared/errors.ts';
 import { CHUNK_BYTES, MIN_TIME } from '../shared/limits.ts';
 import type { StoredInfo } from '../shared/lines.ts';
 import { extend, gaps, NOTHING } from './coverage.ts';
@@ -17,10 +18,17 @@ interface Stretch {
   to: number;
 }
 
+/** What the main thread has heard of: it must not look at a file that has been emptied, and maybe filled, since. */
+export interface Heard {
+  patchedTo: number;
+  resets: number;
+}
+
 export function createStoreReader(database: Connection) {
   const standing = database.prepare(
     `SELECT (SELECT value FROM meta WHERE key = 'position') AS position,
-       (SELECT value FROM meta WHERE key = 'begun') AS begun`,
+       (SELECT value FROM meta WHERE key = 'begun') AS begun,
+       (SELECT value FROM meta WHERE key = 'resets') AS resets`,
   );
   const sizes = database.prepare(
     'SELECT start, bytes FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
@@ -31,7 +39,7 @@ export function createStoreReader(database: Connection) {
     'SELECT summary FROM chunks WHERE slot = ? AND subject = ? AND start = ?',
   );
   const summaries = database.prepare('SELECT subject, summary FROM chunks WHERE slot = ? ORDER BY subject');
-  const infos = database.prepare('SELECT subject, info FROM subjects');
+  const infos = database.prepare('SELECT slot, subject, info FROM subjects');
 
   /** Reads what `need` misses into `known`, or into a new entry where what is known is of another state of the file. */
   function read(
@@ -39,10 +47,11 @@ export function createStoreReader(database: Connection) {
     slot: number,
     need: Need,
     known: Entry | undefined,
-    patchedTo: number,
+    { patchedTo, resets }: Heard,
   ): Entry {
     return database.snapshot(() => {
-      const { position, begun } = standing.get()!;
+      const { position, begun, ...now } = standing.get()!;
+      if (Number(now.resets ?? 0) !== resets) throw emptied();
       const seq = Number(position ?? 0);
       // The file may be ahead of what is known here: old cells and new ones must not stand side by side.
       const isSame = position === begun && (seq === patchedTo || seq === known?.seq);
@@ -107,20 +116,36 @@ export function createStoreReader(database: Connection) {
 
   return {
     read,
-    /** Info of every subject in the file. */
-    *infos(): Iterable<[string, StoredInfo]> {
-      for (const row of infos.all())
-        yield [row.subject as string, JSON.parse(row.info as string) as StoredInfo];
+    /** Slot and info of every subject in the file; undefined where it has been emptied since `resets`. */
+    infos(resets: number): { slot: number; subject: string; info: StoredInfo }[] | undefined {
+      const rows = database.snapshot(() =>
+        Number(standing.get()?.resets ?? 0) === resets ? infos.all() : undefined,
+      );
+      return rows?.map((row) => ({
+        slot: row.slot as number,
+        subject: row.subject as string,
+        info: JSON.parse(row.info as string) as StoredInfo,
+      }));
     },
     /** What the chunks of one slot hold, by subject ascending. */
-    summaries: (slot: number): { subject: string; summary: Summary }[] =>
-      summaries
-        .all(slot)
-        .map((row) => ({ subject: row.subject as string, summary: JSON.parse(row.summary as string) })),
+    summaries(slot: number, resets: number): { subject: string; summary: Summary }[] {
+      const rows = database.snapshot(() => {
+        if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
+        return summaries.all(slot);
+      });
+      return rows.map((row) => ({
+        subject: row.subject as string,
+        summary: JSON.parse(row.summary as string) as Summary,
+      }));
+    },
   };
 }
 
 export type StoreReader = ReturnType<typeof createStoreReader>;
+
+function emptied(): KamaitachiError {
+  return new KamaitachiError('unavailable', 'what was held here is being replaced: ask another slave');
+}
 
 function stretches(rows: readonly Row[]): Stretch[] {
   return rows.map((row, i) => ({

@@ -14,6 +14,8 @@ export interface Standing {
   /** Milliseconds since the epoch when the master was last heard; 0 = never. */
   heardAt: number;
   slots: number[];
+  /** How often everything held has been forgotten. */
+  resets: number;
 }
 
 /** The lines of one subject, in order. */
@@ -105,6 +107,7 @@ export function createStoreWriter(database: Connection) {
       position: Number(meta('position')),
       heardAt: Number(meta('heardAt')),
       slots: [...filledAt.keys()],
+      resets: Number(meta('resets')),
     }),
 
     /** Whether a line of `slot` with this seq still has to be applied. */
@@ -197,6 +200,7 @@ export function createStoreWriter(database: Connection) {
         setMeta.run('history', history);
         setMeta.run('position', String(position));
         setMeta.run('begun', String(position));
+        setMeta.run('resets', String(Number(meta('resets')) + 1));
       });
     },
   };

@@ -78,6 +78,7 @@ describe('the list of what is warm', () => {
     alone.write(subjects.map((subject) => record(subject, 1)))();
     const { directory, reader } = alone.slave.sources;
     const small = new SubjectCache({ maxBytes: 20_000, reader, now: () => 0 });
+    small.resets = alone.cache.resets;
     const list = ['gone', ...subjects].map((subject): [string, null] => [subject, null]);
     const loaded = await warm(list, directory, small);
     expect(loaded).toBeGreaterThan(10);

@@ -57,7 +57,8 @@ export class FakeMaster {
 
   async ask(path: string, body: TailRequest | FillRequest): Promise<Uint8Array> {
     this.asked.push(body);
-    await turn();
+    // Long enough for other messages to arrive while the slave waits.
+    for (let turns = 0; turns < 3; turns++) await turn();
     return path === TAIL_PATH ? this.tail(body as TailRequest) : this.fill(body as FillRequest);
   }
 
