@@ -13,7 +13,7 @@ import { settle, startTestGateway, type TestGateway } from './testing/fake-gatew
 import type { FakeSlave, Reply } from './testing/fake-slaves.ts';
 
 const SUBJECTS = ['a', 'b', 'c'];
-const RUNS = 200;
+const RUNS = 100;
 
 /** What a subject shows: the last write to it, in a history. */
 interface Value {

@@ -4,7 +4,7 @@ import { MAX_EDGE_ENTRY_BYTES, MAX_EDGE_KEY_CHARS } from '../shared/limits.ts';
 import type { PeriodQuery } from '../shared/query.ts';
 import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
 import { settle, startTestGateway, type TestGateway, type TestOptions } from './testing/fake-gateway.ts';
-import type { FakeSlave } from './testing/fake-slaves.ts';
+import type { FakeSlave, Reply } from './testing/fake-slaves.ts';
 
 const API = '/kamaitachi/api/data/v1';
 const PATH = `${API}/snapshot`;
@@ -227,6 +227,39 @@ describe('a change', () => {
       slave.push();
     }
     expect([await test.read(), await test.read()]).toEqual([[2], [2]]);
+    expect([await test.read(topic), await test.read(topic)]).toEqual([[3], [3]]);
+  });
+
+  it('in a history that was left says nothing of the one that followed', async () => {
+    const test = await start();
+    test.first.state = { ...test.first.state, history: 'restored', seq: 3 };
+    test.first.push();
+    test.second.pushNews(1_000, [slot]);
+    expect([await test.read(), await test.read()]).toEqual([[1], [1]]);
+  });
+
+  it.each([
+    ['heard', false],
+    ['was the last to hear', true],
+  ])('of the history keeps what a slave read before it %s of it from being kept', async (_which, isLast) => {
+    const test = await start();
+    const restore = (slave: FakeSlave) => {
+      slave.state = { ...slave.state, history: 'restored' };
+      slave.push();
+    };
+    if (isLast) restore(test.second);
+    const { reply } = test.first;
+    let release = () => {};
+    test.first.reply = (request) =>
+      new Promise((resolve) => {
+        release = () => resolve(reply(request));
+      });
+    const answer = test.read();
+    await settle();
+    restore(test.first);
+    release();
+    test.first.reply = reply;
+    expect([await answer, await test.read(), await test.read()]).toEqual([[1], [2], [2]]);
   });
 
   it('of the history that only one slave has heard of leaves nothing kept of the others', async () => {
@@ -309,6 +342,13 @@ describe('a slave', () => {
     test.first.deliver();
     expect(await answer).toEqual([2]);
     expect([await test.read(), await test.read()]).toEqual([[3], [3]]);
+  });
+
+  it('that answered while it lagged is not remembered for it', async () => {
+    const test = await start();
+    const { reply } = test.first;
+    test.first.reply = async (request) => ({ ...(await reply(request)), staleSeconds: 1 }) as Reply;
+    expect([await test.read(), await test.read()]).toEqual([[1], [2]]);
   });
 
   it('that sends no news is asked every time', async () => {

@@ -19,13 +19,7 @@ import { createWatchers } from './watchers.ts';
 
 export type MasterOptions = Pick<
   Options,
-  | 'host'
-  | 'masterPort'
-  | 'database'
-  | 'logKeepMs'
-  | 'logKeepBytes'
-  | 'maxIngestBytes'
-  | 'logLevel'
+  'host' | 'masterPort' | 'database' | 'logKeepMs' | 'logKeepBytes' | 'maxIngestBytes' | 'logLevel'
 >;
 
 const LEAVE_MS = 1_000;

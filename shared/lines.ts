@@ -81,6 +81,7 @@ export class PointCollector {
       // Adding 0 turns −0 into 0.
       if (wanted(name)) this.add(name, time, declared, values[name] === null ? NaN : values[name] + 0);
     }
-    if (period !== undefined && wanted(periodColumn)) this.add(periodColumn, time, 0, this.texts.push(period) - 1);
+    if (period !== undefined && wanted(periodColumn))
+      this.add(periodColumn, time, 0, this.texts.push(period) - 1);
   }
 }
