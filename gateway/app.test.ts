@@ -112,6 +112,12 @@ describe('paths', () => {
     expect([answer.status, await answer.text()]).toEqual([200, '']);
   });
 
+  it('are looked up by one expression, not by a walk through a tree', async () => {
+    const test = await start();
+    await test.gateway.app.request('/health');
+    expect(test.gateway.app.router.name).toBe('SmartRouter + RegExpRouter');
+  });
+
   it('that are too long are 414, and unknown ones 404 all the same', async () => {
     const test = await start();
     const long = `?prefix=${'x'.repeat(20_000)}`;

@@ -262,6 +262,25 @@ describe('a change', () => {
     expect([await answer, await test.read(), await test.read()]).toEqual([[1], [2], [2]]);
   });
 
+  it('of the history keeps what was read before anybody fresh had told of it from being kept', async () => {
+    const test = await start({ slaves: 1 });
+    const { reply } = test.first;
+    test.first.state = { ...test.first.state, history: 'restored', fresh: false };
+    test.first.push();
+    let release = () => {};
+    test.first.reply = (request) =>
+      new Promise((resolve) => {
+        release = () => resolve(reply(request));
+      });
+    const answer = test.read();
+    await settle();
+    test.first.state.fresh = true;
+    test.first.push();
+    release();
+    test.first.reply = reply;
+    expect([await answer, await test.read(), await test.read()]).toEqual([[1], [2], [2]]);
+  });
+
   it('of the history that only one slave has heard of leaves nothing kept of the others', async () => {
     const test = await start();
     await test.read();
@@ -347,7 +366,8 @@ describe('a slave', () => {
   it('that answered while it lagged is not remembered for it', async () => {
     const test = await start();
     const { reply } = test.first;
-    test.first.reply = async (request) => ({ ...(await reply(request)), staleSeconds: 1 }) as Reply;
+    test.first.reply = async (request) =>
+      ({ ...((await reply(request)) as object), staleSeconds: 1 }) as Reply;
     expect([await test.read(), await test.read()]).toEqual([[1], [2]]);
   });
 

@@ -33,7 +33,7 @@ let last;
 
 async function refresh() {
   try {
-    const answer = await fetch('/console/nodes', { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch('/monitor/nodes', { signal: AbortSignal.timeout(5000) });
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const { data } = await answer.json();
     show(data, last);
