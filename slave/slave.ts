@@ -7,8 +7,9 @@ import type { PartRequest, SlaveState } from '../shared/link.ts';
 import { ChangedSlots } from '../shared/news.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
-import { type Answer, answer, type Sources } from './answer.ts';
+import { answer } from './answer.ts';
 import type { FromFollower, ToFollower } from './follower-messages.ts';
+import type { Answer, Sources } from './rows.ts';
 import { type Ownership, SlotTable } from './slots.ts';
 import { WorkQueue } from './work-queue.ts';
 

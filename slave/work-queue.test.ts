@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SlotSet } from '../shared/slot.ts';
-import type { Work } from './answer.ts';
+import type { Work } from './rows.ts';
 import { hastyClock } from './testing/standalone.ts';
 import { WorkQueue } from './work-queue.ts';
 

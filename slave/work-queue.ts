@@ -1,7 +1,7 @@
 /** Runs answers: small ones at once, large ones in slices that take turns with everything else on the event loop. */
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SlotSet } from '../shared/slot.ts';
-import type { Work } from './answer.ts';
+import type { Work } from './rows.ts';
 
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
 const SLICE_MS = 4;

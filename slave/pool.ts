@@ -1,0 +1,67 @@
+/** Whose rows a query asks for, and the order in which rows come. */
+import type { Block } from '../shared/block.ts';
+import type { SortKey } from '../shared/link.ts';
+import type { Pool } from '../shared/query.ts';
+import type { SlotSet } from '../shared/slot.ts';
+import { compareText } from '../shared/text.ts';
+import type { SubjectCache } from './cache.ts';
+import type { Directory, Subject } from './directory.ts';
+import type { Entry } from './entry.ts';
+
+/** A row to be, as its subject was when it was looked up: by the time it is encoded, its entry may be patched or replaced. */
+export interface Candidate {
+  key: SortKey;
+  record: Subject;
+  entry: Entry;
+  block: Block;
+}
+
+/** Members of a pool. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
+export function* poolMembers(
+  directory: Directory,
+  cache: SubjectCache,
+  pool: Pool,
+  slots: SlotSet | undefined,
+): Iterable<Subject> {
+  if ('subjects' in pool) {
+    yield* named(directory, cache, pool.subjects);
+    return;
+  }
+  const { topic, tag, subject } = pool;
+  for (const record of subject === undefined
+    ? directory.members(topic)
+    : named(directory, cache, [subject])) {
+    if (slots?.has(record.slot) === false || !record.info.topics.includes(topic)) continue;
+    if (tag === undefined || hasTag(record, tag)) yield record;
+  }
+}
+
+export function* named(
+  directory: Directory,
+  cache: SubjectCache,
+  subjects: readonly string[],
+): Iterable<Subject> {
+  for (const subject of subjects) {
+    const record = directory.get(subject);
+    if (record === undefined) cache.countHits(1);
+    else yield record;
+  }
+}
+
+function hasTag({ info }: Subject, { id, keyword }: { id: string; keyword: string }): boolean {
+  const values = Object.hasOwn(info.tags, id) ? info.tags[id] : [];
+  return values.some((value) => value.toLowerCase().includes(keyword));
+}
+
+export function byKeyThenSubject(
+  descending: boolean,
+): (a: Pick<Candidate, 'key' | 'record'>, b: Pick<Candidate, 'key' | 'record'>) => number {
+  return (a, b) => {
+    if (a.key !== b.key) {
+      if (a.key === null) return 1;
+      if (b.key === null) return -1;
+      return a.key < b.key === descending ? 1 : -1;
+    }
+    return compareText(a.record.subject, b.record.subject);
+  };
+}
