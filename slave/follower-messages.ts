@@ -39,6 +39,8 @@ export type FromFollower =
       lines: string[];
       updated: number[];
       infos: [string, StoredInfo | null][];
+      /** Another message with lines of the same page follows; only with the last one does the slave stand at `upTo`. */
+      more?: true;
     }
   | { type: 'filled'; slots: number[]; infos: [string, StoredInfo][] }
   | { type: 'dropped'; slots: number[] }

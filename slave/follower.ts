@@ -11,7 +11,7 @@ import {
   type TailRequest,
 } from '../shared/feed.ts';
 import { HEARTBEAT_MS } from '../shared/limits.ts';
-import type { IngestLine } from '../shared/lines.ts';
+import type { IngestLine, StoredInfo } from '../shared/lines.ts';
 import { SlotSet } from '../shared/slot.ts';
 import type { FromFollower, ToFollower } from './follower-messages.ts';
 import type { StoreWriter, SubjectLines } from './store-writer.ts';
@@ -30,6 +30,8 @@ export interface FollowerPorts {
 const SLOTS_PER_FILL = 4_096;
 /** Slots given up between two looks at the feed: with 16,384 slots each holds little. */
 const SLOTS_PER_DROP = 256;
+/** Lines handed to the main thread in one message. */
+const HANDOVER_CHARS = 256 * 1024;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
@@ -74,14 +76,35 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     const { groups, texts } = groupLines(header, blobs);
     const infos = store.apply(groups, header.upTo, ports.now());
     position = header.upTo;
-    ports.send({
-      type: 'applied',
-      upTo: position,
-      subjects: groups.map(({ subject }) => subject),
-      lines: texts.map((lines) => lines.join('\n')),
-      updated: groups.map(({ lines }) => lines[lines.length - 1].at),
-      infos,
-    });
+    handOver(groups, texts, infos);
+  }
+
+  /** Tells the main thread of a page, in messages small enough that taking one in does not hold it up. */
+  function handOver(
+    groups: readonly SubjectLines[],
+    texts: readonly string[][],
+    infos: [string, StoredInfo | null][],
+  ): void {
+    const infoOf = new Map(infos.map((info) => [info[0], info]));
+    let from = 0;
+    do {
+      let end = from;
+      for (let chars = 0; end < groups.length && chars < HANDOVER_CHARS; end++)
+        for (const text of texts[end]) chars += text.length;
+      const some = groups.slice(from, end);
+      ports.send({
+        type: 'applied',
+        upTo: position,
+        subjects: some.map(({ subject }) => subject),
+        lines: texts.slice(from, end).map((lines) => lines.join('\n')),
+        updated: some.map(({ lines }) => lines[lines.length - 1].at),
+        infos: some.flatMap(({ subject }) =>
+          infoOf.get(subject) === undefined ? [] : [infoOf.get(subject)!],
+        ),
+        ...(end < groups.length ? { more: true as const } : {}),
+      });
+      from = end;
+    } while (from < groups.length);
   }
 
   function groupLines(

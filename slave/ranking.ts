@@ -33,7 +33,7 @@ const MAX_COLUMNS = 64;
 /** Values kept of one topic, at about 17 bytes each; a topic larger than this keeps one column. */
 const MAX_CELLS_A_TOPIC = 256 * 1024;
 /** Members looked up between two yields. */
-const MEMBERS_A_STEP = 64;
+const MEMBERS_A_STEP = 16;
 
 export class Rankings {
   private readonly directory: Directory;

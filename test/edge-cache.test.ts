@@ -1,13 +1,14 @@
 /** The edge cache in a whole cluster: answers stay right and new while others write. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { SLOTS } from '../shared/slot.ts';
 import { CASE_SETS, wrongAnswers } from './cases.ts';
 import { call, eventually, ingest, post, startCluster, type TestCluster } from './cluster.ts';
 
 const TIMEOUT_MS = 60_000;
 const API = '/kamaitachi/api/data/v1';
 const EDGE_BYTES = 64 * 1024 * 1024;
-/** What a read without a wished seq may lag behind an acknowledged write. */
-const LAG_MS = 1_000;
+/** A write shows within a second where there is time to breathe. What is never dropped would not show in any time. */
+const LAG_MS = 4_000;
 const SUBJECTS = Array.from({ length: 6 }, (_, i) => `edge:${i}`);
 const ROUNDS = 40;
 
@@ -35,11 +36,12 @@ describe('with the edge cache on', () => {
       for (let round = 0; round < 3; round++) expect(await wrongAnswers(url, cases, headers)).toEqual([]);
       expect(await edgeHits(url)).toBeGreaterThan(0);
       expect(await writer.stop()).toBeGreaterThan(20);
-      // With nothing written all of it is kept, topics too.
-      await wrongAnswers(url, cases);
-      const before = await edgeHits(url);
-      expect(await wrongAnswers(url, cases)).toEqual([]);
-      expect((await edgeHits(url)) - before).toBeGreaterThan(cases.length / 2);
+      // With nothing written nearly all of it is kept, topics too; a slave that is short of breath is asked.
+      await eventually('most cases come from the edge', async () => {
+        const before = await edgeHits(url);
+        expect(await wrongAnswers(url, cases)).toEqual([]);
+        return (await edgeHits(url)) - before > 0.9 * cases.length;
+      });
     },
   );
 
@@ -58,6 +60,7 @@ describe('with the edge cache on', () => {
     const readers = [named, ranked].map(async (body) => {
       while (going) await read(body);
     });
+    for (const reader of readers) reader.catch(() => undefined);
     for (let round = 1; round <= ROUNDS; round++) {
       const expected = SUBJECTS.map(() => round);
       const seq = await ingest(url, lines(round));
@@ -82,6 +85,7 @@ describe('with the edge cache on', () => {
     running = await startCluster({ slaves: 2, replicas: 2, edgeCacheBytes: EDGE_BYTES });
     const { cluster } = running;
     const { url } = cluster.gateway;
+    await eventually('both hold everything', () => areAllWhole(url));
     const body = { ids: 'round', subjects: SUBJECTS, limit: SUBJECTS.length };
     const read = async (headers = {}) => {
       const answer = await post(`${url}${API}/snapshot`, body, headers);
@@ -99,11 +103,19 @@ describe('with the edge cache on', () => {
       const after = SUBJECTS.map(() => 10 * i + 5);
       await eventually('the write shows', async () => String(await read()) === String(after), LAG_MS);
       await eventually('the slave is back', () => slave.isUp && slave.pid !== pid);
-      await running.ready();
+      await eventually('it holds everything again', () => areAllWhole(url));
       expect(await read()).toEqual(after);
     }
   });
 });
+
+/** Whether the gateway knows every slave to hold every slot, and to be fresh. */
+async function areAllWhole(url: string): Promise<boolean> {
+  const { data } = (await call(`${url}/monitor/status`)).body as {
+    data: { slaves: { slots_held: number; fresh: boolean }[] };
+  };
+  return data.slaves.every(({ slots_held, fresh }) => slots_held === SLOTS && fresh);
+}
 
 function lines(round: number): string {
   const all = SUBJECTS.flatMap((subject) => [
@@ -131,6 +143,8 @@ function startWriter(url: string): { stop(): Promise<number> } {
       await ingest(url, `${texts.join('\n')}\n`);
     }
   })();
+  // Where a test fails before it asks, its cluster is gone first.
+  done.catch(() => undefined);
   return {
     async stop() {
       going = false;
