@@ -10,6 +10,11 @@ import { Entry, type Need } from './entry.ts';
 
 /** A subject of up to this size is read whole at its first miss: one seek costs more than its bytes. */
 const WHOLE_BYTES = 2 * CHUNK_BYTES;
+/** Chunks looked at before it is known how large a subject is; more than these are not small. */
+const MOST_WHOLE_CHUNKS = 2;
+/** Where the file stands: position, the position that a page under way leads to, and how often it was emptied. */
+const STANDING = `(SELECT value FROM meta WHERE key = 'position') AS position,
+  (SELECT value FROM meta WHERE key = 'begun') AS begun, (SELECT value FROM meta WHERE key = 'resets') AS resets`;
 
 /** A chunk as the index knows it: what it covers, and where its data are. */
 interface Stretch {
@@ -25,10 +30,9 @@ export interface Heard {
 }
 
 export function createStoreReader(database: Connection) {
-  const standing = database.prepare(
-    `SELECT (SELECT value FROM meta WHERE key = 'position') AS position,
-       (SELECT value FROM meta WHERE key = 'begun') AS begun,
-       (SELECT value FROM meta WHERE key = 'resets') AS resets`,
+  const standing = database.prepare(`SELECT ${STANDING}`);
+  const firstChunks = database.prepare(
+    `SELECT bytes, data, ${STANDING} FROM chunks WHERE slot = ? AND subject = ? ORDER BY start LIMIT ${MOST_WHOLE_CHUNKS + 1}`,
   );
   const sizes = database.prepare(
     'SELECT start, bytes FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
@@ -49,6 +53,8 @@ export function createStoreReader(database: Connection) {
     known: Entry | undefined,
     { patchedTo, resets }: Heard,
   ): Entry {
+    const small = known === undefined ? readSmall(subject, slot, resets) : undefined;
+    if (small !== undefined) return small;
     return database.snapshot(() => {
       const { position, begun, ...now } = standing.get()!;
       if (Number(now.resets ?? 0) !== resets) throw emptied();
@@ -64,6 +70,18 @@ export function createStoreReader(database: Connection) {
       entry.seq = seq;
       return entry;
     });
+  }
+
+  /** A small subject of which nothing is known, in one statement: a statement is a snapshot, and each costs as much as its seek. */
+  function readSmall(subject: string, slot: number, resets: number): Entry | undefined {
+    const rows = firstChunks.all(slot, subject);
+    const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
+    if (rows.length === 0 || rows.length > MOST_WHOLE_CHUNKS || bytes > WHOLE_BYTES) return undefined;
+    if (Number(rows[0].resets ?? 0) !== resets) throw emptied();
+    const entry = new Entry(subject, Number(rows[0].position ?? 0));
+    entry.block = joinBlocks(rows.map((row) => decodeBlock(blob(row.data))));
+    entry.whole = true;
+    return entry;
   }
 
   function readWhole(entry: Entry, slot: number): void {
