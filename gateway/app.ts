@@ -25,6 +25,8 @@ export interface AppOptions {
   log: Log;
   /** Awaited before an answer is given: on Deno, a turn of the event loop lets answers be written in clusters. */
   yieldTurn?: () => Promise<void>;
+  /** Runs a function at the end of this turn of the event loop. */
+  schedule: (run: () => void) => void;
 }
 
 const MAX_URL_CHARS = 16_384;
@@ -71,7 +73,10 @@ export function createApp(options: AppOptions): Hono {
     else
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     if (yieldTurn !== undefined) await yieldTurn();
-    return new Response(typeof body === 'string' ? body : bodyOf(body), { status, headers });
+    return new Response(typeof body === 'string' ? body : bodyOf(body, options.schedule), {
+      status,
+      headers,
+    });
   };
 
   for (const prefix of ['', PREFIX]) {
@@ -108,12 +113,14 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /** A body in pieces is encoded and written one at a time, between the answers to others. */
-function bodyOf(body: Exclude<Answer['body'], string>): BodyInit | null {
+function bodyOf(body: Exclude<Answer['body'], string>, schedule: AppOptions['schedule']): BodyInit | null {
   if (body === null || body instanceof Uint8Array) return body;
   const encoder = new TextEncoder();
   let next = 0;
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull(controller) {
+    async pull(controller) {
+      // A runtime may ask for one piece after the other without ever coming back to its event loop.
+      await new Promise<void>((resolve) => schedule(resolve));
       if (next < body.length) controller.enqueue(encoder.encode(body[next++]));
       else controller.close();
     },

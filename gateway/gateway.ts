@@ -117,6 +117,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     now: deps.now,
     log: deps.log,
     yieldTurn: deps.yieldTurn,
+    schedule: deps.schedule,
   });
   return {
     app,
