@@ -50,8 +50,6 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-export type Appender = ReturnType<typeof createAppender>;
-
 export function createAppender({ store, log, writing, now, keys, onAppended, onFailed }: AppenderPorts) {
   let pending: Pending[] = [];
   const underWay = new Map<string, { hash: string; result: Promise<Accepted> }>();

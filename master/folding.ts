@@ -31,8 +31,6 @@ export interface FolderPorts {
   onFailed: (error: unknown) => void;
 }
 
-export type Folder = ReturnType<typeof createFolder>;
-
 export function createFolder({ store, log, writing, chunks, clock, onFolded, onFailed }: FolderPorts) {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<boolean> | undefined;

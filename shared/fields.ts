@@ -127,7 +127,6 @@ export const keyword = text('keyword', `text of at most ${MAX_STRING_BYTES} byte
   word.toLowerCase(),
 );
 export const subject = text('subject', 'a subject', (name) => name === '' || isSubject(name));
-export const requiredSubject = required({ ...subject, name: 'id' });
 
 export const selection: Field<JsonObject> = {
   name: 'selection',

@@ -103,8 +103,7 @@ export const MAX_IDEMPOTENCY_KEYS = 10_000_000;
 export const BODY_TIMEOUT_MS = 30_000;
 export const MAX_INTERNAL_BODY_BYTES = 1024 * 1024;
 
-/** Registrations: lease, members at once, how long a good-bye is remembered, how long a watch may wait. */
-export const LEASE_TTL_MS = 5_000;
+/** Registrations: members at once, how long a good-bye is remembered, how long a watch may wait. */
 export const MAX_MEMBERS = 1_000;
 export const DEPARTED_KEPT_MS = 300_000;
 export const MAX_WATCH_WAIT_MS = 10_000;

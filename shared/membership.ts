@@ -3,11 +3,9 @@ import type { Member, RegistryView } from './discovery.ts';
 import { createRing, type Ring } from './ring.ts';
 import { compareText } from './text.ts';
 
-/** How long a vanished slave keeps its place: a restart or a registry outage must not move half the data. */
-export const DEFAULT_OWNERSHIP_DELAY_MS = 60_000;
-
 export interface MembershipOptions {
   replicas: number;
+  /** How long a vanished slave keeps its place: a restart or a registry outage must not move half the data. */
   ownershipDelayMs: number;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;

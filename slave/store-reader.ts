@@ -64,7 +64,7 @@ export function createStoreReader(database: Connection) {
       const entry = known !== undefined && isSame ? known : new Entry(subject, seq);
       const rows = sizes.all(slot, subject);
       const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
-      if (bytes <= WHOLE_BYTES) readWhole(entry, slot);
+      if (bytes <= WHOLE_BYTES) knowWhole(entry, allChunks.all(slot, subject));
       else if (need.kind === 'range') readRange(entry, slot, stretches(rows), need);
       else readValues(entry, slot, stretches(rows), need);
       entry.seq = seq;
@@ -79,15 +79,8 @@ export function createStoreReader(database: Connection) {
     if (rows.length === 0 || rows.length > MOST_WHOLE_CHUNKS || bytes > WHOLE_BYTES) return undefined;
     if (Number(rows[0].resets ?? 0) !== resets) throw emptied();
     const entry = new Entry(subject, Number(rows[0].position ?? 0));
-    entry.block = joinBlocks(rows.map((row) => decodeBlock(blob(row.data))));
-    entry.whole = true;
+    knowWhole(entry, rows);
     return entry;
-  }
-
-  function readWhole(entry: Entry, slot: number): void {
-    entry.block = joinBlocks(allChunks.all(slot, entry.subject).map((row) => decodeBlock(blob(row.data))));
-    entry.whole = true;
-    entry.extents.clear();
   }
 
   /** Every chunk that overlaps a gap, once; what is known afterwards reaches over the whole of those chunks. */
@@ -171,4 +164,11 @@ function stretches(rows: readonly Row[]): Stretch[] {
     from: i === 0 ? MIN_TIME : (row.start as number),
     to: i === rows.length - 1 ? Infinity : (rows[i + 1].start as number) - 1,
   }));
+}
+
+/** Puts every chunk of a subject into its entry: nothing of it is unknown then. */
+function knowWhole(entry: Entry, rows: readonly Row[]): void {
+  entry.block = joinBlocks(rows.map((row) => decodeBlock(blob(row.data))));
+  entry.whole = true;
+  entry.extents.clear();
 }
