@@ -9,10 +9,11 @@ const RECORD =
 
 describe.runIf(hasEtcd('the tests of a cluster with etcd'))('a cluster with etcd', () => {
   let running: TestCluster;
+  let seq: number;
 
   beforeAll(async () => {
     running = await startCluster({ discovery: 'etcd', etcd: ['http://127.0.0.1:0'], runtime: 'deno' });
-    await ingest(running.cluster.gateway.url, RECORD);
+    seq = await ingest(running.cluster.gateway.url, RECORD);
   }, 120_000);
 
   afterAll(() => running?.stop());
@@ -46,7 +47,8 @@ describe.runIf(hasEtcd('the tests of a cluster with etcd'))('a cluster with etcd
 
   async function values(): Promise<unknown[]> {
     const query = { ids: 'eps', subjects: 'a:1,a:2' };
-    const { body } = await post(`${running.cluster.gateway.url}/kamaitachi/api/data/v1/snapshot`, query);
+    const url = `${running.cluster.gateway.url}/kamaitachi/api/data/v1/snapshot`;
+    const { body } = await post(url, query, { 'x-kamaitachi-min-seq': String(seq) });
     return (body.data as { data: { eps: number } }[]).map(({ data }) => data.eps);
   }
 });
