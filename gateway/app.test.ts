@@ -164,6 +164,7 @@ describe('headers', () => {
       },
     });
     expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('content-type')).toBeNull();
     expect(preflight.headers.get('access-control-allow-methods')).toBe('POST');
     expect(preflight.headers.get('access-control-allow-headers')).toBe('x-api-key');
   });

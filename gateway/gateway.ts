@@ -87,7 +87,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     log: deps.log.info,
   });
   const reads = new Reads(cluster, budget);
-  const bodies = new Bodies(deps.now);
+  const bodies = new Bodies(deps.now());
   const requests = new RequestMetrics();
   const startedAt = deps.now();
   let registration: Promise<Registration> | undefined;

@@ -38,6 +38,8 @@ import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 export interface GatewayRequest {
   raw: Request;
   id: string;
+  /** When it came, by the gateway's clock. */
+  startedAt: number;
   /** A segment of the path, decoded. */
   param: (name: string) => string;
 }
@@ -74,14 +76,14 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   const query =
     (kind: BodyKind): Handler =>
-    async ({ raw }) => {
-      const text = await bodies.text(raw, options.maxQueryBytes);
-      return read(raw, kind + text, () => parse(kind, text));
+    async (request) => {
+      const text = await bodies.text(request.raw, options.maxQueryBytes);
+      return read(request, kind + text, () => parse(kind, text));
     };
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
-    raw: Request,
+    { raw, startedAt }: GatewayRequest,
     key: string,
     parsed: () => Query,
     envelope = successBody,
@@ -91,7 +93,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
     const kept = edge?.get(key, minSeq);
     if (kept !== undefined) return keptAnswer(kept);
-    return ask(parsed(), { minSeq, timeoutMs, request: raw }, key, envelope);
+    return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw }, key, envelope);
   };
 
   const ask = async (query: Query, asked: ReadOptions, key: string, envelope: typeof successBody) => {
@@ -115,22 +117,23 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 
-    topics: ({ raw }) => read(raw, 'topics', () => ({ kind: 'topics' })),
-    indicators: ({ raw }) => read(raw, 'indicators', () => ({ kind: 'indicators' })),
-    subjects: ({ raw }) => {
-      const params = paramsOf(raw);
-      return read(raw, `subjects?${params}`, () => parseSubjectsQuery(params));
+    topics: (request) => read(request, 'topics', () => ({ kind: 'topics' })),
+    indicators: (request) => read(request, 'indicators', () => ({ kind: 'indicators' })),
+    subjects: (request) => {
+      const params = paramsOf(request.raw);
+      return read(request, `subjects?${params}`, () => parseSubjectsQuery(params));
     },
 
-    search: async ({ raw }) => {
-      const text = await bodies.text(raw, options.maxQueryBytes);
-      return read(raw, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
+    search: async (request) => {
+      const text = await bodies.text(request.raw, options.maxQueryBytes);
+      return read(request, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
     },
-    getRow: async ({ raw, param }) => {
+    getRow: async ({ raw, param, startedAt }) => {
       const table = tableIn(raw, 'tableId', tables);
       const { rows, seq, staleSeconds } = await reads.readRows(rowQuery(table, param('id')), {
         minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
         timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
+        startedAt,
         request: raw,
       });
       if (rows.length === 0)

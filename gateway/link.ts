@@ -19,6 +19,7 @@ import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Connection, Dial } from './dialer.ts';
 import { type Text, tooLarge } from './merge.ts';
+import { Pending } from './pending.ts';
 
 export interface LinkOptions {
   /** Id of the slave that is expected at the address. */
@@ -103,9 +104,9 @@ type State =
 export class Link {
   readonly options: LinkOptions;
   private state: State;
-  private readonly pending = new Map<number, PendingCall>();
-  private lastId = 0;
-  private lastHeard = 0;
+  private readonly pending = new Pending<PendingCall>();
+  /** When something came from the slave last. */
+  lastHeard = 0;
   private failures = 0;
   private isScheduled = false;
   private readonly flushLater = () => {
@@ -136,8 +137,7 @@ export class Link {
 
   /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
   call(payload: string, timeoutMs: number, share: Share): Call {
-    const id = ++this.lastId;
-    const call = { id, share, pieces: NO_PIECES, received: 0 } as unknown as PendingCall & {
+    const call = { id: 0, share, pieces: NO_PIECES, received: 0 } as unknown as PendingCall & {
       answer: Promise<PartAnswer>;
     };
     call.answer = new Promise((resolve, reject) => {
@@ -145,7 +145,7 @@ export class Link {
       call.reject = reject;
     });
     if (this.state.kind !== 'open') call.reject(broken(this.options.node, this.reason));
-    else if (this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
+    else if (this.pending.isFull || this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
       call.reject(
         new PartFailure(
           'refused',
@@ -153,8 +153,8 @@ export class Link {
         ),
       );
     else {
-      this.pending.set(id, call);
-      this.send(this.state.attempt, encodeFrame('Q', [id, Math.max(1, Math.ceil(timeoutMs))], payload));
+      this.pending.add(call);
+      this.send(this.state.attempt, encodeFrame('Q', [call.id, Math.max(1, Math.ceil(timeoutMs))], payload));
     }
     return call;
   }
@@ -320,7 +320,7 @@ export class Link {
 
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
     this.options.budget.reserve(share, total, () => {
-      if (this.isCurrent(attempt) && this.pending.has(id) && total > PIECE_BYTES)
+      if (this.isCurrent(attempt) && this.pending.get(id) !== undefined && total > PIECE_BYTES)
         this.send(attempt, encodeFrame('W', [id, total - PIECE_BYTES]));
     });
   }
@@ -344,9 +344,7 @@ export class Link {
     this.state = { kind: 'waiting', until: now() + delay * (0.5 + random() / 2) };
     this.reason = reason;
     attempt.connection?.close();
-    const calls = [...this.pending.values()];
-    this.pending.clear();
-    for (const call of calls) call.reject(broken(node, reason));
+    for (const call of this.pending.clear()) call.reject(broken(node, reason));
     this.options.onChange(reason);
   }
 }

@@ -4,6 +4,7 @@ import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
 import type { Query } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
+import { Bag, type Bagged } from './bag.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
 import { HedgePolicy } from './hedge.ts';
@@ -14,6 +15,8 @@ import { type Part, planQuery } from './plan.ts';
 export interface ReadOptions {
   minSeq: number;
   timeoutMs: number;
+  /** When the request came, by the gateway's clock. */
+  startedAt: number;
   /** The client's request: when it is given up, the read is too. */
   request?: { readonly signal: AbortSignal };
 }
@@ -38,7 +41,7 @@ const SEQ_WAITED_MS = MIN_SEQ_WAIT_MS - 100;
 export class Reads {
   private readonly cluster: Cluster;
   private readonly budget: AnswerBudget;
-  private readonly running = new Set<Run>();
+  private readonly running = new Bag<Run>();
   private readonly hedging = new HedgePolicy();
   retries = 0;
   hedges = 0;
@@ -50,7 +53,7 @@ export class Reads {
   }
 
   get underWay(): number {
-    return this.running.size;
+    return this.running.items.length;
   }
 
   /** The answer to a query. */
@@ -65,7 +68,7 @@ export class Reads {
           run.only = part;
           const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
           if (isHedged !== true) part.holder.succeeded();
-          this.hedging.answered(this.cluster.options.now() - run.startedAt);
+          this.hedging.answered(part.holder.link.lastHeard - run.startedAt);
           // Who it was that answered a hedged request does not matter enough to be remembered.
           return { data: text, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
         } catch (thrown) {
@@ -100,7 +103,7 @@ export class Reads {
 
   /** Ends what has passed its deadline or lost its client. */
   tick(now: number): void {
-    for (const run of this.running) {
+    for (const run of this.running.items) {
       if (now >= run.deadline)
         this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
       else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
@@ -135,14 +138,13 @@ export class Reads {
     );
   }
 
-  private begin({ minSeq, timeoutMs, request }: ReadOptions): Run {
-    const now = this.cluster.options.now();
+  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions): Run {
     const run: Run = {
       minSeq,
       timeoutMs,
       request,
-      startedAt: now,
-      deadline: now + timeoutMs,
+      startedAt,
+      deadline: startedAt + timeoutMs,
       calls: [],
       share: { reserved: 0, isOver: false },
       failure: undefined,
@@ -151,19 +153,21 @@ export class Reads {
       seq: undefined,
       staleSeconds: 0,
       answeredBy: [],
+      place: -1,
     };
     this.running.add(run);
     return run;
   }
 
   private end(run: Run): void {
-    this.running.delete(run);
+    this.running.remove(run);
     if (run.isHedged) for (const { call, holder } of run.calls) holder.link.cancel(call, LATE);
     this.budget.release(run.share);
   }
 
   private ask(run: Run, { holder, query, slots, whole }: Part<SlaveNode>): Call {
-    const left = run.deadline - this.cluster.options.now();
+    // The clock is asked only where time has passed: on Deno that is a call.
+    const left = run.calls.length === 0 ? run.timeoutMs : run.deadline - this.cluster.options.now();
     holder.breaker.begin();
     this.parts++;
     const call = holder.link.call(payloadOf(query, slots, whole, run.minSeq), left, run.share);
@@ -243,7 +247,7 @@ export class Reads {
   }
 }
 
-interface Run {
+interface Run extends Bagged {
   minSeq: number;
   timeoutMs: number;
   request: { readonly signal: AbortSignal } | undefined;

@@ -10,6 +10,7 @@ import {
 import { type DenoConn, deno } from './deno-api.ts';
 
 const READ_BYTES = 256 * 1024;
+const WRITE_BYTES = 64 * 1024;
 
 export const dialDeno: Dial = async (address, events, timeoutMs) => {
   const { hostname, port } = splitAddress(address);
@@ -35,7 +36,15 @@ export const dialDeno: Dial = async (address, events, timeoutMs) => {
       if (count === null) throw new Error('closed by the slave before the upgrade');
       rest = upgrade.push(decoder.decode(buffer.subarray(0, count)));
     }
-    const connection: Connection = { write: (text) => writeAll(conn, encoder.encode(text), close), close };
+    // One buffer for all usual writes, since none begins before the last has ended.
+    const usual = new Uint8Array(WRITE_BYTES);
+    const write = (text: string) =>
+      writeAll(
+        conn,
+        text.length > WRITE_BYTES ? encoder.encode(text) : encodeAscii(text, encoder, usual),
+        close,
+      );
+    const connection: Connection = { write, close };
     void readAll(conn, buffer, rest, events, close);
     return connection;
   } catch (error) {
@@ -64,6 +73,10 @@ async function readAll(
   }
   close();
   events.onClose(reason);
+}
+
+function encodeAscii(text: string, encoder: TextEncoder, into: Uint8Array): Uint8Array {
+  return into.subarray(0, encoder.encodeInto(text, into).written);
 }
 
 /** A write that fails closes the connection; the reading side tells why. */
