@@ -22,6 +22,8 @@ export interface ClusterShape {
   replicas: number;
   runtime?: Runtime;
   cacheBytes?: number;
+  /** Memory of the gateway for whole answers. */
+  edgeCacheBytes?: number;
   /** Slaves that cache whole answers by whole requests. */
   wholeRequests?: boolean;
   /** A gateway that asks any holder. */
@@ -36,6 +38,8 @@ export interface CacheStats {
   hits: number;
   misses: number;
   partial_hits: number;
+  /** Requests that the gateway answered by itself, in no count above. */
+  edge_hits: number;
   read_seconds: number;
 }
 
@@ -60,11 +64,13 @@ export class ClusterUnderTest {
   private constructor(shape: ClusterShape) {
     this.shape = shape;
     this.runtime = chooseRuntime(shape.runtime);
-    const { replicas, cacheBytes } = shape;
-    const given = { dataDir: this.dataDir, replicas, cacheBytes, sample: 'none', logLevel: 'warn' } as const;
-    this.options = parseOptions(argvOf({ ...given, gatewayPort: 0, masterPort: 0, slavePort: 0 }), {});
+    const { replicas, cacheBytes, edgeCacheBytes } = shape;
+    const given = { dataDir: this.dataDir, sample: 'none', logLevel: 'warn' } as const;
+    const sizes = { replicas, cacheBytes, edgeCacheBytes };
+    const ports = { gatewayPort: 0, masterPort: 0, slavePort: 0 };
+    this.options = parseOptions(argvOf({ ...given, ...sizes, ...ports }), {});
     this.master = this.part('master', (port) => masterCommand(this.options, port));
-    this.gateway = this.part('gateway', (port) => this.gatewayCommand(port, this.runtime));
+    this.gateway = this.part('gateway', (port) => this.gatewayCommand(this.options, port, this.runtime));
   }
 
   static async start(shape: ClusterShape): Promise<ClusterUnderTest> {
@@ -112,9 +118,10 @@ export class ClusterUnderTest {
     await slave.start();
   }
 
-  /** One more gateway, on another runtime. */
-  async addGateway(runtime: Runtime): Promise<Part> {
-    const gateway = this.part(`gateway on ${runtime}`, (port) => this.gatewayCommand(port, runtime));
+  /** One more gateway, on another runtime or with other options. */
+  async addGateway(name: string, runtime = this.runtime, given: Partial<Options> = {}): Promise<Part> {
+    const options = { ...this.options, ...given };
+    const gateway = this.part(name, (port) => this.gatewayCommand(options, port, runtime));
     this.extra.push(gateway);
     await gateway.start();
     await isReady(gateway);
@@ -174,8 +181,8 @@ export class ClusterUnderTest {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  private gatewayCommand(port: number, runtime: Runtime): Command {
-    const command = gatewayCommand(this.options, port, runtime);
+  private gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
+    const command = gatewayCommand(options, port, runtime);
     if (!this.shape.randomRouting) return command;
     const patch = fileURLToPath(new URL('baselines/random-routing.ts', import.meta.url));
     return runtime === 'deno'

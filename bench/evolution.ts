@@ -1,6 +1,7 @@
 /**
  * The story in one table: any slave asked and whole requests cached; the owner asked and whole requests cached; the
- * owner asked and a cache that knows the data. The first two differ from the product in nothing else (see baselines/).
+ * owner asked and a cache that knows the data; the same, and a gateway that keeps answers. The first two differ from the
+ * product in nothing else (see baselines/).
  */
 import type { BenchOptions } from './options.ts';
 import { figure, ms, progress, type Report, type Section } from './report.ts';
@@ -12,12 +13,14 @@ interface Stage {
   name: string;
   wholeRequests?: boolean;
   randomRouting?: boolean;
+  edgeCacheBytes?: number;
 }
 
 const STAGES: Stage[] = [
   { name: 'random routing, whole-request keys', wholeRequests: true, randomRouting: true },
   { name: 'consistent hashing, whole-request keys', wholeRequests: true },
   { name: 'consistent hashing, data-aware cache' },
+  { name: 'the same, with an edge cache', edgeCacheBytes: 64 * 1024 * 1024 },
 ];
 /** Scenarios, with the share of writes; the one that changes the data comes last. */
 const LOADS = [
@@ -61,13 +64,14 @@ function reportOf(
     ({ scenario }): Section => ({
       title: `S${scenario}: ${SCENARIOS[scenario]}`,
       text: `${figure(options.requests)} requests, ${options.concurrent} connections, caches empty at the start`,
-      headers: ['', 'requests/s', 'hit rate', 'p50 ms', 'p99 ms', 'server µs a request'],
+      headers: ['', 'requests/s', 'hit rate', 'from the edge', 'p50 ms', 'p99 ms', 'server µs a request'],
       rows: measured
         .filter((one) => one.scenario === scenario)
         .map(({ stage, run: { load, cache, cpu } }) => [
           stage,
           figure(load.perSecond),
           hitRate(cache),
+          `${((100 * cache.edge_hits) / load.reads.count).toFixed(1)}%`,
           ms(load.reads.percentile(50)),
           ms(load.reads.percentile(99)),
           figure((serverSeconds(cpu) * 1e6) / load.requests, 1),

@@ -35,6 +35,7 @@ interface Measurement {
 
 const SAMPLE: Sample = { subjects: 8, indicators: 6, quarters: 40 };
 const BODIES = 2_000;
+const EDGE_BYTES = 64 * 1024 * 1024;
 const WARM_SECONDS = 1;
 const BARE = 'Deno.serve + Hono';
 const YIELDING = 'Deno.serve + Hono + yield';
@@ -42,11 +43,13 @@ const YIELDING = 'Deno.serve + Hono + yield';
 export async function runLimits(options: BenchOptions): Promise<Report> {
   const cluster = await startLoaded(options, SAMPLE);
   try {
-    const node = await cluster.addGateway('node');
+    const node = await cluster.addGateway('gateway on node', 'node');
+    const edge = await cluster.addGateway('edge gateway', undefined, { edgeCacheBytes: EDGE_BYTES });
     const slaves = cluster.slaves.map(({ pid }) => pid!);
     const own: Contender[] = [
       { name: 'Kamaitachi', url: cluster.url, pids: [cluster.gateway.pid!, ...slaves], stop: () => {} },
       { name: 'Kamaitachi, Node gateway', url: node.url, pids: [node.pid!, ...slaves], stop: () => {} },
+      { name: 'Kamaitachi, edge cache', url: edge.url, pids: [edge.pid!, ...slaves], stop: () => {} },
     ];
     const loads = await makeLoads(cluster, options.seed);
     const measured: Measurement[] = [];

@@ -1,6 +1,6 @@
 /** One scenario: a cluster of its own or a given one, the load, the check of what it answered, the report. */
 import { indicatorNames, sampleLines, subjectOf } from '../cli/sample/sample.ts';
-import { type CacheStats, ClusterUnderTest, minus, statsOf } from './cluster.ts';
+import { type CacheStats, type ClusterShape, ClusterUnderTest, minus, statsOf } from './cluster.ts';
 import { ingestSample } from './ingest.ts';
 import { type LoadResult, runLoad } from './load/load.ts';
 import type { BenchOptions } from './options.ts';
@@ -26,7 +26,7 @@ export interface Sample {
 export interface Measured {
   load: LoadResult;
   /** Look-ups during the run. */
-  cache: Pick<CacheStats, 'hits' | 'misses' | 'partial_hits'>;
+  cache: Pick<CacheStats, 'hits' | 'misses' | 'partial_hits' | 'edge_hits'>;
   /** CPU seconds of every process of an own cluster, the client among them. */
   cpu: Map<string, number>;
   checked: number;
@@ -69,7 +69,7 @@ export async function runScenario(options: BenchOptions): Promise<Report> {
 export async function startLoaded(
   { slaves, replicas, runtime }: Pick<BenchOptions, 'slaves' | 'replicas' | 'runtime'>,
   sample: Sample,
-  shape: { wholeRequests?: boolean; randomRouting?: boolean } = {},
+  shape: Pick<ClusterShape, 'wholeRequests' | 'randomRouting' | 'edgeCacheBytes'> = {},
 ): Promise<ClusterUnderTest> {
   progress.step('starting a cluster');
   const count = slaves?.[0] ?? 2;
@@ -130,13 +130,14 @@ export async function measure(
   const asked = hasWrites ? await askAgain(url, requests, keep) : load.kept;
   const faults = faultsOf(load, hasWrites);
   if (options.isChecked) faults.push(...complaints(sample, requests, asked));
-  const { hits, misses, partial_hits } = after;
+  const { hits, misses, partial_hits, edge_hits } = after;
   return {
     load,
     cache: {
       hits: hits - before.hits,
       misses: misses - before.misses,
       partial_hits: partial_hits - before.partial_hits,
+      edge_hits: edge_hits - before.edge_hits,
     },
     cpu,
     checked: asked.length,
