@@ -25,9 +25,17 @@ export interface AppOptions {
   log: Log;
   /** Awaited before an answer is given: on Deno, a turn of the event loop lets answers be written in clusters. */
   yieldTurn?: () => Promise<void>;
+  /** Makes a response; for a runtime that has a faster way than the constructor's own. */
+  respond?: Respond;
   /** Runs a function at the end of this turn of the event loop. */
   schedule: (run: () => void) => void;
 }
+
+export type Respond = (
+  body: BodyInit | null,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+) => Response;
 
 const MAX_URL_CHARS = 16_384;
 const PREFIX = '/data';
@@ -36,7 +44,7 @@ const SLOW_MS = 1_000;
 
 export function createApp(options: AppOptions): Hono {
   const app = new Hono();
-  const { metrics, now, yieldTurn } = options;
+  const { metrics, now, yieldTurn, respond = plainResponse } = options;
   const cors = createCors(options.corsOrigins);
   const unmatched = metrics.route('*', 'unmatched');
 
@@ -109,18 +117,8 @@ export function createApp(options: AppOptions): Hono {
   return app;
 }
 
-/**
- * Headers but the first are put in afterwards: Deno keeps an object of its own, to be finalized, for a response that is made
- * with several (a tenth of the gateway's time per request).
- */
-function respond(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
-  const type = headers['content-type'];
-  const response = new Response(
-    body,
-    type === undefined ? { status } : { status, headers: { 'content-type': type } },
-  );
-  for (const name in headers) if (name !== 'content-type') response.headers.set(name, headers[name]);
-  return response;
+function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
+  return new Response(body, { status, headers });
 }
 
 /** A body in pieces is encoded and written one at a time, between the answers to others. */

@@ -6,7 +6,7 @@ import { ANSWER_BUDGET_BYTES } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { createTables } from '../shared/tables.ts';
 import { VERSION } from '../shared/version.ts';
-import { createApp } from './app.ts';
+import { createApp, type Respond } from './app.ts';
 import { Bodies } from './body.ts';
 import { AnswerBudget } from './budget.ts';
 import { Changes } from './changes.ts';
@@ -43,6 +43,7 @@ export interface GatewayDeps {
   metrics: (gateway: Measured) => () => Promise<{ text: string; contentType: string }>;
   log: Log;
   yieldTurn?: () => Promise<void>;
+  respond?: Respond;
 }
 
 /** What metrics are taken from. */
@@ -117,6 +118,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     now: deps.now,
     log: deps.log,
     yieldTurn: deps.yieldTurn,
+    respond: deps.respond,
     schedule: deps.schedule,
   });
   return {
