@@ -4,7 +4,7 @@ import type { SnapshotQuery } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { compareText } from '../shared/text.ts';
 import type { Subject } from './directory.ts';
-import { encodeSnapshotRow, knownAt, latestTime, momentOf, valueAt } from './encode.ts';
+import { encodeSnapshotRow, knownAt, latestTime, momentOf, type ValueColumns, valueAt } from './encode.ts';
 import type { EncodedRow, Entry, Need } from './entry.ts';
 import { isIndicatorField, planOf, snapshotNeed } from './plan.ts';
 import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
@@ -137,15 +137,15 @@ function snapshotKey(
   if (isIndicatorField(field)) {
     const key = valueAt(entry.block, field, values.time, values.asOf);
     if (key !== null && ids.includes(field)) return key;
-    return hasRow() ? key : undefined;
+    return hasRow(entry, plan, values) ? key : undefined;
   }
-  if (!hasRow()) return undefined;
+  if (!hasRow(entry, plan, values)) return undefined;
   if (field === 'report_date') return entry.row(plan)?.time ?? latestTime(entry.block, values);
   if (field === 'subject') return subject;
   return (field === 'name' ? info.name : info.listing_date) || null;
+}
 
-  function hasRow(): boolean {
-    const row = entry.row(plan);
-    return row === undefined ? latestTime(entry.block, values) > -Infinity : row.text !== '';
-  }
+function hasRow(entry: Entry, plan: number, values: ValueColumns): boolean {
+  const row = entry.row(plan);
+  return row === undefined ? latestTime(entry.block, values) > -Infinity : row.text !== '';
 }

@@ -25,6 +25,9 @@ export interface LinkServerOptions {
 
 /** Requests under way on one link; a gateway that sends more is told to go elsewhere. */
 const MAX_REQUESTS = 50_000;
+/** Requests up to this length are remembered, this many. */
+const MAX_KNOWN_CHARS = 4_096;
+const MAX_KNOWN_PARTS = 4_096;
 /** Bytes that wait in the socket before pieces of large answers pause. */
 const HIGH_WATER_BYTES = 256 * 1024;
 /** A gateway that does not read this much is gone or stuck. */
@@ -213,9 +216,11 @@ class Link {
       return;
     }
     const deadline = this.options.now() + timeoutMs;
-    const isWanted = () => this.open.has(id) && this.options.now() < deadline;
     try {
-      const answer = this.slave.answer(JSON.parse(payload) as PartRequest, isWanted);
+      const answer = this.slave.answer(
+        partOf(payload),
+        () => this.open.has(id) && this.options.now() < deadline,
+      );
       if (answer instanceof Promise) {
         answer.then(
           (made) => this.reply(id, made, deadline),
@@ -299,6 +304,20 @@ class Link {
     }
     return frames;
   }
+}
+
+/** Requests by their text: gateways repeat themselves, and a look-up is cheaper than to parse. Nobody may change one. */
+const knownParts = new Map<string, PartRequest>();
+
+function partOf(payload: string): PartRequest {
+  const known = knownParts.get(payload);
+  if (known !== undefined) return known;
+  const part = JSON.parse(payload) as PartRequest;
+  if (payload.length <= MAX_KNOWN_CHARS) {
+    if (knownParts.size >= MAX_KNOWN_PARTS) knownParts.clear();
+    knownParts.set(payload, part);
+  }
+  return part;
 }
 
 function nextPiece(outgoing: Outgoing): string {

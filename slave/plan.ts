@@ -9,6 +9,8 @@ const ROW_FIELDS = new Set(['subject', 'name', 'listing_date', 'report_date']);
 /** Plans whose rows can be reused; with more in use than this the oldest ones' rows are encoded anew. */
 const MAX_PLANS = 4_096;
 const plans = new Map<string, number>();
+/** Queries are the same objects again and again. */
+const planned = new WeakMap<RowQuery, number>();
 let lastPlan = 0;
 
 /**
@@ -16,7 +18,15 @@ let lastPlan = 0;
  * used again, so rows kept under one can never be taken for another's.
  */
 export function planOf(query: RowQuery): number {
-  const key = planKey(query);
+  let plan = planned.get(query);
+  if (plan === undefined) {
+    plan = planBy(planKey(query));
+    planned.set(query, plan);
+  }
+  return plan;
+}
+
+function planBy(key: string): number {
   const known = plans.get(key);
   if (known !== undefined) return known;
   if (plans.size >= MAX_PLANS) plans.delete(plans.keys().next().value!);
