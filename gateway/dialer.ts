@@ -1,5 +1,6 @@
 /** The dialer port: how a gateway opens a link. Adapters for Deno and Node open TCP and ask for the upgrade. */
 import { LINK_PATH, LINK_UPGRADE } from '../shared/link.ts';
+import { TOKEN_REFUSED } from '../shared/peers.ts';
 
 /** An open link, both ways ASCII text. */
 export interface Connection {
@@ -28,8 +29,9 @@ export function splitAddress(address: string): { hostname: string; port: number 
   return { hostname: address.slice(0, at).replace(/^\[|\]$/g, ''), port };
 }
 
-export function upgradeRequest(address: string): string {
-  return `GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nConnection: Upgrade\r\nUpgrade: ${LINK_UPGRADE}\r\n\r\n`;
+export function upgradeRequest(address: string, token: string | undefined): string {
+  const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+  return `GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nConnection: Upgrade\r\nUpgrade: ${LINK_UPGRADE}\r\n${authorization}\r\n`;
 }
 
 /** Reads the head of the answer to an upgrade. */
@@ -45,6 +47,7 @@ export class UpgradeReader {
       return undefined;
     }
     const [status] = this.head.split('\r\n', 1);
+    if (/^HTTP\/1\.1 401( |$)/.test(status)) throw new RangeError(`upgrade refused: ${TOKEN_REFUSED}`);
     if (!/^HTTP\/1\.1 101( |$)/.test(status)) throw new RangeError(`upgrade: expected 101, got ${status}`);
     return this.head.slice(end + 4);
   }

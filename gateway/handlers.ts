@@ -40,6 +40,8 @@ export interface GatewayRequest {
   id: string;
   /** When it came, by the gateway's clock. */
   startedAt: number;
+  /** Id of the API key that it came with; undefined where none is asked for. */
+  client?: string;
   /** A segment of the path, decoded. */
   param: (name: string) => string;
 }
@@ -107,7 +109,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
     const { headers } = request.raw;
-    const from = { headers, id: request.id, timeoutMs: parseTimeoutMs(headers.get(TIMEOUT)) };
+    const from = {
+      headers,
+      id: request.id,
+      client: request.client,
+      timeoutMs: parseTimeoutMs(headers.get(TIMEOUT)),
+    };
     return ingest(body, contentType, from, options);
   };
 

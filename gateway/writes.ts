@@ -1,7 +1,7 @@
 /** Writes: passed to the master, whose answer is passed back. The gateway knows nothing about them that it could lose. */
 import { badRequest, KamaitachiError } from '../shared/errors.ts';
 import { isFreeText } from '../shared/fields.ts';
-import { JSON_TYPE, REQUEST_ID, SEQ } from '../shared/http.ts';
+import { CLIENT, JSON_TYPE, REQUEST_ID, SEQ } from '../shared/http.ts';
 import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
 import { parseObject } from '../shared/parse.ts';
 import type { Table } from '../shared/tables.ts';
@@ -12,7 +12,7 @@ export const IDEMPOTENCY_KEY = 'idempotency-key';
 /** A write with an idempotency key is tried this often; one without, once: nobody knows what became of it. */
 const ATTEMPTS = 3;
 const RETRY_AFTER_SECONDS = 2;
-const PASSED_HEADERS = [IDEMPOTENCY_KEY, 'authorization', 'x-api-key', 'traceparent', 'tracestate'];
+const PASSED_HEADERS = [IDEMPOTENCY_KEY, 'traceparent', 'tracestate'];
 
 export interface MasterAnswer {
   status: number;
@@ -30,10 +30,12 @@ export interface WriterOptions {
 export async function ingest(
   body: Uint8Array<ArrayBuffer> | string,
   contentType: string,
-  from: { headers: Headers; id: string; timeoutMs: number },
+  from: { headers: Headers; id: string; client: string | undefined; timeoutMs: number },
   options: WriterOptions,
 ): Promise<MasterAnswer> {
   const headers: Record<string, string> = { 'content-type': contentType, [REQUEST_ID]: from.id };
+  // The API key itself stays here: its id is all that the master has to tell clients apart by.
+  if (from.client !== undefined) headers[CLIENT] = from.client;
   for (const name of PASSED_HEADERS) {
     const value = from.headers.get(name);
     if (value !== null) headers[name] = value;

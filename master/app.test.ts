@@ -79,12 +79,12 @@ describe('POST ingest', () => {
     ]);
   });
 
-  it('keeps idempotency keys apart by API key, however that is sent', async () => {
+  it('keeps idempotency keys apart by the API key that the gateway names', async () => {
     const { post, asked } = create();
     const keys: Record<string, string>[] = [
-      { authorization: 'Bearer one' },
-      { 'x-api-key': 'one' },
-      { authorization: 'bearer two' },
+      { 'x-kamaitachi-client': 'one' },
+      { 'x-kamaitachi-client': 'one', authorization: 'Bearer x' },
+      { 'x-kamaitachi-client': 'two' },
       {},
     ];
     for (const headers of keys)

@@ -16,6 +16,7 @@ import {
 import { ingestKind } from '../shared/ingest.ts';
 import { MAX_INTERNAL_BODY_BYTES, MAX_WRITES_UNDER_WAY_BYTES } from '../shared/limits.ts';
 import type { LogEvent } from '../shared/log.ts';
+import { isOpenPath, NO_TOKEN } from '../shared/peers.ts';
 import { asciiJson } from '../shared/text.ts';
 import { readBody } from './body.ts';
 import { canFollow, emptyTailPage } from './feed.ts';
@@ -50,6 +51,8 @@ export interface AppParts {
   log: LogEvent;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
+  /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
+  isPeer?: (authorization: string | undefined) => boolean;
 }
 
 type Handler = (c: Context) => Response | Promise<Response>;
@@ -59,6 +62,12 @@ export function createApp(parts: AppParts): Hono {
   const app = new Hono({ strict: false });
   let bytesUnderWay = 0;
 
+  // Before anything is looked up: who is not of the cluster does not learn what there is.
+  app.use('*', async (c, next) => {
+    if (!isOpenPath(c.req.path) && !(parts.isPeer?.(c.req.header('authorization')) ?? true))
+      return fail(c, new KamaitachiError('unauthorized', NO_TOKEN));
+    await next();
+  });
   app.use('*', async (c, next) => {
     c.header(REQUEST_ID, requestIdOf(c.req.header(REQUEST_ID)));
     await next();

@@ -1,6 +1,7 @@
 /** The `Idempotency-Key` of a write, one per API key, and what its body must be to count as the same write. */
 import { createHash } from 'node:crypto';
 import { badRequest } from '../shared/errors.ts';
+import { CLIENT } from '../shared/http.ts';
 import { MAX_IDEMPOTENCY_KEY_BYTES } from '../shared/limits.ts';
 
 /** undefined where the request brings none. `header`: a header's value by its name, a character a byte. */
@@ -12,13 +13,7 @@ export function idempotencyKey(
   if (key === undefined || key === '') return undefined;
   if (key.length > MAX_IDEMPOTENCY_KEY_BYTES)
     throw badRequest('Idempotency-Key', `at most ${MAX_IDEMPOTENCY_KEY_BYTES} bytes`, key);
-  // Only hashes are stored: an API key must not be found in the database.
-  return { name: sha256(JSON.stringify([apiKey(header), key])), hash: sha256(body) };
-}
-
-function apiKey(header: (name: string) => string | undefined): string {
-  const bearer = /^Bearer +(\S+) *$/i.exec(header('authorization') ?? '')?.[1];
-  return bearer ?? header('x-api-key') ?? '';
+  return { name: sha256(JSON.stringify([header(CLIENT) ?? '', key])), hash: sha256(body) };
 }
 
 function sha256(data: string | Uint8Array): string {

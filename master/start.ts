@@ -1,9 +1,12 @@
 /** Wires the master together: SQL worker, registry, HTTP face; and stops it cleanly. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
+import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
+import { createNodeServer } from '../shared/adapter/node-server.ts';
+import type { Secrets } from '../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../shared/config.ts';
 import type { Discovery } from '../shared/discovery.ts';
 import { KamaitachiError } from '../shared/errors.ts';
@@ -29,13 +32,17 @@ const DRAIN_MS = 5_000;
 const KEEP_ALIVE_MS = 75_000;
 
 /** `discovery`: where others find the master; undefined where it is its own registry. */
-export async function startMaster(options: MasterOptions, discovery?: Discovery): Promise<Running> {
+export async function startMaster(
+  options: MasterOptions,
+  { tokens, tls }: Pick<Secrets, 'tokens' | 'tls'>,
+  discovery?: Discovery,
+): Promise<Running> {
   const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const now = () => performance.now();
   const { database, logKeepMs, logKeepBytes, maxIngestBytes } = options;
 
   // The port first: a second master on this machine ends here, before it touches the database.
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  const server = createNodeServer(tls, { keepAliveTimeout: KEEP_ALIVE_MS });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.masterPort, options.host, resolve);
@@ -76,6 +83,7 @@ export async function startMaster(options: MasterOptions, discovery?: Discovery)
     maxIngestBytes,
     log: log.error,
     now,
+    isPeer: createTokenCheck(tokens),
   });
   server.off('request', refuse);
   server.on('request', getRequestListener(app.fetch));

@@ -18,6 +18,7 @@ const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 /** Variables with our prefix that are not options of a cluster: the import and sample commands read them. */
 const OTHER_VARIABLES = new Set(['KAMAITACHI_KEY', 'KAMAITACHI_TO']);
 const PREFIX = 'KAMAITACHI_';
+const RATE = /^(snapshot|period|selection|ingest|default)=\d{1,6}(\.\d{1,3})?(:\d{1,6})?$/;
 
 const port = whole(0, 65_535);
 
@@ -98,6 +99,29 @@ const schema = z.object({
     'ORIGIN,…',
     'origins that browsers may call from',
   ),
+  clusterTokenFile: option(
+    text(1, 4_096).optional(),
+    'FILE',
+    'tokens that the parts of a cluster know each other by, one a line; the first is sent, every one accepted',
+  ),
+  keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for'),
+  rateLimit: option(
+    list((item) => RATE.test(item), 'items such as snapshot=200 or default=100:300').prefault(''),
+    'CLASS=RATE,…',
+    'requests a second of one client, by class: snapshot, period, selection, ingest, default; RATE:BURST allows more at once',
+  ),
+  trustedProxies: option(
+    list((item) => HOST.test(item), 'addresses').prefault(''),
+    'ADDRESS,…',
+    'proxies whose X-Forwarded-For says who the client is',
+  ),
+  tlsCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to listen with, over TLS'),
+  tlsKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)'),
+  tlsCa: option(
+    text(1, 4_096).optional(),
+    'FILE',
+    'certificates (PEM) that the parts of a cluster check each other against; with it they speak TLS',
+  ),
   leaseTtlMs: option(
     whole(500, 600_000).prefault('5000'),
     'MS',
@@ -142,7 +166,7 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
   const options = result.data;
   return {
     ...options,
-    master: options.master ?? `http://${hostPort(options.host, options.masterPort)}`,
+    master: options.master ?? `${schemeOf(options)}://${hostPort(options.host, options.masterPort)}`,
     database: options.database ?? defaultDatabase(options.dataDir),
   };
 }
@@ -188,6 +212,11 @@ export function defaultDatabase(dataDir: string): string {
 /** `host:port` as it stands in URLs and registrations: an IPv6 address gets its brackets. */
 export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What clients and other parts speak with one that listens with these options. */
+export function schemeOf({ tlsCert }: Pick<Parsed, 'tlsCert'>): 'http' | 'https' {
+  return tlsCert === undefined ? 'http' : 'https';
 }
 
 type Field = keyof Parsed & string;

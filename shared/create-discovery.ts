@@ -10,11 +10,15 @@ export type DiscoveryOptions = Pick<
   'discovery' | 'master' | 'members' | 'leaseTtlMs' | 'etcd' | 'etcdPrefix'
 >;
 
-/** `log`: where a registry that goes away and comes back is told of. */
-export function createDiscovery(options: DiscoveryOptions, log?: LogEvent): Discovery {
+/** `log`: where a registry that goes away and comes back is told of. `fetchFrom`: how the one beside the master is asked. */
+export function createDiscovery(
+  options: DiscoveryOptions,
+  log?: LogEvent,
+  fetchFrom?: typeof fetch,
+): Discovery {
   switch (options.discovery) {
     case 'embedded':
-      return createEmbeddedDiscovery({ url: options.master, ttlMs: options.leaseTtlMs });
+      return createEmbeddedDiscovery({ url: options.master, ttlMs: options.leaseTtlMs, fetch: fetchFrom });
     case 'static':
       return createStaticDiscovery({ members: options.members });
     case 'etcd': {

@@ -8,6 +8,8 @@ export const SEQ = 'x-kamaitachi-seq';
 export const MIN_SEQ = 'x-kamaitachi-min-seq';
 export const STALE = 'x-kamaitachi-stale';
 export const TIMEOUT = 'x-kamaitachi-timeout-ms';
+/** Inside the cluster: the id of the API key that a write came with. */
+export const CLIENT = 'x-kamaitachi-client';
 export const JSON_TYPE = 'application/json';
 
 const REQUEST_ID_PATTERN = /^[\x21-\x7e]{1,128}$/;
@@ -43,6 +45,7 @@ export function publicError(thrown: unknown): KamaitachiError {
 /** Headers of an error's answer. */
 export function errorHeaders(error: KamaitachiError): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': JSON_TYPE };
+  if (error.code === 'unauthorized') headers['www-authenticate'] = 'Bearer';
   if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
   return headers;
 }

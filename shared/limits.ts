@@ -103,6 +103,10 @@ export const MAX_IDEMPOTENCY_KEYS = 10_000_000;
 export const BODY_TIMEOUT_MS = 30_000;
 export const MAX_INTERNAL_BODY_BYTES = 1024 * 1024;
 
+/** A cluster token is no word that one could guess; a rotation needs two of them at a time. */
+export const MIN_CLUSTER_TOKEN_CHARS = 32;
+export const MAX_CLUSTER_TOKENS = 10;
+
 /** Registrations: members at once, how long a good-bye is remembered, how long a watch may wait. */
 export const MAX_MEMBERS = 1_000;
 export const DEPARTED_KEPT_MS = 300_000;

@@ -21,6 +21,7 @@ import {
 import { PIECE_BYTES } from '../shared/limits.ts';
 import type { PartRequest } from '../shared/link.ts';
 import { type BodyKind, parseQueryBody } from '../shared/parse.ts';
+import { isOpenPath, NO_TOKEN } from '../shared/peers.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet } from '../shared/slot.ts';
 import type { SlaveMetrics } from './metrics.ts';
@@ -33,6 +34,8 @@ export interface AppOptions {
   log: (event: string, details: Record<string, unknown>) => void;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
+  /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
+  isPeer?: (authorization: string | undefined) => boolean;
 }
 
 export const SLOTS_PATH = '/internal/slots';
@@ -48,6 +51,12 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
   const app = new Hono({ strict: false });
   const { cache } = slave.sources;
 
+  // Before anything is looked up: who is not of the cluster does not learn what there is.
+  app.use('*', async (c, next) => {
+    if (!isOpenPath(c.req.path) && !(options.isPeer?.(c.req.header('authorization')) ?? true))
+      return fail(c, new KamaitachiError('unauthorized', NO_TOKEN));
+    await next();
+  });
   app.use('*', async (c, next) => {
     c.header(REQUEST_ID, requestIdOf(c.req.header(REQUEST_ID)));
     await next();

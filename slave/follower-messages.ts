@@ -1,11 +1,13 @@
 /** What the main thread and the thread that follows the feed say to each other. */
 import type { StoredInfo } from '../shared/lines.ts';
+import type { PeerAccess } from '../shared/peers.ts';
 
 export interface FollowerOptions {
   node: string;
   databasePath: string;
   /** `http://host:port` of the master. */
   masterUrl: string;
+  access: PeerAccess;
 }
 
 export type ToFollower =

@@ -1,5 +1,6 @@
 /** Entry of the follower's thread: opens the writing connection and wires the follower to the master and the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import { openDatabase } from './database.ts';
 import { createFollower } from './follower.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './follower-messages.ts';
@@ -10,6 +11,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 const { node, databasePath, ...options } = workerData as FollowerOptions;
 let { masterUrl } = options;
+const fetchFrom = createNodePeerFetch(options.access);
 const port = parentPort!;
 const database = openDatabase(databasePath);
 let wake = () => {};
@@ -20,7 +22,7 @@ const follower = createFollower(node, createStoreWriter(database), {
     request = new AbortController();
     const late = setTimeout(() => request.abort(new Error('the master took too long')), REQUEST_TIMEOUT_MS);
     try {
-      const response = await fetch(new URL(path, masterUrl), {
+      const response = await fetchFrom(new URL(path, masterUrl), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),

@@ -27,7 +27,9 @@ let links: Links;
 let logged: string[];
 let gateways: Gateway[];
 
+let peer: string | undefined;
 beforeEach(async () => {
+  peer = undefined;
   ms = 0;
   ready = new SlotSet([1, 2]);
   logged = [];
@@ -50,6 +52,7 @@ beforeEach(async () => {
     version: '1',
     now: () => ms,
     log: (_event, details) => logged.push(JSON.stringify(details)),
+    isPeer: (authorization) => authorization === peer,
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
@@ -180,6 +183,28 @@ describe('the beginning of a link', () => {
     socket.on('data', (bytes) => (got += bytes));
     await until(() => got.includes('404'));
     socket.destroy();
+  });
+
+  it('without the cluster token is refused before any frame', async () => {
+    peer = 'Bearer right';
+    const wrong = UPGRADE.replace('\r\n\r\n', '\r\nAuthorization: Bearer wrong\r\n\r\n');
+    for (const head of [UPGRADE, wrong]) {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      let got = '';
+      socket.on('data', (bytes) => (got += bytes));
+      socket.write(`${head}${encodeFrame('H', [], JSON.stringify(HELLO))}`);
+      await new Promise((resolve) => socket.once('close', resolve));
+      expect(got).toMatch(/^HTTP\/1\.1 401 Unauthorized\r\n(?:.+\r\n)+\r\n$/);
+    }
+    expect(logged.join()).toContain('refused');
+    expect(logged.join()).not.toContain('wrong');
+    const known = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    known.write(UPGRADE.replace('\r\n\r\n', '\r\nAuthorization: Bearer right\r\n\r\n'));
+    const first = await new Promise<string>((resolve) =>
+      known.once('data', (bytes) => resolve(String(bytes))),
+    );
+    expect(first).toContain(' 101 ');
+    known.destroy();
   });
 });
 

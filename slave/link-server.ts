@@ -21,8 +21,12 @@ export interface LinkServerOptions {
   version: string;
   log: (event: string, details: Record<string, unknown>) => void;
   now: () => number;
+  /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
+  isPeer?: (authorization: string | undefined) => boolean;
 }
 
+const UNAUTHORIZED =
+  'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 /** Requests under way on one link; a gateway that sends more is told to go elsewhere. */
 const MAX_REQUESTS = 50_000;
 /** Requests up to this length are remembered, this many. */
@@ -36,6 +40,11 @@ const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 export function serveLinks(server: Server, slave: Slave, options: LinkServerOptions): Links {
   const links = new Set<Link>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!(options.isPeer?.(request.headers.authorization) ?? true)) {
+      options.log('link', { message: 'refused: a gateway without a cluster token that we know' });
+      socket.end(UNAUTHORIZED);
+      return;
+    }
     if (request.url !== LINK_PATH || request.headers.upgrade !== LINK_UPGRADE) {
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       return;

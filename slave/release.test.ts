@@ -42,13 +42,13 @@ describe('a slave that owns less than it holds', () => {
       whole: { history: 'history', ready: SlotSet.all().toBase64() },
       old: { history: 'another', ready: SlotSet.all().toBase64() },
     };
-    vi.stubGlobal('fetch', async (url: string) => {
-      const answer = answers[new URL(url).hostname];
+    const others: typeof fetch = async (url) => {
+      const answer = answers[new URL(String(url)).hostname];
       if (answer === undefined) throw new Error('nobody there');
       return Response.json(answer);
-    });
+    };
     let now = 0;
-    const release = createReleaser(alone.slave, membership, () => now);
+    const release = createReleaser(alone.slave, membership, () => now, others);
     for (; now <= 5_000; now += 500) await release();
     for (let slot = 0; slot < SLOTS; slot++)
       expect(alone.slave.slots.ready.has(slot)).toBe(membership.owners(slot)[0] !== 'whole');

@@ -35,14 +35,19 @@ export class Handover {
 }
 
 /** Moves what this slave holds beyond its own a step further; call it about twice a second. */
-export function createReleaser(slave: Slave, membership: Membership, now: () => number): () => Promise<void> {
+export function createReleaser(
+  slave: Slave,
+  membership: Membership,
+  now: () => number,
+  fetchFrom: typeof fetch,
+): () => Promise<void> {
   const handover = new Handover();
   let asking = false;
   return async () => {
     if (asking || slave.slots.surplus().length === 0) return;
     asking = true;
     try {
-      const readyAt = await askOthers(slave, membership);
+      const readyAt = await askOthers(slave, membership, fetchFrom);
       const { withdraw, release } = handover.step(slave.slots.releasable(membership, readyAt), now());
       slave.release(release);
       slave.withdraw(withdraw);
@@ -53,12 +58,16 @@ export function createReleaser(slave: Slave, membership: Membership, now: () => 
 }
 
 /** What the other slaves hold ready; one that does not answer counts as holding nothing. */
-async function askOthers(slave: Slave, membership: Membership): Promise<Map<string, SlotSet>> {
+async function askOthers(
+  slave: Slave,
+  membership: Membership,
+  fetchFrom: typeof fetch,
+): Promise<Map<string, SlotSet>> {
   const readyAt = new Map<string, SlotSet>();
   const others = membership.all().filter(({ id }) => id !== slave.node && membership.isLive(id));
   await Promise.allSettled(
     others.map(async ({ id, address }) => {
-      const response = await fetch(`http://${address}${SLOTS_PATH}`, {
+      const response = await fetchFrom(`http://${address}${SLOTS_PATH}`, {
         signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
       });
       const { history, ready } = (await response.json()) as { history: string; ready: string };

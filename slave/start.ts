@@ -1,12 +1,15 @@
 /** Wires a slave together: file, cache, follower, faces, discovery; and stops it cleanly. */
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { getRequestListener } from '@hono/node-server';
+import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
+import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
+import { createNodeServer } from '../shared/adapter/node-server.ts';
+import { readSecrets } from '../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../shared/config.ts';
 import { createDiscovery } from '../shared/create-discovery.ts';
 import type { Member } from '../shared/discovery.ts';
@@ -35,11 +38,14 @@ const DRAIN_MS = 5_000;
 export async function startSlave(options: Options): Promise<Running> {
   const log = createLog('slave', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const now = () => performance.now();
+  const { tokens, tls, access } = readSecrets(options);
+  const isPeer = createTokenCheck(tokens);
+  const fetchFrom = createNodePeerFetch(access, log.warn);
   mkdirSync(options.dataDir, { recursive: true });
   const warmPath = join(options.dataDir, 'warm.json');
   const warmList = await readWarmList(warmPath);
 
-  const server = createServer();
+  const server = createNodeServer(tls);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.slavePort, options.host, resolve);
@@ -52,7 +58,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const reader = createStoreReader(database);
   const directory = new Directory();
   const cache = new SubjectCache({ maxBytes: options.cacheBytes, reader, now });
-  const workerData: FollowerOptions = { node, databasePath, masterUrl: options.master };
+  const workerData: FollowerOptions = { node, databasePath, masterUrl: options.master, access };
   const follower = new Worker(new URL('./follower-thread.mjs', import.meta.url), { workerData });
   const slave = new Slave({
     node,
@@ -77,7 +83,7 @@ export async function startSlave(options: Options): Promise<Running> {
       );
   });
 
-  const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now });
+  const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now, isPeer });
   const metrics = createMetrics(slave, links.links);
   const app = createApp(slave, {
     version: VERSION,
@@ -85,6 +91,7 @@ export async function startSlave(options: Options): Promise<Running> {
     metrics,
     log: log.error,
     now,
+    isPeer,
   });
   server.on('request', getRequestListener(app.fetch));
 
@@ -93,7 +100,7 @@ export async function startSlave(options: Options): Promise<Running> {
     ownershipDelayMs: options.ownershipDelayMs,
     now,
   });
-  const discovery = createDiscovery(options, log.warn);
+  const discovery = createDiscovery(options, log.warn, fetchFrom);
   const address = hostPort(options.host, port);
   const member: Member = {
     id: node,
@@ -111,7 +118,7 @@ export async function startSlave(options: Options): Promise<Running> {
     // Where none is registered now, the last one known, or the one from the options, is asked on.
     if (master !== undefined) slave.follow(`http://${master.address}`);
   });
-  const release = createReleaser(slave, membership, now);
+  const release = createReleaser(slave, membership, now, fetchFrom);
   const tick = setInterval(() => {
     if (membership.tick()) slave.own(membership);
     release().catch((error) => log.warn('release', { message: String(error) }));

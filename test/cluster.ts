@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Cluster } from '../cli/start/cluster.ts';
 import { chooseRuntime, gatewayCommand, type Runtime } from '../cli/start/commands.ts';
 import { Part } from '../cli/start/part.ts';
+import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
+import { readSecrets } from '../shared/adapter/secrets.ts';
 import { argvOf, type Options, parseOptions } from '../shared/config.ts';
 
 const READY_MS = 60_000;
@@ -45,6 +47,7 @@ export async function startCluster(given: Partial<Options> = {}): Promise<TestCl
     onGiveUp: (part, why) => take(`${part} given up: ${why}`),
   });
   const gateways: Part[] = [];
+  const fetchFrom = createNodePeerFetch(readSecrets(options).access);
   const stop = async () => {
     await Promise.all(gateways.map((gateway) => gateway.stop('SIGKILL')));
     await cluster.kill();
@@ -67,7 +70,7 @@ export async function startCluster(given: Partial<Options> = {}): Promise<TestCl
     });
     gateways.push(gateway);
     await gateway.start();
-    await eventually(`gateway on ${runtime} ready`, async () => (await fetch(`${gateway.url}/ready`)).ok);
+    await eventually(`gateway on ${runtime} ready`, async () => (await fetchFrom(`${gateway.url}/ready`)).ok);
     return gateway;
   };
   try {

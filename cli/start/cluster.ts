@@ -1,5 +1,7 @@
 /** A whole cluster on this machine: a master, slaves and a gateway, as the launcher and the tests run it. */
 import { resolve } from 'node:path';
+import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
+import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../../shared/config.ts';
 import { chooseRuntime, etcdCommand, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
 import { etcdToStart } from './etcd.ts';
@@ -24,10 +26,12 @@ export class Cluster {
   /** Only where the cluster had to start one. */
   etcd: Part | undefined;
   private options: Options;
+  private readonly fetchFrom: typeof fetch;
   private readonly events: ClusterEvents;
 
   constructor(options: Options, events: ClusterEvents) {
-    this.options = { ...options, dataDir: resolve(options.dataDir) };
+    this.options = withWholePaths(options);
+    this.fetchFrom = createNodePeerFetch(readSecrets(options).access);
     this.events = events;
     const runtime = chooseRuntime(options.runtime);
     this.master = this.part('master', options.masterPort, (port) => masterCommand(this.options, port));
@@ -100,14 +104,23 @@ export class Cluster {
   private async missing(): Promise<string | undefined> {
     for (const part of this.parts) {
       if (!part.isUp) return `${part.name} is not up`;
-      const { ok, text } = await probe(`${part.url}/ready`);
+      const { ok, text } = await this.probe(`${part.url}/ready`);
       if (!ok) return `${part.name} says ${text}`;
     }
-    const { text } = await probe(`${this.gateway.url}/health`);
+    const { text } = await this.probe(`${this.gateway.url}/health`);
     const count = countOf(text);
     return count === this.slaves.size
       ? undefined
       : `the gateway knows ${count} of ${this.slaves.size} slaves`;
+  }
+
+  private async probe(url: string): Promise<{ ok: boolean; text: string }> {
+    try {
+      const answer = await this.fetchFrom(url, { signal: AbortSignal.timeout(PROBE_MS) });
+      return { ok: answer.ok, text: await answer.text() };
+    } catch (error) {
+      return { ok: false, text: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   private async startEtcd(): Promise<void> {
@@ -134,13 +147,18 @@ export class Cluster {
   }
 }
 
-async function probe(url: string): Promise<{ ok: boolean; text: string }> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
-    return { ok: answer.ok, text: await answer.text() };
-  } catch (error) {
-    return { ok: false, text: error instanceof Error ? error.message : String(error) };
-  }
+/** The parts run in another directory than the launcher may. */
+function withWholePaths(options: Options): Options {
+  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
+  return {
+    ...options,
+    dataDir: resolve(options.dataDir),
+    clusterTokenFile: whole(options.clusterTokenFile),
+    keys: whole(options.keys),
+    tlsCert: whole(options.tlsCert),
+    tlsKey: whole(options.tlsKey),
+    tlsCa: whole(options.tlsCa),
+  };
 }
 
 function countOf(health: string): number {

@@ -27,7 +27,7 @@ const MAX_DELAY_MS = 5_000;
 const STEADY_MS = 30_000;
 const MAX_RESTARTS = 10;
 const KEPT_LINES = 20;
-const LISTENS = /^\w+ listens on http:\/\/(\S+)$/;
+const LISTENS = /^\w+ listens on (https?):\/\/(\S+)$/;
 
 type State =
   | { is: 'down' }
@@ -42,6 +42,7 @@ export class Part {
   address = '';
   private readonly options: PartOptions;
   private port: number;
+  private scheme = 'http';
   private state: State = { is: 'down' };
   private restarts = 0;
   private lastLines: string[] = [];
@@ -53,7 +54,7 @@ export class Part {
   }
 
   get url(): string {
-    return `http://${this.address}`;
+    return `${this.scheme}://${this.address}`;
   }
 
   get isUp(): boolean {
@@ -114,8 +115,9 @@ export class Part {
     const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), START_MS);
     createInterface(child.stderr).on('line', (line) => this.take(line));
     createInterface(child.stdout).on('line', (line) => {
-      const [, address] = LISTENS.exec(line) ?? [];
+      const [, scheme, address] = LISTENS.exec(line) ?? [];
       if (address === undefined || this.state.is !== 'starting') return this.take(line);
+      this.scheme = scheme;
       this.address = address;
       this.port = Number(address.slice(address.lastIndexOf(':') + 1));
       this.state = { is: 'up', child, since: performance.now() };

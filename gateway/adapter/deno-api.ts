@@ -3,9 +3,15 @@
 export interface DenoConn {
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
-  setNoDelay(noDelay: boolean): void;
   close(): void;
 }
+
+export interface DenoTcpConn extends DenoConn {
+  setNoDelay(noDelay: boolean): void;
+}
+
+/** What a `fetch` of Deno takes as `client`. */
+export type DenoHttpClient = object;
 
 export interface DenoServer {
   addr: { hostname: string; port: number };
@@ -15,9 +21,11 @@ export interface DenoServer {
 interface DenoApi {
   args: string[];
   env: { toObject(): Record<string, string> };
-  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoConn>;
+  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoTcpConn>;
+  startTls(conn: DenoTcpConn, options: { hostname: string; caCerts: string[] }): Promise<DenoConn>;
+  createHttpClient(options: { caCerts: string[]; http2: boolean }): DenoHttpClient;
   serve(
-    options: { hostname: string; port: number; onListen: () => void },
+    options: { hostname: string; port: number; onListen: () => void; cert?: string; key?: string },
     handler: (request: Request) => Response | Promise<Response>,
   ): DenoServer;
   addSignalListener(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void;

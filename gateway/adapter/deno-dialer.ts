@@ -1,4 +1,5 @@
-/** Links on Deno: `Deno.connect` without delay; its WebSocket client stalls on larger messages. */
+/** Links on Deno: `Deno.connect` without delay, where certificates are trusted with TLS on it; its WebSocket client stalls on larger messages. */
+import type { PeerAccess } from '../../shared/peers.ts';
 import {
   type Connection,
   type ConnectionEvents,
@@ -12,10 +13,21 @@ import { type DenoConn, deno } from './deno-api.ts';
 const READ_BYTES = 256 * 1024;
 const WRITE_BYTES = 64 * 1024;
 
-export const dialDeno: Dial = async (address, events, timeoutMs) => {
+export function createDenoDial(access: PeerAccess): Dial {
+  return (address, events, timeoutMs) => dial(address, events, timeoutMs, access);
+}
+
+async function dial(
+  address: string,
+  events: ConnectionEvents,
+  timeoutMs: number,
+  { token, ca }: PeerAccess,
+): Promise<Connection> {
   const { hostname, port } = splitAddress(address);
   const abort = AbortSignal.timeout(timeoutMs);
-  const conn = await deno.connect({ hostname, port, signal: abort });
+  const tcp = await deno.connect({ hostname, port, signal: abort });
+  tcp.setNoDelay(true);
+  let conn: DenoConn = tcp;
   let isClosed = false;
   const close = () => {
     if (isClosed) return;
@@ -24,9 +36,9 @@ export const dialDeno: Dial = async (address, events, timeoutMs) => {
   };
   abort.addEventListener('abort', close);
   try {
-    conn.setNoDelay(true);
+    if (ca !== undefined) conn = await deno.startTls(tcp, { hostname, caCerts: [ca] });
     const encoder = new TextEncoder();
-    await writeAll(conn, encoder.encode(upgradeRequest(address)), close);
+    await writeAll(conn, encoder.encode(upgradeRequest(address, token)), close);
     const buffer = new Uint8Array(READ_BYTES);
     const decoder = new TextDecoder();
     const upgrade = new UpgradeReader();
@@ -53,7 +65,7 @@ export const dialDeno: Dial = async (address, events, timeoutMs) => {
   } finally {
     abort.removeEventListener('abort', close);
   }
-};
+}
 
 async function readAll(
   conn: DenoConn,

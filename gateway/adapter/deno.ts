@@ -1,11 +1,13 @@
 /** `deno task gateway`: a gateway on Deno. */
-import { asksForHelp, helpText, hostPort, parseOptions, UsageError } from '../../shared/config.ts';
+import { readSecrets } from '../../shared/adapter/secrets.ts';
+import { asksForHelp, helpText, hostPort, parseOptions, schemeOf, UsageError } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
 import { createLog } from '../../shared/log.ts';
+import { createPeerFetch } from '../../shared/peers.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
-import { deno } from './deno-api.ts';
-import { dialDeno } from './deno-dialer.ts';
+import { type DenoHttpClient, deno } from './deno-api.ts';
+import { createDenoDial } from './deno-dialer.ts';
 import { createPrometheus } from './prometheus.ts';
 
 /** Requests under way get this long to finish. */
@@ -27,10 +29,12 @@ function run(): void {
 function serve(): void {
   const options = parseOptions(deno.args, deno.env.toObject());
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
+  const { tls, access } = readSecrets(options);
+  const fetchFrom = createPeerFetch(access, createDenoFetch(access.ca), log.warn);
   const gateway = createGateway(options, {
-    discovery: createDiscovery(options, log.warn),
-    dial: dialDeno,
-    fetch,
+    discovery: createDiscovery(options, log.warn, fetchFrom),
+    dial: createDenoDial(access),
+    fetch: fetchFrom,
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -42,12 +46,12 @@ function serve(): void {
   });
   gateway.start();
   const server = deno.serve(
-    { hostname: options.host, port: options.gatewayPort, onListen: () => {} },
+    { hostname: options.host, port: options.gatewayPort, onListen: () => {}, ...tls },
     (request) => gateway.app.fetch(request),
   );
   const { port } = server.addr;
   gateway.register(hostPort(options.host, port));
-  console.log(`gateway listens on http://${hostPort(options.host, port)}`);
+  console.log(`gateway listens on ${schemeOf(options)}://${hostPort(options.host, port)}`);
   let isStopping = false;
   const stop = async () => {
     if (isStopping) return;
@@ -73,6 +77,16 @@ function respond(body: BodyInit | null, status: number, headers: Readonly<Record
   );
   for (const name in headers) if (name !== 'content-type') response.headers.set(name, headers[name]);
   return response;
+}
+
+/** Deno's fetch with certificates to trust; its type is that of the web, which knows no `client`. */
+function createDenoFetch(ca: string | undefined): typeof fetch {
+  if (ca === undefined) return fetch;
+  const client = deno.createHttpClient({ caCerts: [ca], http2: false });
+  return (input, init) => {
+    const trusting: RequestInit & { client: DenoHttpClient } = { ...init, client };
+    return fetch(input, trusting);
+  };
 }
 
 let turn: Promise<void> | undefined;

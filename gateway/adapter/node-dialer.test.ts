@@ -2,11 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link.ts';
+import { TOKEN_REFUSED } from '../../shared/peers.ts';
 import { HASH_ID, SLOTS } from '../../shared/slot.ts';
 import { encodeFrame, FrameReader } from '../../shared/wire.ts';
 import { AnswerBudget } from '../budget.ts';
 import { Link } from '../link.ts';
-import { dialNode } from './node-dialer.ts';
+import { createNodeDial } from './node-dialer.ts';
 
 const open: { server: Server; sockets: Set<Socket>; links: Link[] }[] = [];
 
@@ -25,6 +26,7 @@ async function listen(text: string, status = '101 Switching Protocols') {
   server.on('connection', (socket) => sockets.add(socket.on('close', () => sockets.delete(socket))));
   server.on('upgrade', (request, socket) => {
     expect(request.headers.upgrade).toBe(LINK_UPGRADE);
+    expect(request.headers.authorization).toBe('Bearer token');
     const hello = {
       protocol: LINK_PROTOCOL,
       slots: SLOTS,
@@ -53,7 +55,7 @@ async function listen(text: string, status = '101 Switching Protocols') {
     node: 'n',
     address,
     hello: { protocol: LINK_PROTOCOL, slots: SLOTS, hash: HASH_ID, node: 'g', version: '' },
-    dial: dialNode,
+    dial: createNodeDial({ token: 'token', ca: undefined }),
     schedule: setImmediate,
     now: () => performance.now(),
     random: () => 0.5,
@@ -98,5 +100,10 @@ describe('a link over TCP', () => {
     const { link } = await listen('', '404 Not Found');
     expect([link.isOpen, link.reason]).toEqual([false, 'upgrade: expected 101, got HTTP/1.1 404 Not Found']);
     await expect(link.call('{}', 1_000, share()).answer).rejects.toMatchObject({ kind: 'broken' });
+  });
+
+  it('says that its cluster token was refused', async () => {
+    const { link } = await listen('', '401 Unauthorized');
+    expect(link.reason).toBe(`upgrade refused: ${TOKEN_REFUSED}`);
   });
 });

@@ -1,17 +1,37 @@
-/** Links on Node: a TCP socket without delay. */
-import { connect } from 'node:net';
-import { type Dial, splitAddress, UpgradeReader, upgradeRequest } from '../dialer.ts';
+/** Links on Node: a TCP socket without delay, where certificates are trusted with TLS on it. */
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { PeerAccess } from '../../shared/peers.ts';
+import {
+  type Connection,
+  type ConnectionEvents,
+  type Dial,
+  splitAddress,
+  UpgradeReader,
+  upgradeRequest,
+} from '../dialer.ts';
 
-export const dialNode: Dial = (address, events, timeoutMs) =>
+export function createNodeDial(access: PeerAccess): Dial {
+  return (address, events, timeoutMs) => dial(address, events, timeoutMs, access);
+}
+
+const dial = (
+  address: string,
+  events: ConnectionEvents,
+  timeoutMs: number,
+  { token, ca }: PeerAccess,
+): Promise<Connection> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = splitAddress(address);
-    const socket = connect({ host: hostname, port, noDelay: true });
+    const socket = open(hostname, port, ca);
     const upgrade = new UpgradeReader();
     let isOpen = false;
     let reason = 'closed by the slave';
     const timer = setTimeout(() => socket.destroy(new Error(`no upgrade within ${timeoutMs} ms`)), timeoutMs);
     socket.setEncoding('latin1');
-    socket.on('connect', () => socket.write(upgradeRequest(address), 'latin1'));
+    socket.on(ca === undefined ? 'connect' : 'secureConnect', () =>
+      socket.write(upgradeRequest(address, token), 'latin1'),
+    );
     socket.on('error', (error) => {
       reason = error.message;
     });
@@ -39,7 +59,14 @@ export const dialNode: Dial = (address, events, timeoutMs) =>
     });
   });
 
-function writeTo(socket: ReturnType<typeof connect>, text: string): Promise<void> {
+function open(host: string, port: number, ca: string | undefined): Socket {
+  if (ca === undefined) return connect({ host, port, noDelay: true });
+  // An address is checked against the certificate too, but must not be sent as a name.
+  const socket = connectTls({ host, port, ca, ...(isIP(host) === 0 ? { servername: host } : {}) });
+  return socket.setNoDelay(true);
+}
+
+function writeTo(socket: Socket, text: string): Promise<void> {
   return new Promise((resolve) => {
     // An error closes the socket, which is told elsewhere; the writer only wants to know that it may go on.
     socket.write(text, 'latin1', () => resolve());

@@ -1,12 +1,15 @@
 /** `npm run gateway`: a gateway on Node. */
+import { createServer } from 'node:https';
 import { serve } from '@hono/node-server';
+import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
+import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
 import { createLog } from '../../shared/log.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
-import { dialNode } from './node-dialer.ts';
+import { createNodeDial } from './node-dialer.ts';
 import { createPrometheus } from './prometheus.ts';
 
 /** Requests under way get this long to finish. */
@@ -18,10 +21,12 @@ await runProcess('gateway', 'npm run gateway --', startGateway);
 
 async function startGateway(options: Options): Promise<Running> {
   const log = createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`));
+  const { tls, access } = readSecrets(options);
+  const fetchFrom = createNodePeerFetch(access, log.warn);
   const gateway = createGateway(options, {
-    discovery: createDiscovery(options, log.warn),
-    dial: dialNode,
-    fetch,
+    discovery: createDiscovery(options, log.warn, fetchFrom),
+    dial: createNodeDial(access),
+    fetch: fetchFrom,
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -29,7 +34,12 @@ async function startGateway(options: Options): Promise<Running> {
     metrics: createPrometheus,
     log,
   });
-  const server = serve({ fetch: gateway.app.fetch, hostname: options.host, port: options.gatewayPort });
+  const server = serve({
+    fetch: gateway.app.fetch,
+    hostname: options.host,
+    port: options.gatewayPort,
+    ...(tls === undefined ? {} : { createServer, serverOptions: tls }),
+  });
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {

@@ -1,6 +1,6 @@
 /** The frame of every Node process of the cluster: options, the line that says where it listens, and a clean end. */
 import process from 'node:process';
-import { hostPort, type Options, UsageError } from '../config.ts';
+import { hostPort, type Options, schemeOf, UsageError } from '../config.ts';
 import { optionsOrExit } from './command-line.ts';
 
 export interface Running {
@@ -22,7 +22,7 @@ export async function runProcess(
     console.error(`${role}: ${explain(error)}`);
     process.exit(error instanceof UsageError ? 2 : 1);
   }
-  console.log(`${role} listens on http://${hostPort(options.host, running.port)}`);
+  console.log(`${role} listens on ${schemeOf(options)}://${hostPort(options.host, running.port)}`);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
