@@ -1,8 +1,11 @@
 /** Who gets in: a whole cluster with a cluster token, asked by those who have it and those who do not. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from '../cli/start/commands.ts';
 import type { Part } from '../cli/start/part.ts';
 import { ingest, startCluster, type TestCluster } from './cluster.ts';
 
@@ -94,4 +97,35 @@ describe('inside a cluster with a token', () => {
       expect(reset.status).toBe(200);
     }
   });
+});
+
+describe('listening beyond this machine', () => {
+  const node = (main: string, ...args: string[]) => [process.execPath, '--import', 'tsx', main, ...args];
+  const [run, ...permissions] = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')).tasks.gateway.split(
+    ' ',
+  );
+  test.each([
+    ['master', node('master/main.ts'), /--cluster-token-file/],
+    ['slave', node('slave/main.ts'), /--cluster-token-file/],
+    ['gateway on Node', node('gateway/adapter/node.ts'), /--cluster-token-file .* --keys/],
+    ['gateway on Deno', [run, ...permissions] as string[], /--cluster-token-file .* --keys/],
+    ['npm start', node('cli/start/main.ts'), /--cluster-token-file .* --keys/],
+  ])(
+    'is refused without token and keys by %s, in one line, with exit code 2',
+    async (_, [file, ...args], says) => {
+      const ports = ['master', 'slave', 'gateway'].map((part) => `--${part}-port=0`);
+      const child = spawn(file, [...args, '--host=0.0.0.0', ...ports, `--data-dir=${dir}/open`], {
+        cwd: ROOT,
+      });
+      let out = '';
+      let err = '';
+      child.stdout.on('data', (text) => (out += text));
+      child.stderr.on('data', (text) => (err += text));
+      expect(await new Promise((resolve) => child.once('close', resolve))).toBe(2);
+      expect(out).toBe('');
+      expect(err).toMatch(/^[^\n]+\n$/);
+      expect(err).toMatch(says);
+      expect(existsSync(join(dir, 'open'))).toBe(false);
+    },
+  );
 });

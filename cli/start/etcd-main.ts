@@ -39,6 +39,7 @@ async function startEtcd({ etcd: [given], dataDir, host }: Options): Promise<Run
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return {
+    scheme: 'http',
     port: Number(asked.port),
     async close() {
       closing = true;

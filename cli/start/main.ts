@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { optionsOrExit } from '../../shared/adapter/command-line.ts';
 import { type Options, UsageError } from '../../shared/config.ts';
+import { checkExposure } from '../../shared/exposure.ts';
 import { Cluster } from './cluster.ts';
 import { loadSample, SAMPLE_QUERY } from './load-sample.ts';
 import { checkPorts } from './ports.ts';
@@ -19,6 +20,7 @@ try {
 }
 
 async function run(options: Options): Promise<void> {
+  checkExposure('start', options);
   await checkPorts(options);
   const cluster = new Cluster(options, {
     onLine: (part, line) => console.error(`${part}: ${line}`),

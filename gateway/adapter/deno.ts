@@ -2,6 +2,7 @@
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { asksForHelp, helpText, hostPort, parseOptions, schemeOf, UsageError } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
+import { checkExposure } from '../../shared/exposure.ts';
 import { createLog } from '../../shared/log.ts';
 import { createPeerFetch } from '../../shared/peers.ts';
 import { createGateway } from '../gateway.ts';
@@ -28,6 +29,7 @@ function run(): void {
 
 function serve(): void {
   const options = parseOptions(deno.args, deno.env.toObject());
+  checkExposure('gateway', options);
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
   const { tls, access } = readSecrets(options);
   const fetchFrom = createPeerFetch(access, createDenoFetch(access.ca), log.warn);

@@ -1,28 +1,34 @@
 /** The frame of every Node process of the cluster: options, the line that says where it listens, and a clean end. */
 import process from 'node:process';
 import { hostPort, type Options, schemeOf, UsageError } from '../config.ts';
+import { checkExposure, type Role } from '../exposure.ts';
 import { optionsOrExit } from './command-line.ts';
 
 export interface Running {
   port: number;
+  /** Where it is not what the options say. */
+  scheme?: 'http' | 'https';
   close(): Promise<void>;
 }
 
 /** Runs one part of a cluster until it is told to stop. `command`: how people start it, for `--help`. */
 export async function runProcess(
-  role: string,
+  role: Role | 'etcd',
   command: string,
   start: (options: Options) => Promise<Running>,
 ): Promise<void> {
   const options = optionsOrExit(command);
   let running: Running;
   try {
+    if (role !== 'etcd') checkExposure(role, options);
     running = await start(options);
   } catch (error) {
     console.error(`${role}: ${explain(error)}`);
     process.exit(error instanceof UsageError ? 2 : 1);
   }
-  console.log(`${role} listens on ${schemeOf(options)}://${hostPort(options.host, running.port)}`);
+  console.log(
+    `${role} listens on ${running.scheme ?? schemeOf(options)}://${hostPort(options.host, running.port)}`,
+  );
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
