@@ -12,6 +12,7 @@ import {
   tableErrorBody,
 } from '../shared/http.ts';
 import type { Log } from '../shared/log.ts';
+import type { Access, Check } from './access.ts';
 import type { Answer, Handler } from './handlers.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
@@ -19,6 +20,7 @@ import { ROUTES, type Route, type RouteName } from './routes.ts';
 export interface AppOptions {
   handlers: Record<RouteName, Handler>;
   metrics: RequestMetrics;
+  access: Access;
   /** Origins that browsers may call from; `*` = any. */
   corsOrigins: readonly string[];
   now: () => number;
@@ -53,15 +55,17 @@ export function createApp(options: AppOptions): Hono {
     counts: RouteCounts,
     errorText: (error: KamaitachiError) => string,
     handle: Handler,
+    check?: Check,
   ): Promise<Response> => {
     const { raw } = c.req;
     const startedAt = now();
     const id = requestIdOf(raw.headers.get(REQUEST_ID));
     let made: Answer;
     try {
+      const client = check?.(raw);
       if (raw.url.length > MAX_URL_CHARS)
         throw new KamaitachiError('uri_too_long', `URL: expected at most ${MAX_URL_CHARS} characters`);
-      made = await handle({ raw, id, startedAt, param: (name) => c.req.param(name) ?? '' });
+      made = await handle({ raw, id, client, startedAt, param: (name) => c.req.param(name) ?? '' });
     } catch (thrown) {
       const error = publicError(thrown);
       if (error.code === 'internal') {
@@ -89,8 +93,9 @@ export function createApp(options: AppOptions): Hono {
       const counts = metrics.route(route.method, prefix + route.path);
       const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
       const handle = options.handlers[route.name];
+      const check = options.access.check(route.name);
       const errorText = route.isTable ? tableErrorBody : errorBody;
-      const run = (c: Context) => answer(c, counts, errorText, handle);
+      const run = (c: Context) => answer(c, counts, errorText, handle, check);
       app.on(route.method, [pattern, `${pattern}/`], run);
     }
   }

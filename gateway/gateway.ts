@@ -6,6 +6,7 @@ import { ANSWER_BUDGET_BYTES } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { createTables } from '../shared/tables.ts';
 import { VERSION } from '../shared/version.ts';
+import { Access } from './access.ts';
 import { createApp, type Respond } from './app.ts';
 import { Bodies } from './body.ts';
 import { AnswerBudget } from './budget.ts';
@@ -14,6 +15,7 @@ import { Cluster } from './cluster.ts';
 import type { Dial } from './dialer.ts';
 import { EdgeCache } from './edge.ts';
 import { createHandlers } from './handlers.ts';
+import type { Keys } from './keys.ts';
 import { RequestMetrics } from './metrics.ts';
 import type { Assets } from './pages.ts';
 import { Reads } from './reads.ts';
@@ -33,6 +35,8 @@ export type GatewayOptions = Pick<
 export interface GatewayDeps {
   discovery: Discovery;
   dial: Dial;
+  /** The API keys that clients must have; absent = nobody is asked for one. */
+  keys?: Keys;
   fetch: typeof fetch;
   /** Runs a function at the end of this turn of the event loop. */
   schedule: (run: () => void) => void;
@@ -53,6 +57,7 @@ export interface Measured {
   reads: Reads;
   budget: AnswerBudget;
   edge: EdgeCache | undefined;
+  access: Access;
 }
 
 export interface Gateway {
@@ -90,6 +95,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const reads = new Reads(cluster, budget);
   const bodies = new Bodies(deps.now());
   const requests = new RequestMetrics();
+  const access = new Access({ keys: deps.keys });
   const startedAt = deps.now();
   let registration: Promise<Registration> | undefined;
   cluster.onTick = (now) => {
@@ -107,13 +113,14 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     fetch: deps.fetch,
     assets: deps.assets,
     master: () => (cluster.master === undefined ? options.master : `http://${cluster.master}`),
-    metrics: deps.metrics({ requests, cluster, reads, budget, edge }),
+    metrics: deps.metrics({ requests, cluster, reads, budget, edge, access }),
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
   const app = createApp({
     handlers,
     metrics: requests,
+    access,
     corsOrigins: options.corsOrigins,
     now: deps.now,
     log: deps.log,

@@ -41,7 +41,7 @@ export interface GatewayRequest {
   /** When it came, by the gateway's clock. */
   startedAt: number;
   /** Id of the API key that it came with; undefined where none is asked for. */
-  client?: string;
+  client: string | undefined;
   /** A segment of the path, decoded. */
   param: (name: string) => string;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { STATUS_OF } from '../shared/errors.ts';
 import { MIN_SEQ, REQUEST_ID, SEQ, STALE, TIMEOUT } from '../shared/http.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from '../shared/limits.ts';
+import { SCOPE_OF } from './access.ts';
 import { ROUTES, type Route } from './routes.ts';
 
 type Json = Record<string, unknown>;
@@ -25,6 +26,10 @@ export function describeApi(version: string): Json {
     },
     paths,
     components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: KEY_TEXT },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: KEY_TEXT },
+      },
       schemas: {
         Error: envelope(
           { type: 'null' },
@@ -44,11 +49,16 @@ export function describeApi(version: string): Json {
   };
 }
 
+const KEY_TEXT =
+  'Asked for where the gateway was started with --keys. The scope that a key needs stands beside each operation.';
+
 function operation(route: Route): Json {
+  const scope = SCOPE_OF[route.name];
   return {
     operationId: route.name,
     tags: [route.tag],
     summary: route.summary,
+    ...(scope === 'open' ? {} : { security: [{ bearer: [scope] }, { apiKey: [scope] }] }),
     parameters: parametersOf(route),
     ...(route.body === undefined ? {} : { requestBody: requestBody(route, route.body) }),
     responses: {
@@ -128,7 +138,8 @@ function errorsOf({ tag, name, isIngest, body }: Route): number[] {
   const statuses = new Set<number>([500]);
   if (tag !== 'operating') for (const status of [400, 503, 504]) statuses.add(status);
   if (body !== undefined) for (const status of [408, 413]) statuses.add(status);
-  if (isIngest) for (const status of [415, 422, 429]) statuses.add(status);
+  if (SCOPE_OF[name] !== 'open') for (const status of [401, 403, 429]) statuses.add(status);
+  if (isIngest) for (const status of [415, 422]) statuses.add(status);
   if (name === 'getRow') statuses.add(404);
   if (name === 'ready' || name === 'stats' || name === 'cacheReset') statuses.add(503);
   if (name === 'cacheReset') statuses.add(415);

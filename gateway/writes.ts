@@ -43,22 +43,33 @@ export async function ingest(
   const signal = AbortSignal.timeout(from.timeoutMs);
   const attempts = IDEMPOTENCY_KEY in headers ? ATTEMPTS : 1;
   for (let attempt = 1; ; attempt++) {
+    let answer: MasterAnswer;
     try {
-      const answer = await options.fetch(`${options.master()}${INGEST_PATH}`, {
-        method: 'POST',
-        headers,
-        body,
-        signal,
-        redirect: 'error',
-      });
-      return { status: answer.status, text: await answer.text(), headers: answerHeaders(answer.headers) };
+      answer = await send(`${options.master()}${INGEST_PATH}`, { headers, body, signal }, options.fetch);
     } catch {
       if (signal.aborted)
         throw new KamaitachiError('deadline', `the master did not answer within ${from.timeoutMs} ms`);
-      if (attempt >= attempts)
-        throw new KamaitachiError('unavailable', 'the master is away; try again', RETRY_AFTER_SECONDS);
+      if (attempt < attempts) continue;
+      throw new KamaitachiError('unavailable', 'the master is away; try again', RETRY_AFTER_SECONDS);
     }
+    // It is this gateway that was refused, not the client.
+    if (answer.status === 401)
+      throw new KamaitachiError(
+        'unavailable',
+        'the master does not let this gateway in',
+        RETRY_AFTER_SECONDS,
+      );
+    return answer;
   }
+}
+
+async function send(
+  url: string,
+  init: { headers: Record<string, string>; body: Uint8Array<ArrayBuffer> | string; signal: AbortSignal },
+  fetchFrom: typeof fetch,
+): Promise<MasterAnswer> {
+  const answer = await fetchFrom(url, { ...init, method: 'POST', redirect: 'error' });
+  return { status: answer.status, text: await answer.text(), headers: answerHeaders(answer.headers) };
 }
 
 /** The lines that a `save` stands for, as NDJSON. */

@@ -106,6 +106,8 @@ export const MAX_INTERNAL_BODY_BYTES = 1024 * 1024;
 /** A cluster token is no word that one could guess; a rotation needs two of them at a time. */
 export const MIN_CLUSTER_TOKEN_CHARS = 32;
 export const MAX_CLUSTER_TOKENS = 10;
+/** API keys of a gateway: an unknown one is compared with all of them. */
+export const MAX_API_KEYS = 1_000;
 
 /** Registrations: members at once, how long a good-bye is remembered, how long a watch may wait. */
 export const MAX_MEMBERS = 1_000;

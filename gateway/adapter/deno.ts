@@ -9,6 +9,7 @@ import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
 import { type DenoHttpClient, deno } from './deno-api.ts';
 import { createDenoDial } from './deno-dialer.ts';
+import { openKeys } from './key-file.ts';
 import { createPrometheus } from './prometheus.ts';
 
 /** Requests under way get this long to finish. */
@@ -32,11 +33,13 @@ function serve(): void {
   checkExposure('gateway', options);
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
   const { tls, access } = readSecrets(options);
+  const keyFile = openKeys(options.keys, log);
   const fetchFrom = createPeerFetch(access, createDenoFetch(access.ca), log.warn);
   const gateway = createGateway(options, {
     discovery: createDiscovery(options, log.warn, fetchFrom),
     dial: createDenoDial(access),
     fetch: fetchFrom,
+    keys: keyFile?.keys,
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -60,6 +63,7 @@ function serve(): void {
     isStopping = true;
     setTimeout(() => deno.exit(0), DRAIN_MS);
     await server.shutdown();
+    keyFile?.close();
     await gateway.close();
     deno.exit(0);
   };

@@ -9,6 +9,7 @@ import { createDiscovery } from '../../shared/create-discovery.ts';
 import { createLog } from '../../shared/log.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
+import { openKeys } from './key-file.ts';
 import { createNodeDial } from './node-dialer.ts';
 import { createPrometheus } from './prometheus.ts';
 
@@ -22,11 +23,13 @@ await runProcess('gateway', 'npm run gateway --', startGateway);
 async function startGateway(options: Options): Promise<Running> {
   const log = createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const { tls, access } = readSecrets(options);
+  const keyFile = openKeys(options.keys, log);
   const fetchFrom = createNodePeerFetch(access, log.warn);
   const gateway = createGateway(options, {
     discovery: createDiscovery(options, log.warn, fetchFrom),
     dial: createNodeDial(access),
     fetch: fetchFrom,
+    keys: keyFile?.keys,
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -61,6 +64,7 @@ async function startGateway(options: Options): Promise<Running> {
       );
       await closed;
       clearTimeout(timer);
+      keyFile?.close();
       await gateway.close();
     },
   };

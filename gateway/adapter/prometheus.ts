@@ -3,7 +3,14 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Measured } from '../gateway.ts';
 import { BUCKETS, type RouteCounts } from '../metrics.ts';
 
-export function createPrometheus({ requests, cluster, reads, budget, edge }: Measured): () => Promise<{
+export function createPrometheus({
+  requests,
+  cluster,
+  reads,
+  budget,
+  edge,
+  access,
+}: Measured): () => Promise<{
   text: string;
   contentType: string;
 }> {
@@ -38,6 +45,9 @@ export function createPrometheus({ requests, cluster, reads, budget, edge }: Mea
       for (const [status, count] of byStatus) add(count, { method, route, status: String(status) });
   });
   counter('bugs_total', 'Errors that nobody should see', [], (add) => add(requests.bugs));
+  counter('refused_total', 'Requests refused for want of a right API key', ['reason'], (add) => {
+    for (const [reason, count] of Object.entries(access.counts)) add(count, { reason });
+  });
   counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
   counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>

@@ -4,6 +4,7 @@ import { createLog } from '../../shared/log.ts';
 import { SLOTS } from '../../shared/slot.ts';
 import { createPrometheus } from '../adapter/prometheus.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
+import type { Keys } from '../keys.ts';
 import { dialFakes, FakeDiscovery, FakeSlave } from './fake-slaves.ts';
 
 export interface TestGateway {
@@ -22,6 +23,7 @@ export interface TestGateway {
 export interface TestOptions extends Partial<GatewayOptions> {
   slaves?: number;
   fetch?: typeof fetch;
+  keys?: Keys;
 }
 
 const STEP_MS = 50;
@@ -54,6 +56,7 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
       discovery,
       dial: dialFakes(slaves),
       fetch: options.fetch ?? (async () => Promise.reject(new TypeError('no network in tests'))),
+      keys: options.keys,
       schedule: (run) => void setImmediate(run),
       now: () => now,
       random: () => 0.5,

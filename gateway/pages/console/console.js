@@ -2,6 +2,7 @@
 const SLOTS = 16384;
 const POINTS = 60;
 const EVERY_MS = 1000;
+const KEY = 'kamaitachi-key';
 /** An answer longer than this is cut on the page, so that the browser stays awake. */
 const SHOWN_CHARS = 200000;
 
@@ -33,15 +34,34 @@ let last;
 
 async function refresh() {
   try {
-    const answer = await fetch('/monitor/nodes', { signal: AbortSignal.timeout(5000) });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const { data } = await answer.json();
-    show(data, last);
-    last = data;
+    const answer = await fetch('/monitor/nodes', { headers: withKey(), signal: AbortSignal.timeout(5000) });
+    const isRefused = answer.status === 401 || answer.status === 403;
+    if (isRefused || sessionStorage.getItem(KEY) !== null) element('access').hidden = false;
+    if (isRefused) state((await answer.json()).status_msg, 'warn');
+    else if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    else {
+      const { data } = await answer.json();
+      show(data, last);
+      last = data;
+    }
   } catch (error) {
     state(`no answer from the gateway: ${error.message}`, 'bad');
   }
   setTimeout(refresh, EVERY_MS);
+}
+
+/** The key lives as long as this tab, and goes to this gateway only. */
+function withKey() {
+  const key = sessionStorage.getItem(KEY);
+  return key === null ? {} : { authorization: `Bearer ${key}` };
+}
+
+function useKey(event) {
+  event.preventDefault();
+  const key = element('key').value.trim();
+  element('key').value = '';
+  if (key === '') sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, key);
 }
 
 function show(now, before) {
@@ -179,6 +199,7 @@ async function ask(event) {
   try {
     const answer = await fetch(path, {
       method,
+      headers: withKey(),
       ...(method === 'POST' ? { body: element('body').value } : {}),
     });
     const text = await answer.text();
@@ -209,6 +230,7 @@ element('path').append(
   }),
 );
 element('path').addEventListener('change', choose);
+element('access').addEventListener('submit', useKey);
 element('query').addEventListener('submit', ask);
 choose();
 refresh();

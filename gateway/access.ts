@@ -1,0 +1,95 @@
+/** Who may do what: the scope that each path asks for, and the check that stands before its handler. */
+import { KamaitachiError } from '../shared/errors.ts';
+import type { ApiKey, Scope } from '../shared/keys.ts';
+import type { Keys } from './keys.ts';
+import type { RouteName } from './routes.ts';
+
+/** Before a handler: throws `unauthorized` or `forbidden`. Returns the client's id; undefined where nobody is asked who he is. */
+export type Check = (request: Request) => string | undefined;
+
+/** `open` to everybody: what says that the gateway lives, what the API is, and pages that hold no data themselves. */
+export const SCOPE_OF: Readonly<Record<RouteName, Scope | 'open'>> = {
+  snapshot: 'read',
+  period: 'read',
+  selectionSnapshot: 'read',
+  selectionPeriod: 'read',
+  topics: 'read',
+  indicators: 'read',
+  subjects: 'read',
+  search: 'read',
+  getRow: 'read',
+  save: 'write',
+  deleteRow: 'write',
+  ingest: 'write',
+  stats: 'admin',
+  cacheReset: 'admin',
+  circuitBreaker: 'admin',
+  status: 'admin',
+  metrics: 'admin',
+  nodes: 'admin',
+  health: 'open',
+  ready: 'open',
+  openapi: 'open',
+  docs: 'open',
+  docsAsset: 'open',
+  console: 'open',
+  consoleAsset: 'open',
+};
+
+/** What happened to requests at the door. */
+export interface AccessCounts {
+  absent: number;
+  unknown: number;
+  forbidden: number;
+}
+
+export interface AccessOptions {
+  /** undefined: everybody may do everything. */
+  keys: Keys | undefined;
+}
+
+export class Access {
+  readonly counts: AccessCounts = { absent: 0, unknown: 0, forbidden: 0 };
+  readonly keys: Keys | undefined;
+
+  constructor({ keys }: AccessOptions) {
+    this.keys = keys;
+  }
+
+  /** The check of a route; undefined where there is nothing to check. Call once per route. */
+  check(route: RouteName): Check | undefined {
+    const scope = SCOPE_OF[route];
+    const { keys } = this;
+    if (keys === undefined || scope === 'open') return undefined;
+    return ({ headers }) => this.allow(keys, headers, scope).id;
+  }
+
+  private allow(keys: Keys, headers: Headers, scope: Scope): ApiKey {
+    const text = keyIn(headers);
+    if (text === undefined) {
+      this.counts.absent++;
+      throw new KamaitachiError('unauthorized', `API key: ${EXPECTED}, got none`);
+    }
+    const key = keys.find(text);
+    if (key === undefined) {
+      this.counts.unknown++;
+      throw new KamaitachiError('unauthorized', `API key: ${EXPECTED}, got one that is not known here`);
+    }
+    if (key.scopes.includes(scope)) return key;
+    this.counts.forbidden++;
+    throw new KamaitachiError(
+      'forbidden',
+      `API key: expected one with the scope ${scope}, got one with ${key.scopes}`,
+    );
+  }
+}
+
+const EXPECTED = 'expected one as authorization: Bearer KEY or x-api-key: KEY';
+const BEARER = /^bearer +(\S+) *$/i;
+
+/** An `authorization` of another kind is a proxy's affair, not ours. */
+function keyIn(headers: Headers): string | undefined {
+  const authorization = headers.get('authorization');
+  const bearer = authorization === null ? null : BEARER.exec(authorization);
+  return bearer === null ? (headers.get('x-api-key') ?? undefined) : bearer[1];
+}
