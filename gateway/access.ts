@@ -1,10 +1,14 @@
-/** Who may do what: the scope that each path asks for, and the check that stands before its handler. */
+/** The door: who may do what and how often. The scope that each path asks for, and the check that stands before its handler. */
 import { KamaitachiError } from '../shared/errors.ts';
 import type { ApiKey, Scope } from '../shared/keys.ts';
 import type { Keys } from './keys.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { RouteName } from './routes.ts';
 
-/** Before a handler: throws `unauthorized` or `forbidden`. Returns the client's id; undefined where nobody is asked who he is. */
+/**
+ * Before a handler: throws `unauthorized`, `forbidden` or `rate_limited`. Returns the id of the client's key; undefined where
+ * nobody is asked for one.
+ */
 export type Check = (request: Request) => string | undefined;
 
 /** `open` to everybody: what says that the gateway lives, what the API is, and pages that hold no data themselves. */
@@ -46,22 +50,36 @@ export interface AccessCounts {
 export interface AccessOptions {
   /** undefined: everybody may do everything. */
   keys: Keys | undefined;
+  /** undefined: as often as they like. */
+  limits?: RateLimits;
+  /** Who a client without a key is. */
+  clientOf: (request: Request) => string;
 }
 
 export class Access {
   readonly counts: AccessCounts = { absent: 0, unknown: 0, forbidden: 0 };
-  readonly keys: Keys | undefined;
+  readonly options: AccessOptions;
 
-  constructor({ keys }: AccessOptions) {
-    this.keys = keys;
+  constructor(options: AccessOptions) {
+    this.options = options;
   }
 
   /** The check of a route; undefined where there is nothing to check. Call once per route. */
   check(route: RouteName): Check | undefined {
     const scope = SCOPE_OF[route];
-    const { keys } = this;
-    if (keys === undefined || scope === 'open') return undefined;
-    return ({ headers }) => this.allow(keys, headers, scope).id;
+    const { keys, limits, clientOf } = this.options;
+    const limit = limits?.of(route);
+    if (keys !== undefined && scope !== 'open')
+      return ({ headers }) => {
+        const { id } = this.allow(keys, headers, scope);
+        limit?.(`key ${id}`);
+        return id;
+      };
+    if (limit === undefined) return undefined;
+    return (request) => {
+      limit(clientOf(request));
+      return undefined;
+    };
   }
 
   private allow(keys: Keys, headers: Headers, scope: Scope): ApiKey {

@@ -11,6 +11,7 @@ import { createApp, type Respond } from './app.ts';
 import { Bodies } from './body.ts';
 import { AnswerBudget } from './budget.ts';
 import { Changes } from './changes.ts';
+import { createClientAddress } from './client-address.ts';
 import { Cluster } from './cluster.ts';
 import type { Dial } from './dialer.ts';
 import { EdgeCache } from './edge.ts';
@@ -18,6 +19,7 @@ import { createHandlers } from './handlers.ts';
 import type { Keys } from './keys.ts';
 import { RequestMetrics } from './metrics.ts';
 import type { Assets } from './pages.ts';
+import { RateLimits } from './rate-limits.ts';
 import { Reads } from './reads.ts';
 
 export type GatewayOptions = Pick<
@@ -30,6 +32,8 @@ export type GatewayOptions = Pick<
   | 'corsOrigins'
   | 'master'
   | 'zone'
+  | 'rateLimit'
+  | 'trustedProxies'
 >;
 
 export interface GatewayDeps {
@@ -37,6 +41,8 @@ export interface GatewayDeps {
   dial: Dial;
   /** The API keys that clients must have; absent = nobody is asked for one. */
   keys?: Keys;
+  /** The other end of a request's connection; only asked for where there are rate limits. */
+  addressOf?: (request: Request) => string;
   fetch: typeof fetch;
   /** Runs a function at the end of this turn of the event loop. */
   schedule: (run: () => void) => void;
@@ -95,7 +101,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const reads = new Reads(cluster, budget);
   const bodies = new Bodies(deps.now());
   const requests = new RequestMetrics();
-  const access = new Access({ keys: deps.keys });
+  const access = new Access({
+    keys: deps.keys,
+    limits: options.rateLimit.length === 0 ? undefined : new RateLimits(options.rateLimit, deps.now),
+    clientOf: createClientAddress(deps.addressOf ?? (() => ''), options.trustedProxies),
+  });
   const startedAt = deps.now();
   let registration: Promise<Registration> | undefined;
   cluster.onTick = (now) => {

@@ -18,7 +18,7 @@ const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 /** Variables with our prefix that are not options of a cluster: the import and sample commands read them. */
 const OTHER_VARIABLES = new Set(['KAMAITACHI_KEY', 'KAMAITACHI_TO']);
 const PREFIX = 'KAMAITACHI_';
-const RATE = /^(snapshot|period|selection|ingest|default)=\d{1,6}(\.\d{1,3})?(:\d{1,6})?$/;
+const RATE = /^(snapshot|period|selection|ingest|default)=(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?$/;
 
 const port = whole(0, 65_535);
 
@@ -106,7 +106,7 @@ const schema = z.object({
   ),
   keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for'),
   rateLimit: option(
-    list((item) => RATE.test(item), 'items such as snapshot=200 or default=100:300').prefault(''),
+    list(isRate, 'items such as snapshot=200 or default=100:300').prefault(''),
     'CLASS=RATE,…',
     'requests a second of one client, by class: snapshot, period, selection, ingest, default; RATE:BURST allows more at once',
   ),
@@ -375,6 +375,11 @@ function url(protocols: readonly string[]) {
       error: `expected a URL with ${protocols.join(' or ')}`,
     })
     .transform((text) => text.replace(/\/+$/, ''));
+}
+
+function isRate(text: string): boolean {
+  const [, , rate, burst] = RATE.exec(text) ?? [];
+  return Number(rate) > 0 && (burst === undefined || Number(burst) > 0);
 }
 
 function isHttpUrl(text: string): boolean {

@@ -108,6 +108,8 @@ export const MIN_CLUSTER_TOKEN_CHARS = 32;
 export const MAX_CLUSTER_TOKENS = 10;
 /** API keys of a gateway: an unknown one is compared with all of them. */
 export const MAX_API_KEYS = 1_000;
+/** Clients whose rate a gateway remembers, a class; beyond, the one that was silent longest is forgotten. */
+export const MAX_LIMITED_CLIENTS = 50_000;
 
 /** Registrations: members at once, how long a good-bye is remembered, how long a watch may wait. */
 export const MAX_MEMBERS = 1_000;

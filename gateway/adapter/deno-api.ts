@@ -26,7 +26,7 @@ interface DenoApi {
   createHttpClient(options: { caCerts: string[]; http2: boolean }): DenoHttpClient;
   serve(
     options: { hostname: string; port: number; onListen: () => void; cert?: string; key?: string },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Response | Promise<Response>,
   ): DenoServer;
   addSignalListener(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void;
   errors: { AddrInUse: new () => Error };

@@ -33,6 +33,7 @@ function serve(): void {
   checkExposure('gateway', options);
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
   const { tls, access } = readSecrets(options);
+  const addresses = new WeakMap<Request, string>();
   const keyFile = openKeys(options.keys, log);
   const fetchFrom = createPeerFetch(access, createDenoFetch(access.ca), log.warn);
   const gateway = createGateway(options, {
@@ -40,6 +41,7 @@ function serve(): void {
     dial: createDenoDial(access),
     fetch: fetchFrom,
     keys: keyFile?.keys,
+    addressOf: (request) => addresses.get(request) ?? '',
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -52,7 +54,13 @@ function serve(): void {
   gateway.start();
   const server = deno.serve(
     { hostname: options.host, port: options.gatewayPort, onListen: () => {}, ...tls },
-    (request) => gateway.app.fetch(request),
+    // A handler that takes no second argument costs Deno less.
+    options.rateLimit.length === 0
+      ? (request) => gateway.app.fetch(request)
+      : (request, { remoteAddr }) => {
+          addresses.set(request, remoteAddr.hostname);
+          return gateway.app.fetch(request);
+        },
   );
   const { port } = server.addr;
   gateway.register(hostPort(options.host, port));

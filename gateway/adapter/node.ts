@@ -23,6 +23,7 @@ await runProcess('gateway', 'npm run gateway --', startGateway);
 async function startGateway(options: Options): Promise<Running> {
   const log = createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const { tls, access } = readSecrets(options);
+  const addresses = new WeakMap<Request, string>();
   const keyFile = openKeys(options.keys, log);
   const fetchFrom = createNodePeerFetch(access, log.warn);
   const gateway = createGateway(options, {
@@ -30,6 +31,7 @@ async function startGateway(options: Options): Promise<Running> {
     dial: createNodeDial(access),
     fetch: fetchFrom,
     keys: keyFile?.keys,
+    addressOf: (request) => addresses.get(request) ?? '',
     schedule: setImmediate,
     now: () => performance.now(),
     random: Math.random,
@@ -38,7 +40,13 @@ async function startGateway(options: Options): Promise<Running> {
     log,
   });
   const server = serve({
-    fetch: gateway.app.fetch,
+    fetch:
+      options.rateLimit.length === 0
+        ? gateway.app.fetch
+        : (request, env) => {
+            addresses.set(request, env.incoming.socket.remoteAddress ?? '');
+            return gateway.app.fetch(request);
+          },
     hostname: options.host,
     port: options.gatewayPort,
     ...(tls === undefined ? {} : { createServer, serverOptions: tls }),

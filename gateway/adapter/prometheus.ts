@@ -48,6 +48,15 @@ export function createPrometheus({
   counter('refused_total', 'Requests refused for want of a right API key', ['reason'], (add) => {
     for (const [reason, count] of Object.entries(access.counts)) add(count, { reason });
   });
+  gauge('keys', 'API keys that are known', [], (set) => set(access.options.keys?.size ?? 0));
+  counter('limited_total', 'Requests over a rate limit', ['class'], (add) => {
+    for (const { rateClass, limited } of access.options.limits?.counts() ?? [])
+      add(limited, { class: rateClass });
+  });
+  gauge('limited_clients', 'Clients whose rate is remembered', ['class'], (set) => {
+    for (const { rateClass, clients } of access.options.limits?.counts() ?? [])
+      set(clients(), { class: rateClass });
+  });
   counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
   counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>

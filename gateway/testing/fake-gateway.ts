@@ -24,6 +24,7 @@ export interface TestOptions extends Partial<GatewayOptions> {
   slaves?: number;
   fetch?: typeof fetch;
   keys?: Keys;
+  addressOf?: (request: Request) => string;
 }
 
 const STEP_MS = 50;
@@ -50,6 +51,8 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
       corsOrigins: [],
       master: 'http://master.test',
       zone: '',
+      rateLimit: [],
+      trustedProxies: [],
       ...options,
     },
     {
@@ -57,6 +60,7 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
       dial: dialFakes(slaves),
       fetch: options.fetch ?? (async () => Promise.reject(new TypeError('no network in tests'))),
       keys: options.keys,
+      addressOf: options.addressOf,
       schedule: (run) => void setImmediate(run),
       now: () => now,
       random: () => 0.5,
