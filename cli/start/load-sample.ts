@@ -1,5 +1,6 @@
 /** The sample data, put into a cluster that does not have it yet. */
 import { createHash } from 'node:crypto';
+import { type Options, UsageError } from '../../shared/config.ts';
 import { sampleLines, subjectOf } from '../sample/sample.ts';
 
 const REQUEST_MS = 30_000;
@@ -11,32 +12,56 @@ export const SAMPLE_QUERY = JSON.stringify({
   subjects: [subjectOf(0), subjectOf(1)].join(),
 });
 
-/** Resolves when the sample can be read through the gateway at `url`. */
-export async function loadSample(url: string): Promise<void> {
-  if (await isThere(url, 0)) return;
+/** How the gateway is reached that the sample goes to. */
+export interface Target {
+  url: string;
+  /** API key with the scopes read and write; undefined where none is asked for. */
+  key: string | undefined;
+  fetch: typeof fetch;
+}
+
+/** Where the gateway asks for keys, one must be given to load the sample with. Throws a UsageError. */
+export function sampleKey(
+  { keys, sample }: Pick<Options, 'keys' | 'sample'>,
+  key: string | undefined,
+): string | undefined {
+  if (keys === undefined) return undefined;
+  if (sample !== 'none' && !key)
+    throw new UsageError(
+      '--keys: the sample goes in through the gateway; set KAMAITACHI_KEY to a key with the scopes read and write, or add --sample none',
+    );
+  return key;
+}
+
+/** Resolves when the sample can be read through the gateway. */
+export async function loadSample(target: Target): Promise<void> {
+  if (await isThere(target, 0)) return;
   const body = [...sampleLines()].map((line) => `${line}\n`).join('');
   const hash = createHash('sha256').update(body).digest('hex');
-  const answer = await call(`${url}/kamaitachi/api/data/v1/ingest`, {
+  const answer = await call(target, '/kamaitachi/api/data/v1/ingest', {
     method: 'POST',
     headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': `sample ${hash}` },
     body,
   });
   const { seq } = answer as { seq: number };
-  if (!(await isThere(url, seq))) throw new Error('sample: it was taken in, but cannot be read');
+  if (!(await isThere(target, seq))) throw new Error('sample: it was taken in, but cannot be read');
 }
 
-async function isThere(url: string, minSeq: number): Promise<boolean> {
+async function isThere(target: Target, minSeq: number): Promise<boolean> {
   const first = subjectOf(0);
   const query = new URLSearchParams({ prefix: first, limit: '1' });
-  const found = await call(`${url}/kamaitachi/api/data/v1/subjects?${query}`, {
+  const found = await call(target, `/kamaitachi/api/data/v1/subjects?${query}`, {
     headers: minSeq === 0 ? {} : { [MIN_SEQ]: String(minSeq) },
   });
   return (found as { subject: string }[])[0]?.subject === first;
 }
 
-async function call(url: string, init: RequestInit): Promise<unknown> {
-  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_MS) });
+async function call({ url, key, fetch }: Target, path: string, init: RequestInit): Promise<unknown> {
+  const headers = new Headers(init.headers);
+  if (key !== undefined) headers.set('x-api-key', key);
+  const answer = await fetch(`${url}${path}`, { ...init, headers, signal: AbortSignal.timeout(REQUEST_MS) });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`sample: ${init.method ?? 'GET'} ${url} answered ${answer.status} ${text}`);
+  if (!answer.ok)
+    throw new Error(`sample: ${init.method ?? 'GET'} ${url}${path} answered ${answer.status} ${text}`);
   return (JSON.parse(text) as { data: unknown }).data;
 }

@@ -1,10 +1,12 @@
 /** `npm start`: a whole cluster on this machine, until Ctrl-C. */
 import process from 'node:process';
 import { optionsOrExit } from '../../shared/adapter/command-line.ts';
+import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
+import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { type Options, UsageError } from '../../shared/config.ts';
 import { checkExposure } from '../../shared/exposure.ts';
 import { Cluster } from './cluster.ts';
-import { loadSample, SAMPLE_QUERY } from './load-sample.ts';
+import { loadSample, SAMPLE_QUERY, sampleKey } from './load-sample.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
@@ -21,6 +23,8 @@ try {
 
 async function run(options: Options): Promise<void> {
   checkExposure('start', options);
+  const key = sampleKey(options, process.env.KAMAITACHI_KEY);
+  const { access } = readSecrets(options);
   await checkPorts(options);
   const cluster = new Cluster(options, {
     onLine: (part, line) => console.error(`${part}: ${line}`),
@@ -46,16 +50,23 @@ async function run(options: Options): Promise<void> {
   try {
     await cluster.start();
     await cluster.ready(READY_MS);
-    if (options.sample === 'fundamentals') await loadSample(cluster.gateway.url);
+    if (options.sample === 'fundamentals')
+      await loadSample({
+        ...{ url: cluster.gateway.url, key },
+        fetch: createNodePeerFetch({ token: undefined, ca: access.ca }),
+      });
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
   if (stopping) return;
   const { url } = cluster.gateway;
+  const curl = ['curl -s'];
+  if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
+  if (options.keys !== undefined) curl.push('-H "x-api-key: $KAMAITACHI_KEY"');
   console.log(`Kamaitachi is ready: ${url}`);
   if (options.sample === 'fundamentals')
-    console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
-  else console.log(`Try: curl -s ${url}/kamaitachi/api/data/v1/topics`);
+    console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
+  else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
 }
 
 /** An npm that is killed cannot pass that on: who started a cluster with it and ended it wants the cluster ended. */
