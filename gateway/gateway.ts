@@ -122,7 +122,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     maxIngestBytes: options.maxIngestBytes,
     fetch: deps.fetch,
     assets: deps.assets,
-    master: () => (cluster.master === undefined ? options.master : `http://${cluster.master}`),
+    master: () =>
+      cluster.master === undefined
+        ? options.master
+        : `${new URL(options.master).protocol}//${cluster.master}`,
     metrics: deps.metrics({ requests, cluster, reads, budget, edge, access }),
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),

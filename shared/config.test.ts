@@ -44,6 +44,32 @@ describe('parseOptions', () => {
     expect(parseOptions(['--gateway-port=9200'], { KAMAITACHI_GATEWAY_PORT: '9100' }).gatewayPort).toBe(9200);
   });
 
+  test('asks the master over TLS where certificates are checked', () => {
+    expect(parse('--tls-ca=ca.pem').master).toBe('https://127.0.0.1:8080');
+    expect(parse('--tls-ca=ca.pem', '--master=http://a:1').master).toBe('https://a:1');
+    expect(parse('--master=http://a:1').master).toBe('http://a:1');
+  });
+
+  test('takes rates by class, and no others', () => {
+    expect(parse('--rate-limit=snapshot=200,default=0.5:10').rateLimit).toEqual([
+      'snapshot=200',
+      'default=0.5:10',
+    ]);
+    for (const wrong of [
+      '5',
+      'snapshot',
+      'snapshot=',
+      'snapshot=0',
+      'snapshot=5:0',
+      'other=5',
+      'snapshot=-1',
+      'snapshot=1e3',
+    ])
+      expect(() => parse(`--rate-limit=${wrong}`), wrong).toThrow(
+        /^--rate-limit: expected items such as snapshot=200/,
+      );
+  });
+
   test('takes a variable that is set to nothing as not set', () => {
     expect(parseOptions([], { KAMAITACHI_SLAVES: '' }).slaves).toBe(2);
   });

@@ -164,9 +164,11 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
     throw new UsageError(`${source}: ${message}, got ${show(text)}`);
   }
   const options = result.data;
+  const master = options.master ?? `http://${hostPort(options.host, options.masterPort)}`;
   return {
     ...options,
-    master: options.master ?? `${schemeOf(options)}://${hostPort(options.host, options.masterPort)}`,
+    // Where the parts check certificates nothing between them goes without TLS.
+    master: options.tlsCa === undefined ? master : master.replace(/^http:/, 'https:'),
     database: options.database ?? defaultDatabase(options.dataDir),
   };
 }
@@ -214,7 +216,7 @@ export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What clients and other parts speak with one that listens with these options. */
+/** What one speaks with a part that listens with these options. */
 export function schemeOf({ tlsCert }: Pick<Parsed, 'tlsCert'>): 'http' | 'https' {
   return tlsCert === undefined ? 'http' : 'https';
 }
