@@ -39,7 +39,11 @@ beforeAll(async () => {
   fetchFrom = createNodePeerFetch({ token: undefined, ca: readFileSync(certificates.tlsCa, 'utf8') });
   whole = await startCluster({
     ...{ runtime: 'deno', slaves: 2, replicas: 1, clusterTokenFile, keys, ...certificates },
-    ...{ logLevel: 'debug', rateLimit: ['selection=0.01:2'], trustedProxies: ['127.0.0.1'] },
+    ...{
+      logLevel: 'debug',
+      rateLimit: ['selection=0.01:2', 'default=0.01:60'],
+      trustedProxies: ['127.0.0.1'],
+    },
   });
   gateways = [whole.cluster.gateway, await whole.addGateway('node')];
 }, 120_000);
@@ -172,6 +176,17 @@ describe('gateways on Deno and on Node', () => {
       expect(statuses).toEqual([400, 400, 429]);
       expect(Number((await ask('reader')).headers.get('retry-after'))).toBeGreaterThan(90);
       expect((await ask('writer')).status).toBe(400);
+    }
+  });
+
+  test('tell clients without a key apart by their address, as the proxy that is trusted says it', async () => {
+    for (const { url } of gateways) {
+      const ask = async (forwarded: string) =>
+        (await fetchFrom(`${url}/console/console.css`, { headers: { 'x-forwarded-for': forwarded } })).status;
+      const statuses: number[] = [];
+      for (let i = 0; i < 61; i++) statuses.push(await ask(`${i}.${i}.${i}.${i}, 9.9.9.9`));
+      expect(statuses.map((status, i) => (status === 200 ? -1 : i)).filter((i) => i >= 0)).toEqual([60]);
+      expect(await ask('9.9.9.9, 8.8.8.8')).toBe(200);
     }
   });
 

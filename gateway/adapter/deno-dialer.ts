@@ -27,7 +27,8 @@ async function dial(
   const abort = AbortSignal.timeout(timeoutMs);
   const tcp = await deno.connect({ hostname, port, signal: abort });
   tcp.setNoDelay(true);
-  let conn: DenoConn = tcp;
+  // The handshake comes with the first write: nothing is waited for here.
+  const conn: DenoConn = ca === undefined ? tcp : await deno.startTls(tcp, { hostname, caCerts: [ca] });
   let isClosed = false;
   const close = () => {
     if (isClosed) return;
@@ -36,7 +37,7 @@ async function dial(
   };
   abort.addEventListener('abort', close);
   try {
-    if (ca !== undefined) conn = await deno.startTls(tcp, { hostname, caCerts: [ca] });
+    abort.throwIfAborted();
     const encoder = new TextEncoder();
     await writeAll(conn, encoder.encode(upgradeRequest(address, token)), close);
     const buffer = new Uint8Array(READ_BYTES);

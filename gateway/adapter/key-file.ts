@@ -1,9 +1,9 @@
 /** The file of API keys on Deno and Node: read at the start, and again whenever it has changed. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../../shared/config.ts';
-import { parseKeys } from '../../shared/keys.ts';
+import { type ApiKey, parseKeys } from '../../shared/keys.ts';
 import type { Log } from '../../shared/log.ts';
 import { Keys } from '../keys.ts';
 
@@ -20,16 +20,16 @@ export interface KeyFile {
 /** undefined where no file is named. Throws a UsageError where it cannot be used. */
 export function openKeys(path: string | undefined, log: Log): KeyFile | undefined {
   if (path === undefined) return undefined;
-  let seen = '';
-  const keys = new Keys(first(path), sha256);
+  const start = first(path);
+  let seen = start.mark;
+  const keys = new Keys(start.keys, sha256);
   if (keys.size === 0)
     log.warn('keys', { file: path, message: 'there are none in it: every client is refused' });
 
   const poll = async () => {
     let mark: string;
     try {
-      const { mtimeMs, size, ino } = await stat(path);
-      mark = `${mtimeMs} ${size} ${ino}`;
+      mark = markOf(await stat(path));
     } catch (error) {
       mark = `not there: ${(error as NodeJS.ErrnoException).code}`;
     }
@@ -48,9 +48,10 @@ export function openKeys(path: string | undefined, log: Log): KeyFile | undefine
   return { keys, poll, close: () => clearInterval(timer) };
 }
 
-function first(path: string) {
+/** The mark before the text: a change between the two is seen at the next look. */
+function first(path: string): { mark: string; keys: ApiKey[] } {
   try {
-    return parseKeys(readFileSync(path, 'utf8'));
+    return { mark: markOf(statSync(path)), keys: parseKeys(readFileSync(path, 'utf8')) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const hint = '; make keys with: npm run key -- NAME --scopes read,write --keys FILE';
@@ -58,6 +59,10 @@ function first(path: string) {
       `--keys ${path}: ${code === undefined ? message : `cannot be read (${code})${hint}`}`,
     );
   }
+}
+
+function markOf({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
 }
 
 function sha256(text: string): Uint8Array {
