@@ -66,6 +66,16 @@ describe('a gateway with keys', () => {
     }
   });
 
+  it('asks for the scope that fits what a path does', () => {
+    const expected = { queries: 'read', catalogue: 'read', writes: 'write', operating: 'admin' } as const;
+    for (const { name, tag } of ROUTES) {
+      if (SCOPE_OF[name] === 'open') expect(tag).toBe('operating');
+      else if (tag !== 'tables') expect(SCOPE_OF[name], name).toBe(expected[tag]);
+    }
+    const { save, deleteRow, search, getRow } = SCOPE_OF;
+    expect([save, deleteRow, search, getRow]).toEqual(['write', 'write', 'read', 'read']);
+  });
+
   it('takes a key in either header; one that is no key is unknown, and its text is told to nobody', async () => {
     const { gateway, logs } = await withKeys(key('reader', 'read'));
     // Whoever is let in is told that this is no query.
