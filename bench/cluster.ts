@@ -215,9 +215,16 @@ export class ClusterUnderTest {
 }
 
 /** Counters as a gateway adds them up. */
-export async function statsOf(url: string): Promise<CacheStats> {
-  const { aggregate } = (await dataOf(`${url}/kamaitachi/api/data/v1/stats`)) as { aggregate: CacheStats };
+export async function statsOf(url: string, key?: string): Promise<CacheStats> {
+  const { aggregate } = (await dataOf(`${url}/kamaitachi/api/data/v1/stats`, key)) as {
+    aggregate: CacheStats;
+  };
   return aggregate;
+}
+
+/** For a gateway that asks for an API key. */
+export function keyHeader(key: string | undefined): Record<string, string> {
+  return key === undefined ? {} : { 'x-api-key': key };
 }
 
 /** What `after` counts more than `before`. */
@@ -247,8 +254,8 @@ export async function until(
   throw new Error(`${what}: not within ${timeoutMs / 1000} s (${last})`);
 }
 
-export async function dataOf(url: string): Promise<unknown> {
-  const answer = await fetch(url);
+export async function dataOf(url: string, key?: string): Promise<unknown> {
+  const answer = await fetch(url, { headers: keyHeader(key) });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`GET ${url}: expected 200, got ${answer.status} ${text.slice(0, 200)}`);
   return (JSON.parse(text) as { data: unknown }).data;

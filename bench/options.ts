@@ -28,7 +28,12 @@ const OPTIONS = {
     value: 'WHAT',
     help: 'sample (default): answers must be those of the sample data; none: a target with other data',
   },
-  key: { type: 'string', value: 'KEY', help: 'API key for --target', env: 'KAMAITACHI_KEY' },
+  key: {
+    type: 'string',
+    value: 'KEY',
+    help: 'API key for --target, with read, write and admin',
+    env: 'KAMAITACHI_KEY',
+  },
   rate: { type: 'string', value: 'N', help: 'requests a second, sent when they are due (open loop)' },
   'write-ratio': {
     type: 'string',

@@ -1,6 +1,13 @@
 /** One scenario: a cluster of its own or a given one, the load, the check of what it answered, the report. */
 import { indicatorNames, sampleLines, subjectOf } from '../cli/sample/sample.ts';
-import { type CacheStats, type ClusterShape, ClusterUnderTest, minus, statsOf } from './cluster.ts';
+import {
+  type CacheStats,
+  type ClusterShape,
+  ClusterUnderTest,
+  keyHeader,
+  minus,
+  statsOf,
+} from './cluster.ts';
 import { ingestSample } from './ingest.ts';
 import { type LoadResult, runLoad } from './load/load.ts';
 import type { BenchOptions } from './options.ts';
@@ -103,11 +110,12 @@ export async function measure(
   const hasWrites = reads.length < requests.length;
   const keep = options.isChecked ? spread(reads, options.scenario === 6 ? CHECKED_RANKINGS : CHECKED) : [];
 
-  let [before, after] = [await statsOf(url), await statsOf(url)];
+  let [before, after] = [await statsOf(url, options.key), await statsOf(url, options.key)];
   const cpuOf = () => (typeof at === 'string' ? new Map<string, number>() : at.cpu());
   let cpu = cpuOf();
   const load = await runLoad({
     url,
+    key: options.key,
     requests,
     // While writes go on, what is right changes: then the same is asked again when they are over.
     keep: hasWrites ? [] : keep,
@@ -118,16 +126,16 @@ export async function measure(
     onProgress: (done) =>
       progress.say(`S${options.scenario}: ${figure(done)} of ${figure(options.requests)}`),
     before: async () => {
-      before = await statsOf(url);
+      before = await statsOf(url, options.key);
       cpu = cpuOf();
     },
     after: async () => {
       cpu = minus(cpuOf(), cpu);
-      after = await statsOf(url);
+      after = await statsOf(url, options.key);
     },
   });
   cpu.set('client', load.cpuSeconds);
-  const asked = hasWrites ? await askAgain(url, requests, keep) : load.kept;
+  const asked = hasWrites ? await askAgain({ url, key: options.key }, requests, keep) : load.kept;
   const faults = faultsOf(load, hasWrites);
   if (options.isChecked) faults.push(...complaints(sample, requests, asked));
   const { hits, misses, partial_hits, edge_hits } = after;
@@ -181,28 +189,32 @@ function spread<Item>(items: readonly Item[], count: number): Item[] {
 
 /** The kept requests once more, read from a state that has every write of the run. */
 async function askAgain(
-  url: string,
+  { url, key }: { url: string; key?: string },
   requests: readonly BenchRequest[],
   keep: readonly number[],
 ): Promise<LoadResult['kept']> {
   const last = requests.findLast(({ isWrite }) => isWrite)!;
   // The same line again changes nothing, and its seq comes after all of the run.
-  const write = await fetch(`${url}${INGEST}`, post(last));
+  const write = await fetch(`${url}${INGEST}`, post(last, key));
   const { data } = (await write.json()) as { data: { seq: number } | null };
   if (data === null) throw new Error(`ingest: expected 200 after the run, got ${write.status}`);
   const kept: LoadResult['kept'] = [];
   for (const index of keep) {
-    const answer = await fetch(`${url}${requests[index].path}`, post(requests[index], data.seq));
+    const answer = await fetch(`${url}${requests[index].path}`, post(requests[index], key, data.seq));
     kept.push({ index, status: answer.status, body: await answer.text() });
   }
   return kept;
 }
 
-function post({ contentType, body }: BenchRequest, minSeq = 0): RequestInit {
+function post({ contentType, body }: BenchRequest, key: string | undefined, minSeq = 0): RequestInit {
   return {
     method: 'POST',
     body,
-    headers: { 'content-type': contentType, 'x-kamaitachi-min-seq': String(minSeq) },
+    headers: {
+      ...keyHeader(key),
+      'content-type': contentType,
+      'x-kamaitachi-min-seq': String(minSeq),
+    },
   };
 }
 

@@ -115,6 +115,28 @@ describe('a gateway with keys', () => {
     expect((await gateway.app.request(`${DATA}/ingest`, broken)).status).toBe(401);
   });
 
+  it('lets browsers ask first without one, and read what it refuses them for', async () => {
+    const origin = 'https://app.example.org';
+    const { gateway } = await start({
+      keys: new Keys([key('reader', 'read')], sha256),
+      corsOrigins: [origin],
+    });
+    const preflight = await gateway.app.request(`${DATA}/snapshot`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'authorization',
+    ]);
+    const refused = await gateway.app.request(`${DATA}/topics`, { headers: { origin } });
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
+  });
+
   it('counts who was refused', async () => {
     const { gateway } = await withKeys(key('reader', 'read'), key('operator', 'admin'));
     await gateway.app.request(`${DATA}/topics`);

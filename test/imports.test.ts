@@ -119,6 +119,16 @@ test('pure files import only shared/ and one another, and know no clock, chance 
   expect(pure.filter(({ code }) => IMPURE.test(withoutStrings(code))).map(({ path }) => path)).toEqual([]);
 });
 
+test('parts ask each other with the fetch that they are given, which brings token and TLS', () => {
+  // The one asks a libSQL server, the other is what is given.
+  const own = ['master/store.ts', 'gateway/adapter/deno.ts'];
+  const found = products.filter(
+    ({ path, code }) =>
+      ROOMS.includes(roomOf(path)) && !own.includes(path) && /(^|[^.\w])fetch\(/m.test(withoutStrings(code)),
+  );
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
 test('the environment is read only where a program begins', () => {
   const readers = products.filter(
     ({ path, code }) =>

@@ -15,7 +15,7 @@ export async function runClosed(job: Job, tally: Tally): Promise<void> {
     return {
       method: 'POST',
       path,
-      headers: { 'content-type': contentType },
+      headers: { 'content-type': contentType, ...(job.key === undefined ? {} : { 'x-api-key': job.key }) },
       body,
       isWrite,
       ...(wanted.has(index) ? { onResponse: keep } : {}),

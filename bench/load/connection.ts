@@ -12,13 +12,15 @@ const NOTHING = Buffer.alloc(0);
 
 export class Connection {
   private readonly host: string;
+  private readonly keyLine: string;
   private readonly timeoutMs: number;
   private socket: Socket | undefined;
   private received: Buffer = NOTHING;
   private waiting: { resolve(answer: HttpAnswer): void; reject(error: Error): void } | undefined;
 
-  constructor(url: string, timeoutMs: number) {
+  constructor(url: string, timeoutMs: number, key?: string) {
     this.host = new URL(url).host;
+    this.keyLine = key === undefined ? '' : `x-api-key: ${key}\r\n`;
     this.timeoutMs = timeoutMs;
   }
 
@@ -28,7 +30,7 @@ export class Connection {
       this.waiting = { resolve, reject };
       this.socket ??= this.open();
       this.socket.write(
-        `POST ${path} HTTP/1.1\r\nhost: ${this.host}\r\ncontent-type: ${contentType}\r\n` +
+        `POST ${path} HTTP/1.1\r\nhost: ${this.host}\r\ncontent-type: ${contentType}\r\n${this.keyLine}` +
           `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
     });

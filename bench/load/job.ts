@@ -4,6 +4,8 @@ import type { BenchRequest } from '../scenarios.ts';
 
 export interface Job {
   url: string;
+  /** API key, where the gateway asks for one. */
+  key?: string;
   requests: readonly BenchRequest[];
   /** Indices of requests whose answers are wanted. */
   keep: readonly number[];

@@ -68,6 +68,7 @@ function startClients(options: LoadOptions): Promise<Client[]> {
     const keep = new Set(options.keep);
     const job: Job = {
       url: options.url,
+      key: options.key,
       requests: indices.map((index) => options.requests[index]),
       keep: [...indices.keys()].filter((i) => keep.has(indices[i])),
       connections: Math.max(1, Math.floor(options.connections / processes)),

@@ -14,7 +14,7 @@ export async function runPaced(job: Job, tally: Tally, isStopped: () => boolean)
   const { requests, rate = 0, amount = Infinity, seconds = Infinity } = job;
   const wanted = new Set(job.keep);
   const end = Math.min(amount, Math.floor(seconds * rate));
-  const idle = Array.from({ length: job.connections }, () => new Connection(job.url, TIMEOUT_MS));
+  const idle = Array.from({ length: job.connections }, () => new Connection(job.url, TIMEOUT_MS, job.key));
   const all = [...idle];
   const underWay = new Set<Promise<void>>();
   tally.start();
