@@ -22,6 +22,7 @@ export interface ClusterOptions {
   version: string;
   replicas: number;
   ownershipDelayMs: number;
+  leaseTtlMs: number;
   discovery: Discovery;
   dial: Dial;
   budget: AnswerBudget;
@@ -154,6 +155,7 @@ export class Cluster {
     this.membership = new Membership({
       replicas: options.replicas,
       ownershipDelayMs: options.ownershipDelayMs,
+      leaseTtlMs: options.leaseTtlMs,
       now: options.now,
       isLinked: (id) => this.nodes.get(id)?.link.isOpen === true,
     });

@@ -26,6 +26,7 @@ export type GatewayOptions = Pick<
   Options,
   | 'replicas'
   | 'ownershipDelayMs'
+  | 'leaseTtlMs'
   | 'edgeCacheBytes'
   | 'maxQueryBytes'
   | 'maxIngestBytes'
@@ -89,6 +90,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     version: VERSION,
     replicas: options.replicas,
     ownershipDelayMs: options.ownershipDelayMs,
+    leaseTtlMs: options.leaseTtlMs,
     discovery: deps.discovery,
     dial: deps.dial,
     budget,

@@ -56,6 +56,20 @@ describe('the embedded registry', () => {
       expect(registry.lease(member('a', more), 1_000)).toBe(true);
   });
 
+  it('that stood still drops nobody who could not renew meanwhile', () => {
+    let now = 0;
+    const registry = new Registry('e1', () => now, 1_000);
+    registry.lease(member('a'), 5_000);
+    now += 900;
+    expect(registry.expire()).toBe(false);
+    now += 60_000;
+    expect(registry.expire()).toBe(false);
+    registry.lease(member('b'), 5_000);
+    expect(registry.view().members).toHaveLength(2);
+    for (; now <= 65_400; now += 900) registry.expire();
+    expect(registry.view().members.map(({ id }) => id)).toEqual(['b']);
+  });
+
   it('remembers a good-bye for a while, and forgets it when the member comes back', () => {
     const { registry, ids, pass } = create();
     registry.lease(member('a'), 1_000);

@@ -12,15 +12,22 @@ export interface NumberedView extends RegistryView {
 export class Registry {
   readonly epoch: string;
   private readonly now: () => number;
+  private readonly maxGapMs: number;
+  private lookedAt: number;
   private readonly leases = new Map<string, { member: Member; until: number }>();
   /** Who said good-bye, and until when that is remembered. */
   private readonly departed = new Map<string, number>();
   private version = 1;
 
-  /** `epoch`: unlike that of any registry before. `now`: milliseconds of a clock that never goes back. */
-  constructor(epoch: string, now: () => number) {
+  /**
+   * `epoch`: unlike that of any registry before. `now`: milliseconds of a clock that never goes back. `maxGapMs`: somebody
+   * asks what is due more often than this.
+   */
+  constructor(epoch: string, now: () => number, maxGapMs = Infinity) {
     this.epoch = epoch;
     this.now = now;
+    this.maxGapMs = maxGapMs;
+    this.lookedAt = now();
   }
 
   /** Registers a member or renews its lease; returns whether the view changed. */
@@ -48,6 +55,10 @@ export class Registry {
   /** Drops leases that ran out and good-byes that are long ago; returns whether the view changed. */
   expire(): boolean {
     const now = this.now();
+    const gapMs = now - this.lookedAt;
+    this.lookedAt = now;
+    // This process stood still: nobody could renew, so that time does not count.
+    if (gapMs > this.maxGapMs) for (const lease of this.leases.values()) lease.until += gapMs;
     const before = this.leases.size + this.departed.size;
     for (const [id, { until }] of this.leases) if (until <= now) this.leases.delete(id);
     for (const [id, until] of this.departed) if (until <= now) this.departed.delete(id);

@@ -18,7 +18,7 @@ import { createMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
 import { createSlaves } from './slaves.ts';
 import { startSqlWorker } from './sql-client.ts';
-import { createWatchers } from './watchers.ts';
+import { createWatchers, MAX_GAP_MS } from './watchers.ts';
 
 export type MasterOptions = Pick<
   Options,
@@ -63,7 +63,7 @@ export async function startMaster(
     throw error;
   });
 
-  const registry = new Registry(crypto.randomUUID(), now);
+  const registry = new Registry(crypto.randomUUID(), now, MAX_GAP_MS);
   const watchers = createWatchers(registry);
   const slaves = createSlaves(now);
   slaves.headAt(sql.state.head);

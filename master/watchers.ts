@@ -2,6 +2,8 @@
 import type { NumberedView, Registry } from './registry.ts';
 
 const EXPIRE_EVERY_MS = 250;
+/** Looked at less often than this, the registry stood still. */
+export const MAX_GAP_MS = 4 * EXPIRE_EVERY_MS;
 /** More would be nodes that ask without waiting for their answers. */
 const MAX_WAITING = 5_000;
 

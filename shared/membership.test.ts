@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Member, RegistryView } from './discovery.ts';
 import { Membership } from './membership.ts';
@@ -5,6 +6,7 @@ import { createRing } from './ring.ts';
 import { SLOTS } from './slot.ts';
 
 const DELAY_MS = 60_000;
+const TTL_MS = 5_000;
 
 describe('Membership', () => {
   test('computes the owners from the slaves that are there, and from nobody else', () => {
@@ -108,6 +110,95 @@ describe('Membership', () => {
     expect(['a', 'b', 'c'].every((id) => membership.isLive(id))).toBe(true);
   });
 
+  test('moves nothing, whoever comes back first, while a registry that lost its memory is not believed yet', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const steps = fc.array(
+      fc.record({ id: fc.constantFrom(...ids), ms: fc.integer({ min: 0, max: 1_000 }), wiped: fc.boolean() }),
+      { maxLength: 9 },
+    );
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 3 }), fc.boolean(), (steps, replicas, recalled) => {
+        const first = start({ replicas });
+        first.membership.update(view(ids));
+        const before = ownersOf(first.membership, 64);
+        let { membership, clock } = first;
+        if (recalled) {
+          ({ membership, clock } = start({ replicas }));
+          membership.recall(first.membership.remembered());
+        }
+        let back = new Set<string>();
+        let epoch = 2;
+        for (const { id, ms, wiped } of steps) {
+          if (wiped) {
+            back = new Set();
+            epoch++;
+          }
+          membership.update(view([...back.add(id)], { epoch: `e${epoch}` }));
+          expect(ownersOf(membership, 64)).toEqual(before);
+          clock.now += ms;
+          membership.tick();
+          expect(ownersOf(membership, 64)).toEqual(before);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('counts who is not back after two leases as lost from then on', () => {
+    const { membership, clock } = start();
+    membership.update(view(['a', 'b']));
+    const before = ownersOf(membership);
+    membership.update(view(['a'], { epoch: 'e2' }));
+    clock.now += 2 * TTL_MS - 1;
+    expect(membership.tick()).toBe(false);
+    expect(membership.isLive('b')).toBe(true);
+    expect(ownersOf(membership)).toEqual(before);
+    clock.now += 1;
+    expect(membership.tick()).toBe(true);
+    expect(membership.isLive('b')).toBe(false);
+    expect(ownersOf(membership)).toEqual(ring(['a'], 1));
+    clock.now += DELAY_MS - 1;
+    membership.tick();
+    expect(membership.all()).toHaveLength(2);
+    clock.now += 1;
+    membership.tick();
+    expect(membership.all().map(({ id }) => id)).toEqual(['a']);
+  });
+
+  test('believes a new registry at once in what it does say: a good-bye, and a lease that ran out in it', () => {
+    const { membership } = start();
+    membership.update(view(['a', 'b', 'c']));
+    membership.update(view(['a', 'b'], { epoch: 'e2', departed: ['c'] }));
+    expect(ownersOf(membership)).toEqual(ring(['a', 'b'], 1));
+    membership.update(view(['a'], { epoch: 'e2' }));
+    expect(membership.isLive('b')).toBe(false);
+    expect(ownersOf(membership)).toEqual(ring(['a'], 1));
+  });
+
+  test('brings nobody back to life for a registry that lost its memory', () => {
+    const { membership, clock } = start();
+    membership.update(view(['a', 'b']));
+    membership.update(view(['a']));
+    clock.now += DELAY_MS - 1;
+    membership.update(view(['a'], { epoch: 'e2' }));
+    expect(membership.isLive('b')).toBe(false);
+    clock.now += 1;
+    membership.tick();
+    expect(membership.all().map(({ id }) => id)).toEqual(['a']);
+  });
+
+  test('takes what an earlier run knew for lost, not for gone, where the registry has kept its memory', () => {
+    const { membership, clock } = start({ linked: new Set(['b']) });
+    membership.recall({ epoch: 'e1', members: view(['a', 'b', 'c']).members });
+    membership.update(view(['a']));
+    expect(membership.all().map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+    expect(membership.lost().map(({ id }) => id)).toEqual(['b', 'c']);
+    expect(['a', 'b', 'c'].filter((id) => membership.isLive(id))).toEqual(['a', 'b']);
+    clock.now += DELAY_MS;
+    membership.tick();
+    expect(membership.all().map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
   test('does not drop a slave that it is still linked with, however long the registry knows nothing of it', () => {
     const linked = new Set(['b']);
     const { membership, clock } = start({ linked });
@@ -133,6 +224,7 @@ function start({ replicas = 1, linked = new Set<string>() } = {}) {
   const membership = new Membership({
     replicas,
     ownershipDelayMs: DELAY_MS,
+    leaseTtlMs: TTL_MS,
     now: () => clock.now,
     isLinked: (id) => linked.has(id),
   });
@@ -161,8 +253,8 @@ function view(
   return { epoch, members, departed };
 }
 
-function ownersOf(membership: Membership): string[][] {
-  return Array.from({ length: SLOTS }, (_, slot) => [...membership.owners(slot)]);
+function ownersOf(membership: Membership, slots = SLOTS): string[][] {
+  return Array.from({ length: slots }, (_, slot) => [...membership.owners(slot)]);
 }
 
 function ring(ids: string[], replicas: number): string[][] {

@@ -3,21 +3,33 @@ import type { Member, RegistryView } from './discovery.ts';
 import { createRing, type Ring } from './ring.ts';
 import { compareText } from './text.ts';
 
+const TTLS_UNTIL_BELIEVED = 2;
+
 export interface MembershipOptions {
   replicas: number;
   /** How long a vanished slave keeps its place: a restart or a registry outage must not move half the data. */
   ownershipDelayMs: number;
+  /** How long a lease lives. A registry that lost its memory is believed after two of them: then all who live are back. */
+  leaseTtlMs: number;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
   /** Whether this node still exchanges data with the member: then a silent registry does not count against it. */
   isLinked?: (id: string) => boolean;
 }
 
+/** The slaves that counted, and the registry that said so. */
+export interface Remembered {
+  epoch: string;
+  members: Member[];
+}
+
 /** Keeps the slaves that count for ownership. Call `update` on every view, `tick` now and then. */
 export class Membership {
   private readonly options: MembershipOptions;
   private members = new Map<string, Member>();
+  /** Since when a lease is lost. A time to come: until then nobody who knows only a new registry can say so. */
   private lostAt = new Map<string, number>();
+  private epoch = '';
   private ring: Ring | undefined;
   private liveRing: Ring | undefined;
   /** What the rings were built from. Liveness changes by itself, with links, so it is compared with what was known last. */
@@ -27,8 +39,23 @@ export class Membership {
     this.options = options;
   }
 
+  /** What an earlier run of this process knew: counts as if it had been known all along. Call before the first `update`. */
+  recall({ epoch, members }: Remembered): void {
+    this.epoch = epoch;
+    for (const member of members) this.members.set(member.id, member);
+  }
+
+  /** What another run of this process should know. */
+  remembered(): Remembered {
+    return { epoch: this.epoch, members: this.all() };
+  }
+
   /** Takes a view in; returns whether anything changed. */
   update(view: RegistryView): boolean {
+    const now = this.options.now();
+    const isNew = this.epoch !== '' && view.epoch !== this.epoch;
+    const lostAt = isNew ? now + TTLS_UNTIL_BELIEVED * this.options.leaseTtlMs : now;
+    this.epoch = view.epoch;
     const present = new Set<string>();
     for (const member of view.members) {
       if (member.role !== 'slave') continue;
@@ -39,16 +66,18 @@ export class Membership {
     for (const id of this.members.keys()) {
       if (present.has(id)) continue;
       if (view.departed.includes(id)) this.forget(id);
-      else if (!this.lostAt.has(id)) this.lostAt.set(id, this.options.now());
+      else if ((this.lostAt.get(id) ?? Infinity) > now && (isNew || !this.lostAt.has(id)))
+        this.lostAt.set(id, lostAt);
     }
     return this.rebuildIfChanged();
   }
 
   /** Forgets members whose lease has been lost for longer than the delay; returns whether anything changed. */
   tick(): boolean {
+    const now = this.options.now();
     for (const [id, since] of this.lostAt) {
-      if (this.options.isLinked?.(id)) this.lostAt.set(id, this.options.now());
-      else if (this.options.now() - since >= this.options.ownershipDelayMs) this.forget(id);
+      if (this.options.isLinked?.(id)) this.lostAt.set(id, Math.max(since, now));
+      else if (now - since >= this.options.ownershipDelayMs) this.forget(id);
     }
     return this.rebuildIfChanged();
   }
@@ -58,8 +87,13 @@ export class Membership {
     return [...this.members.values()].sort((a, b) => compareText(a.id, b.id));
   }
 
+  /** Those of `all` whose lease is lost, linked or not. */
+  lost(): Member[] {
+    return this.all().filter(({ id }) => this.isLost(id));
+  }
+
   isLive(id: string): boolean {
-    return this.members.has(id) && (!this.lostAt.has(id) || this.options.isLinked?.(id) === true);
+    return this.members.has(id) && (!this.isLost(id) || this.options.isLinked?.(id) === true);
   }
 
   /**
@@ -70,6 +104,10 @@ export class Membership {
     const owners = this.ring?.owners(slot) ?? [];
     if (this.liveRing === undefined || owners.some((id) => this.isLive(id))) return owners;
     return this.liveRing.owners(slot);
+  }
+
+  private isLost(id: string): boolean {
+    return (this.lostAt.get(id) ?? Infinity) <= this.options.now();
   }
 
   private forget(id: string): void {

@@ -35,7 +35,12 @@ describe('a slave that owns less than it holds', () => {
       zone: '',
       version: '1',
     });
-    const membership = new Membership({ replicas: 1, ownershipDelayMs: 0, now: () => 0 });
+    const membership = new Membership({
+      replicas: 1,
+      ownershipDelayMs: 0,
+      leaseTtlMs: 0,
+      now: () => 0,
+    });
     membership.update({ epoch: '1', members: ['alone', 'whole', 'old', 'silent'].map(member), departed: [] });
     alone.slave.own(membership);
     const answers: Record<string, object> = {

@@ -67,12 +67,20 @@ async function askOthers(
   const others = membership.all().filter(({ id }) => id !== slave.node && membership.isLive(id));
   await Promise.allSettled(
     others.map(async ({ id, address }) => {
-      const response = await fetchFrom(`http://${address}${SLOTS_PATH}`, {
-        signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-      });
-      const { history, ready } = (await response.json()) as { history: string; ready: string };
+      const { history, ready } = await askSlots(fetchFrom, address);
       if (history === slave.history) readyAt.set(id, SlotSet.fromBase64(ready));
     }),
   );
   return readyAt;
+}
+
+/** What the slave at an address says that it is and holds. */
+export async function askSlots(
+  fetchFrom: typeof fetch,
+  address: string,
+): Promise<{ node: string; history: string; ready: string }> {
+  const response = await fetchFrom(`http://${address}${SLOTS_PATH}`, {
+    signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+  });
+  return (await response.json()) as { node: string; history: string; ready: string };
 }

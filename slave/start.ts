@@ -21,10 +21,12 @@ import { SubjectCache } from './cache.ts';
 import { openDatabase } from './database.ts';
 import { Directory } from './directory.ts';
 import type { FollowerOptions, FromFollower } from './follower-messages.ts';
+import { readKnownMembers, saveKnownMembers } from './known-members.ts';
 import { serveLinks } from './link-server.ts';
 import { createMetrics } from './metrics.ts';
 import { Rankings } from './ranking.ts';
-import { createReleaser } from './release.ts';
+import { Reach } from './reach.ts';
+import { askSlots, createReleaser } from './release.ts';
 import { Slave } from './slave.ts';
 import { createStoreReader } from './store-reader.ts';
 import { readWarmList, saveWarmList, warm } from './warm-list.ts';
@@ -74,13 +76,16 @@ export async function startSlave(options: Options): Promise<Running> {
     process.exit(1);
   });
   const stopped = new Promise<void>((resolve) => follower.once('exit', () => resolve()));
-  follower.on('message', (message: FromFollower) => {
-    slave.receive(message);
-    if (message.type === 'opened')
+  const opened = new Promise<void>((resolve) => {
+    follower.on('message', (message: FromFollower) => {
+      slave.receive(message);
+      if (message.type !== 'opened') return;
+      resolve();
       warm(warmList, directory, cache).then(
         (loaded) => log.info('warm', { loaded }),
         (error) => log.warn('warm', { message: String(error) }),
       );
+    });
   });
 
   const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now, isPeer });
@@ -95,10 +100,13 @@ export async function startSlave(options: Options): Promise<Running> {
   });
   server.on('request', getRequestListener(app.fetch));
 
+  const reach = new Reach((address) => askSlots(fetchFrom, address));
   const membership = new Membership({
     replicas: options.replicas,
     ownershipDelayMs: options.ownershipDelayMs,
+    leaseTtlMs: options.leaseTtlMs,
     now,
+    isLinked: (id) => id === node || reach.has(id),
   });
   const discovery = createDiscovery(options, log.warn, fetchFrom);
   const address = hostPort(options.host, port);
@@ -110,17 +118,34 @@ export async function startSlave(options: Options): Promise<Running> {
     zone: options.zone,
     version: VERSION,
   };
+  // A list is all there is to know, and may have changed meanwhile.
+  const remembers = options.discovery !== 'static';
+  const knownPath = join(options.dataDir, 'members.json');
+  const known = remembers ? await readKnownMembers(knownPath, node) : undefined;
+  if (known !== undefined)
+    membership.recall({ ...known, members: [...known.members.filter(({ id }) => id !== node), member] });
+  let saved: Promise<void> = Promise.resolve();
+  const membersChanged = () => {
+    slave.own(membership);
+    if (!remembers) return;
+    saved = saved
+      .then(() => saveKnownMembers(knownPath, node, membership.remembered()))
+      .catch((error) => log.warn('known members', { message: String(error) }));
+  };
+  // Before it knows what it holds it would want all of that again.
+  await opened;
   // Not awaited: a slave that starts while the registry is away serves what it holds.
   const registered = discovery.register(member);
   const watching = discovery.watch((view) => {
-    if (membership.update(view)) slave.own(membership);
+    if (membership.update(view)) membersChanged();
     const master = view.members.find(({ role }) => role === 'master');
     // Where none is registered now, the last one known, or the one from the options, is asked on.
     if (master !== undefined) slave.follow(`http://${master.address}`);
   });
   const release = createReleaser(slave, membership, now, fetchFrom);
   const tick = setInterval(() => {
-    if (membership.tick()) slave.own(membership);
+    void reach.look(membership.lost());
+    if (membership.tick()) membersChanged();
     release().catch((error) => log.warn('release', { message: String(error) }));
   }, TICK_MS);
   const saveWarm = () =>
@@ -151,6 +176,7 @@ export async function startSlave(options: Options): Promise<Running> {
       follower.postMessage({ type: 'stop' });
       await stopped;
       await saveWarm();
+      await saved;
       database.close();
     },
   };

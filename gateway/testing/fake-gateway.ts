@@ -45,6 +45,7 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
     {
       replicas: 2,
       ownershipDelayMs: 60_000,
+      leaseTtlMs: 5_000,
       edgeCacheBytes: 0,
       maxQueryBytes: 2 * 1024 * 1024,
       maxIngestBytes: 16 * 1024 * 1024,
