@@ -23,6 +23,7 @@ function create(ask: (call: string, request: unknown) => unknown = () => ({ acce
     logBytes: 0,
     unfoldedBytes: 0,
     writable: true,
+    taken: false,
   };
   const asked: { call: string; request: unknown }[] = [];
   const sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'> = {

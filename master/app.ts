@@ -48,6 +48,8 @@ export interface AppParts {
   maxIngestBytes: number;
   /** Tests make it shorter. */
   bodyTimeoutMs?: number;
+  /** Whether nobody else can be the master now; undefined: there is no other. */
+  isSure?: () => boolean;
   log: LogEvent;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
@@ -59,6 +61,7 @@ type Handler = (c: Context) => Response | Promise<Response>;
 
 export function createApp(parts: AppParts): Hono {
   const { sql, registry, watchers, slaves, metrics } = parts;
+  const { isSure = () => true } = parts;
   const app = new Hono({ strict: false });
   let bytesUnderWay = 0;
 
@@ -86,6 +89,7 @@ export function createApp(parts: AppParts): Hono {
   };
 
   route('POST', INGEST_PATH, async (c) => {
+    checkSure();
     const slow = slaves.laggard();
     if (slow !== undefined)
       throw new KamaitachiError('rate_limited', `ingest: slave ${slow.node} is ${slow.lagMs} ms behind`);
@@ -123,6 +127,7 @@ export function createApp(parts: AppParts): Hono {
   route('POST', TAIL_PATH, async (c) => {
     const request = parseInternal(tailRequest, await internalBody(c));
     const { node, after, history } = request;
+    checkSure();
     slaves.asked(node, after);
     const upToDate = () =>
       sql.state.head === after && canFollow(sql.state, sql.state.history, history, after);
@@ -154,9 +159,15 @@ export function createApp(parts: AppParts): Hono {
 
   route('GET', '/health', (c) => c.json({ status: 'ok' }));
   route('GET', '/ready', (c) =>
-    sql.state.writable
+    sql.state.writable && isSure()
       ? c.json({ status: 'ready' })
-      : c.json({ status: 'not ready', missing: 'the database takes no writes' }, 503),
+      : c.json(
+          {
+            status: 'not ready',
+            missing: isSure() ? 'the database takes no writes' : 'knowing that it is still the master',
+          },
+          503,
+        ),
   );
   route('GET', '/monitor/status', (c) => {
     const { history, head, folded, floor, logBytes, unfoldedBytes, writable } = sql.state;
@@ -191,7 +202,14 @@ export function createApp(parts: AppParts): Hono {
     return readBody(c.req.raw, { maxBytes: MAX_INTERNAL_BODY_BYTES, timeoutMs: parts.bodyTimeoutMs });
   }
 
+  /** Woken from a long sleep, a master may have a successor: its head would be old, and told as if it were new. */
+  function checkSure(): void {
+    if (!isSure())
+      throw new KamaitachiError('unavailable', 'master: it does not know whether it is still the master');
+  }
+
   function feedPage(c: Context, kind: string, page: Uint8Array): Response {
+    checkSure();
     metrics.feedBytes.inc({ kind }, page.length);
     return c.body(page as Uint8Array<ArrayBuffer>, 200, { 'content-type': 'application/octet-stream' });
   }

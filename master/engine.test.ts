@@ -174,10 +174,21 @@ describe('a database that fails', () => {
     const fresh = await open(folder.path);
     await expect(old.write([record('a', 2, 2)])).rejects.toMatchObject({ status: 503 });
     expect((await fresh.write([record('a', 3, 3)])).seq).toBe(2);
-    await vi.waitFor(() => expect(old.reports.join()).toContain('another one has taken the database over'), {
-      timeout: 5_000,
-    });
-    expect(old.state.writable).toBe(false);
+    await vi.waitFor(
+      () => expect(old.reports.join()).toContain('another master has taken the database over'),
+      {
+        timeout: 5_000,
+      },
+    );
+    expect(old.state).toMatchObject({ writable: false, taken: true });
+  });
+  it('that another master has taken over says so when it is asked, without a write', async () => {
+    const old = await open(folder.path);
+    expect(await old.isOurs()).toBe(true);
+    expect(old.state.taken).toBe(false);
+    const fresh = await open(folder.path);
+    expect([await old.isOurs(), await fresh.isOurs()]).toEqual([false, true]);
+    expect(old.state).toMatchObject({ writable: false, taken: true });
   });
 });
 

@@ -32,6 +32,8 @@ export interface EngineState {
   logBytes: number;
   unfoldedBytes: number;
   writable: boolean;
+  /** Another master has taken the database over: this one is none any more. */
+  taken: boolean;
 }
 
 export interface EnginePorts {
@@ -68,6 +70,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
   const writing = createLock();
   const chunks = createLock();
   let writable = true;
+  let taken = false;
   let probeTimer: NodeJS.Timeout | undefined;
 
   const tell = () =>
@@ -79,6 +82,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       logBytes: log.diskBytes,
       unfoldedBytes: log.unfoldedBytes,
       writable,
+      taken,
     });
 
   const appender = createAppender({
@@ -95,7 +99,8 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       report('write failed', { error: messageOf(error) });
       writable = false;
       tell();
-      probeTimer = setTimeout(probe, PROBE_MS);
+      // Whatever it was: should another master have the database now, then this one has to end at once.
+      void probe();
     },
   });
 
@@ -119,11 +124,13 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       await chunks.run(() =>
         writing.run(async () => {
           const found = await store.stand();
+          if (!(await isOurs())) return;
           await store.probe();
           await log.catchUp(found.head);
           appender.resume(found);
         }),
       );
+      if (taken) return;
       writable = true;
       report('writing works again', { head: log.head });
       tell();
@@ -132,6 +139,16 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       report('still no writing', { error: messageOf(error) });
       probeTimer = setTimeout(probe, PROBE_MS);
     }
+  }
+
+  /** Asks the database; what it says once is final. */
+  async function isOurs(): Promise<boolean> {
+    if (taken || (await store.isOurs())) return !taken;
+    report('ended', { error: 'another master has taken the database over' });
+    taken = true;
+    writable = false;
+    tell();
+    return false;
   }
 
   let upkeepRunning: Promise<void> | undefined;
@@ -179,6 +196,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       return appender.append({ lines: lines.length, bytes: concat(encodeSegments(bySlot)), key });
     },
 
+    isOurs,
     tail: (request: TailRequest) => tailPage(log, history, request, pageBytes),
     fill: (request: FillRequest) => fillPage({ store, log, chunks, history, pageBytes }, request),
     /** Folds what there is. Happens by itself when it is quiet. */

@@ -1,13 +1,31 @@
 /** `npm run master` */
+import { hostname } from 'node:os';
 import process from 'node:process';
 import { runProcess } from '../shared/adapter/node-process.ts';
 import { readSecrets } from '../shared/adapter/secrets.ts';
+import type { Options } from '../shared/config.ts';
 import { createDiscovery } from '../shared/create-discovery.ts';
 import { createLog } from '../shared/log.ts';
-import { startMaster } from './start.ts';
+import { type Several, startMaster } from './start.ts';
 
-await runProcess('master', 'npm run master --', (options) => {
+await runProcess('master', 'npm run master --', (options) =>
+  startMaster(
+    options,
+    readSecrets(options),
+    options.discovery === 'etcd' ? oneOfSeveral(options) : undefined,
+  ),
+);
+
+function oneOfSeveral(options: Options): Several {
   const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
-  const discovery = options.discovery === 'etcd' ? createDiscovery(options, log.warn) : undefined;
-  return startMaster(options, readSecrets(options), discovery);
-});
+  return {
+    discovery: createDiscovery(options, log.warn),
+    async campaign(address) {
+      // etcd3 and gRPC take a while to load: only where they are used.
+      const { campaign } = await import('../shared/adapter/etcd-election.ts');
+      const { etcd: hosts, etcdPrefix: prefix, leaseTtlMs: ttlMs } = options;
+      const now = () => performance.now();
+      return campaign({ hosts, prefix, ttlMs, address, machine: hostname(), now, log: log.warn });
+    },
+  };
+}

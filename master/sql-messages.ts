@@ -11,6 +11,8 @@ export interface Calls {
   ingest: { request: IngestRequest; answer: Accepted };
   tail: { request: TailRequest; answer: Uint8Array };
   fill: { request: FillRequest; answer: Uint8Array };
+  /** Whether no other master has taken the database over. */
+  isOurs: { request: null; answer: boolean };
   close: { request: null; answer: null };
 }
 

@@ -43,6 +43,8 @@ function work(engine: Engine, message: ToWorker): Promise<unknown> {
       return engine.tail(message.request);
     case 'fill':
       return engine.fill(message.request);
+    case 'isOurs':
+      return engine.isOurs();
     case 'close':
       return engine.close();
   }

@@ -1,23 +1,26 @@
-/** Wires the master together: SQL worker, registry, HTTP face; and stops it cleanly. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** Wires the master together: election, SQL worker, registry, HTTP face; and stops it cleanly. */
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
+import type { Election } from '../shared/adapter/etcd-election.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
 import { createNodeServer } from '../shared/adapter/node-server.ts';
 import type { Secrets } from '../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../shared/config.ts';
 import type { Discovery } from '../shared/discovery.ts';
-import { KamaitachiError } from '../shared/errors.ts';
-import { errorBody, errorHeaders } from '../shared/http.ts';
 import { createLog } from '../shared/log.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
+import { lockDatabase } from './file-lock.ts';
+import { createLeadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
 import { createSlaves } from './slaves.ts';
+import { file } from './sql.ts';
 import { startSqlWorker } from './sql-client.ts';
+import { createStandby } from './standby.ts';
 import { createWatchers, MAX_GAP_MS } from './watchers.ts';
 
 export type MasterOptions = Pick<
@@ -25,21 +28,32 @@ export type MasterOptions = Pick<
   'host' | 'masterPort' | 'database' | 'logKeepMs' | 'logKeepBytes' | 'maxIngestBytes' | 'logLevel'
 >;
 
+/** What a master needs that is one of several; without it, it is alone and its own registry. */
+export interface Several {
+  /** Where others find the one that is elected. */
+  discovery: Discovery;
+  /** Stands for election as who listens at `address`. */
+  campaign: (address: string) => Promise<Election>;
+}
+
 const LEAVE_MS = 1_000;
 /** Requests under way get this long after a SIGTERM. */
 const DRAIN_MS = 5_000;
 /** Longer than clients keep idle connections: a connection that we close while they write to it is a failed request. */
 const KEEP_ALIVE_MS = 75_000;
 
-/** `discovery`: where others find the master; undefined where it is its own registry. */
 export async function startMaster(
   options: MasterOptions,
   { tokens, tls }: Pick<Secrets, 'tokens' | 'tls'>,
-  discovery?: Discovery,
+  several?: Several,
 ): Promise<Running> {
   const log = createLog('master', options.logLevel, (line) => process.stderr.write(`${line}\n`));
   const now = () => performance.now();
-  const { database, logKeepMs, logKeepBytes, maxIngestBytes } = options;
+  /** Whoever started the master starts it again: then it is a standby, or goes on from its database. */
+  const end = (why: string, details: Record<string, unknown> = {}): never => {
+    log.error('master ends', { why, ...details });
+    process.exit(1);
+  };
 
   // The port first: a second master on this machine ends here, before it touches the database.
   const server = createNodeServer(tls, { keepAliveTimeout: KEEP_ALIVE_MS });
@@ -47,62 +61,62 @@ export async function startMaster(
     server.once('error', reject);
     server.listen(options.masterPort, options.host, resolve);
   });
-  server.on('request', refuse);
-  const sql = await startSqlWorker(
-    { database, logKeepMs, logKeepBytes },
-    {
-      report: log.warn,
-      onDeath: (error) => {
-        // Whoever started the master starts it again; it goes on from its database.
-        log.error('SQL worker', { error: String(error) });
-        process.exit(1);
-      },
-    },
-  ).catch((error: unknown) => {
-    server.close();
-    throw error;
-  });
-
-  const registry = new Registry(crypto.randomUUID(), now, MAX_GAP_MS);
-  const watchers = createWatchers(registry);
-  const slaves = createSlaves(now);
-  slaves.headAt(sql.state.head);
-  sql.onState(({ head }) => slaves.headAt(head));
-  const metrics = createMetrics(
-    () => sql.state,
-    slaves,
-    () => registry.view().members.length,
-  );
-  const app = createApp({
-    sql,
-    registry,
-    watchers,
-    slaves,
-    metrics,
-    version: VERSION,
-    maxIngestBytes,
-    log: log.error,
-    now,
-    isPeer: createTokenCheck(tokens),
-  });
-  server.off('request', refuse);
-  server.on('request', getRequestListener(app.fetch));
   const { port } = server.address() as AddressInfo;
-  const registration = discovery?.register({
-    id: 'master',
-    role: 'master',
-    address: hostPort(options.host, port),
-    weight: 1,
-    zone: '',
-    version: VERSION,
+  const address = hostPort(options.host, port);
+
+  let election: Election | undefined;
+  let serving: Promise<Serving> | undefined;
+  const standby = createStandby(() => {
+    if (several === undefined || serving !== undefined) return 'it is starting';
+    const { leader } = election ?? {};
+    return leader === undefined ? 'standby: nobody is elected yet' : `standby: ${leader} is the master`;
   });
+  server.on('request', standby);
+  const serve = async (heldUntil: () => number) => {
+    const opened = await openMaster(options, { log, now, heldUntil, end, isPeer: createTokenCheck(tokens) });
+    server.off('request', standby);
+    server.on('request', opened.listener);
+    const registration = several?.discovery.register({
+      ...{ id: 'master', role: 'master', address },
+      ...{ weight: 1, zone: '', version: VERSION },
+    });
+    return { ...opened, leave: async () => (await registration)?.leave() };
+  };
+
+  const path = file(options.database);
+  let lock: { release(): void } | undefined;
+  if (several === undefined) {
+    try {
+      // Where masters are elected, the one before may stand still for ever: then it keeps no lock, and the token decides.
+      lock = path === undefined ? undefined : lockDatabase(path);
+      serving = serve(() => Infinity);
+      await serving;
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+  } else {
+    const candidate = await several.campaign(address);
+    election = candidate;
+    candidate.lost.then((leader) => end('another one is elected', { leader }));
+    candidate.elected.then(async () => {
+      serving = serve(() => candidate.heldUntil);
+      try {
+        await serving;
+      } catch (error) {
+        await candidate.resign();
+        end('it could not open its database', { error: String(error) });
+      }
+    });
+  }
 
   return {
     port,
     async close() {
-      watchers.close();
+      const opened = await serving;
+      opened?.stopWaiting();
       // Where the registry is away there is nobody to say good-bye to; the lease runs out.
-      await Promise.race([registration?.then((registered) => registered.leave()), timeout(LEAVE_MS)]);
+      await Promise.race([opened?.leave(), timeout(LEAVE_MS)]);
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
         server.close(() => {
@@ -111,13 +125,63 @@ export async function startMaster(
         });
         server.closeIdleConnections();
       });
-      await sql.close();
+      await opened?.close();
+      lock?.release();
+      // Only now: the next one opens the database when it is elected.
+      await election?.resign();
     },
   };
 }
 
-/** Until the database is open: a log that has to be read back may take a while. */
-function refuse(_: IncomingMessage, response: ServerResponse): void {
-  const error = new KamaitachiError('unavailable', 'master: it is starting');
-  response.writeHead(error.status, errorHeaders(error)).end(errorBody(error));
+interface Serving {
+  listener: RequestListener;
+  leave(): Promise<void>;
+  /** Answers requests that wait for something to happen. */
+  stopWaiting(): void;
+  close(): Promise<void>;
+}
+
+interface OpenPorts {
+  log: ReturnType<typeof createLog>;
+  now: () => number;
+  heldUntil: () => number;
+  end: (why: string, details?: Record<string, unknown>) => never;
+  isPeer: ReturnType<typeof createTokenCheck>;
+}
+
+/** Takes the database over and makes everything that serves from it. */
+async function openMaster(options: MasterOptions, ports: OpenPorts): Promise<Omit<Serving, 'leave'>> {
+  const { log, now, heldUntil, end, isPeer } = ports;
+  const { database, logKeepMs, logKeepBytes, maxIngestBytes } = options;
+  const sql = await startSqlWorker(
+    { database, logKeepMs, logKeepBytes },
+    { report: log.warn, onDeath: (error) => end('its SQL worker died', { error: String(error) }) },
+  );
+  const leadership = createLeadership({ now, heldUntil, isOurs: () => sql.ask('isOurs', null) });
+  const registry = new Registry(crypto.randomUUID(), now, MAX_GAP_MS);
+  const watchers = createWatchers(registry);
+  const slaves = createSlaves(now);
+  slaves.headAt(sql.state.head);
+  sql.onState(({ head, taken }) => {
+    if (taken) end('another master has taken the database over');
+    slaves.headAt(head);
+  });
+  const metrics = createMetrics(
+    () => sql.state,
+    slaves,
+    () => registry.view().members.length,
+  );
+  const { isSure } = leadership;
+  const app = createApp({
+    ...{ sql, registry, watchers, slaves, metrics, isSure, now, isPeer },
+    ...{ version: VERSION, maxIngestBytes, log: log.error },
+  });
+  return {
+    listener: getRequestListener(app.fetch),
+    stopWaiting: () => watchers.close(),
+    async close() {
+      leadership.close();
+      await sql.close();
+    },
+  };
 }

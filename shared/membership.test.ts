@@ -140,7 +140,7 @@ describe('Membership', () => {
           expect(ownersOf(membership, 64)).toEqual(before);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 

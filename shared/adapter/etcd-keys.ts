@@ -8,6 +8,8 @@ import type { Member } from '../discovery.ts';
 export interface EtcdKeys {
   /** Holds a random text, written once: another text, or none, says that etcd lost its memory. */
   mark: Buffer;
+  /** Held by the elected master. */
+  leader: Buffer;
   members: KeyRange;
   departed: KeyRange;
   memberKey(id: string): Buffer;
@@ -39,6 +41,7 @@ export function createKeys(prefix: string): EtcdKeys {
   const departed = `${prefix}departed/`;
   return {
     mark: Buffer.from(`${prefix}mark`),
+    leader: Buffer.from(`${prefix}leader`),
     members: below(members),
     departed: below(departed),
     memberKey: (id) => Buffer.from(members + id),

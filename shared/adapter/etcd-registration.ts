@@ -3,10 +3,11 @@
  * missing, so it makes no difference why: lease lost, key deleted, etcd wiped, this process asleep for a minute.
  */
 import type { Buffer } from 'node:buffer';
-import { EtcdLeaseInvalidError, type ILeaseKeepAliveResponse, type IRequestOp } from 'etcd3';
+import { EtcdLeaseInvalidError } from 'etcd3';
 import type { Member } from '../discovery.ts';
 import { DEPARTED_KEPT_MS } from '../limits.ts';
 import type { LogEvent } from '../log.ts';
+import { grantLease, keepAlive, type Lease, readKey, revokeLease, writeIfStill } from './etcd-calls.ts';
 import type { EtcdConnection } from './etcd-connection.ts';
 import { decodeMember, type EtcdKeys, encodeMember } from './etcd-keys.ts';
 import { pause } from './pause.ts';
@@ -34,7 +35,7 @@ export class EtcdRegistration {
   private readonly value: Buffer;
   private readonly leaving = new AbortController();
   private readonly loop: Promise<void>;
-  private lease: { id: string; ttlMs: number } | undefined;
+  private lease: Lease | undefined;
   private hasRegistered = false;
   private isTaken = false;
   private isAway = false;
@@ -86,12 +87,13 @@ export class EtcdRegistration {
 
   /** One turn of the loop; returns after how many milliseconds the next is due. */
   private async renew(): Promise<number> {
-    if (this.lease !== undefined && !(await this.keepAlive(this.lease.id))) this.lease = undefined;
-    this.lease ??= await this.grant(Math.ceil(this.options.ttlMs / 1_000));
+    const { connection } = this.options;
+    if (this.lease !== undefined && !(await keepAlive(connection, this.lease.id))) this.lease = undefined;
+    this.lease ??= await grantLease(connection, this.options.ttlMs);
     const { id: lease, ttlMs } = this.lease;
     const waitMs = ttlMs / RENEWALS_PER_LEASE;
 
-    const found = await this.read();
+    const found = await readKey(connection, this.key);
     const holder = found && decodeMember(found);
     const isOurs = holder?.instance === this.options.instance;
     // A node that starts again takes its name over from the one that died. One that slept meanwhile does not take it back.
@@ -105,7 +107,7 @@ export class EtcdRegistration {
       return waitMs;
     }
     const { keys, member } = this.options;
-    const written = await this.writeIfStill(found?.mod_revision, [
+    const written = await writeIfStill(connection, this.key, found?.mod_revision, [
       { request_put: { key: this.key, value: this.value, lease } },
       { request_delete_range: { key: keys.departedKey(member.id) } },
     ]);
@@ -114,66 +116,20 @@ export class EtcdRegistration {
   }
 
   private async sayGoodBye(): Promise<void> {
-    const found = await this.read();
+    const { connection } = this.options;
+    const found = await readKey(connection, this.key);
     const holder = found && decodeMember(found);
     if (holder === undefined || holder.instance === this.options.instance) {
-      const { id: lease } = await this.grant(DEPARTED_KEPT_MS / 1_000);
+      const { id: lease } = await grantLease(connection, DEPARTED_KEPT_MS);
       const key = this.options.keys.departedKey(this.options.member.id);
       // In one transaction: a member that is gone without a good-bye counts as lost, if only for a moment.
-      await this.writeIfStill(found?.mod_revision, [
+      await writeIfStill(connection, this.key, found?.mod_revision, [
         { request_delete_range: { key: this.key } },
         { request_put: { key, lease } },
       ]);
     }
     const { lease } = this;
-    if (lease !== undefined)
-      await this.options.connection.call((etcd, options) =>
-        etcd.leaseClient.leaseRevoke({ ID: lease.id }, options),
-      );
-  }
-
-  private async read() {
-    const { kvs } = await this.options.connection.call((etcd, options) =>
-      etcd.kv.range({ key: this.key }, options),
-    );
-    return kvs.at(0);
-  }
-
-  /** Whether our key was still as `revision` left it (undefined: not there), and the operations were done. */
-  private async writeIfStill(revision = '0', operations: IRequestOp[]): Promise<boolean> {
-    const { succeeded } = await this.options.connection.call((etcd, options) =>
-      etcd.kv.txn(
-        {
-          compare: [{ key: this.key, target: 'Mod', result: 'Equal', mod_revision: revision }],
-          success: operations,
-        },
-        options,
-      ),
-    );
-    return succeeded;
-  }
-
-  private async grant(seconds: number): Promise<{ id: string; ttlMs: number }> {
-    const { ID, TTL } = await this.options.connection.call((etcd, options) =>
-      etcd.leaseClient.leaseGrant({ TTL: seconds }, options),
-    );
-    return { id: ID, ttlMs: Number(TTL) * 1_000 };
-  }
-
-  /** Whether the lease was still alive. */
-  private async keepAlive(id: string): Promise<boolean> {
-    const { TTL } = await this.options.connection.call(async (etcd, options) => {
-      const stream = await etcd.leaseClient.leaseKeepAlive(options);
-      const answer = await new Promise<ILeaseKeepAliveResponse>((resolve, reject) => {
-        stream.on('data', resolve);
-        stream.on('error', reject);
-        stream.on('end', () => reject(new Error('lease: the stream ended without an answer')));
-        stream.write({ ID: id });
-      });
-      stream.end();
-      return answer;
-    });
-    return Number(TTL) > 0;
+    if (lease !== undefined) await revokeLease(connection, lease.id);
   }
 
   private log(state: string, why?: unknown): void {
