@@ -123,8 +123,8 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     try {
       await chunks.run(() =>
         writing.run(async () => {
-          const found = await store.stand();
           if (!(await isOurs())) return;
+          const found = await store.stand();
           await store.probe();
           await log.catchUp(found.head);
           appender.resume(found);

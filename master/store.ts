@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Client, createClient, type InStatement, type ResultSet, type Row } from '@libsql/client';
 import { type Block, decodeBlock, encodeBlock } from '../shared/block.ts';
+import { KamaitachiError } from '../shared/errors.ts';
 import type { SubjectChange, SubjectState } from '../shared/fold.ts';
 import { LOG_PART_BYTES, SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
 import type { StoredInfo } from '../shared/lines.ts';
@@ -166,6 +167,8 @@ export async function openStore(url: string) {
       const meta = new Map(
         (await query('SELECT key, value FROM meta')).rows.map((row) => [row.key, text(row.value)]),
       );
+      if (meta.get('writer') !== writer)
+        throw new KamaitachiError('unavailable', 'master: another one has taken the database over');
       const floor = Number(meta.get('floor'));
       const log = (await query('SELECT MAX(seq) AS head, SUM(LENGTH(body)) AS bytes FROM log')).rows[0];
       const keys = (await query('SELECT COUNT(*) AS n FROM idempotency')).rows[0];

@@ -158,6 +158,7 @@ export function storeContract(
       const entry = { seq: 1, at: 5, bytes: new Uint8Array(2) };
       await expect(store.append([entry], [])).rejects.toThrow();
       await expect(store.writeFold([], 5)).rejects.toThrow();
+      expect([await store.isOurs(), await next.isOurs()]).toEqual([false, true]);
       await expect(store.stand()).rejects.toThrow('another one has taken the database over');
       await next.append([entry], []);
       expect(await next.stand()).toMatchObject({ head: 1, folded: 0 });
