@@ -13,7 +13,10 @@ import { createWatchers } from './watchers.ts';
 const LINE = '{"type":"delete","subject":"a"}';
 const NDJSON = { 'content-type': 'application/x-ndjson' };
 
-function create(ask: (call: string, request: unknown) => unknown = () => ({ accepted: 1, seq: 7 })) {
+function create(
+  ask: (call: string, request: unknown) => unknown = () => ({ accepted: 1, seq: 7 }),
+  isSure?: () => boolean,
+) {
   let now = 0;
   const state = {
     history: 'h',
@@ -50,6 +53,7 @@ function create(ask: (call: string, request: unknown) => unknown = () => ({ acce
     version: '1',
     maxIngestBytes: 100,
     bodyTimeoutMs: 50,
+    isSure,
     log: () => {},
     now: () => now,
   });
@@ -63,6 +67,31 @@ function create(ask: (call: string, request: unknown) => unknown = () => ({ acce
   };
   return { app, asked, post, state, slaves, status, watchers, pass: (ms: number) => (now += ms) };
 }
+
+it('a master that may have a successor answers nothing as the master, until it knows', async () => {
+  let sure = true;
+  const { app, post, status, asked } = create(undefined, () => sure);
+  const tail = JSON.stringify({
+    node: 's',
+    history: 'h',
+    after: 5,
+    slots: SlotSet.all().toBase64(),
+    waitMs: 0,
+  });
+  expect((await post(TAIL_PATH, tail)).status).toBe(200);
+  expect((await app.request('/ready')).status).toBe(200);
+  asked.length = 0;
+  sure = false;
+  const unsure = '503 master: it does not know whether it is still the master';
+  for (const [path, body] of [
+    [INGEST_PATH, LINE],
+    [TAIL_PATH, tail],
+  ])
+    expect(await status(post(path, body, NDJSON))).toBe(unsure);
+  expect(asked).toEqual([]);
+  expect((await app.request('/ready')).status).toBe(503);
+  expect((await app.request('/health')).status).toBe(200);
+});
 
 describe('POST ingest', () => {
   it('passes the body on and answers what was accepted, with its seq', async () => {

@@ -99,8 +99,9 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       report('write failed', { error: messageOf(error) });
       writable = false;
       tell();
-      // Whatever it was: should another master have the database now, then this one has to end at once.
-      void probe();
+      probeTimer = setTimeout(probe, PROBE_MS);
+      // Should another master have the database now, then this one has to end at once. What else is wrong the probe finds out.
+      isOurs().catch(() => {});
     },
   });
 

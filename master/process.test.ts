@@ -7,6 +7,7 @@ import { FILL_PATH } from '../shared/feed.ts';
 import { INGEST_PATH } from './app.ts';
 import { readAll } from './testing/content.ts';
 import { scratchFolder } from './testing/engine.ts';
+import { HranaServer } from './testing/hrana-server.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 let folder: ReturnType<typeof scratchFolder>;
@@ -22,10 +23,13 @@ afterEach(async () => {
 interface Master {
   url: string;
   process: ChildProcess;
+  exited: Promise<number | null>;
+  /** What it wrote to stderr. */
+  said(): string;
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-async function start(): Promise<Master> {
+async function start(...options: string[]): Promise<Master> {
   const child = spawn(
     process.execPath,
     [
@@ -38,10 +42,15 @@ async function start(): Promise<Master> {
       folder.path,
       '--log-level',
       'error',
+      ...options,
     ],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  let said = '';
+  child.stderr!.on('data', (text) => {
+    said += text;
+  });
   const url = await new Promise<string>((resolve, reject) => {
     let out = '';
     child.stdout!.on('data', (text) => {
@@ -49,11 +58,13 @@ async function start(): Promise<Master> {
       const found = /^master listens on (\S+)\n/.exec(out);
       if (found) resolve(found[1]);
     });
-    exited.then((code) => reject(new Error(`the master ended with ${code}`)));
+    exited.then((code) => reject(new Error(`the master ended with ${code}: ${said}`)));
   });
   running = {
     url,
     process: child,
+    exited,
+    said: () => said,
     end(signal) {
       child.kill(signal);
       return exited;
@@ -142,4 +153,33 @@ it('refuses writes while the disk is full, loses none, and takes them again with
   const stored = await contents(url);
   for (const time of [...acknowledged, 1_000]) expect(stored.a.values[`eps ${time} 0`]).toBe(time);
   expect(stored.a.values['eps 99 0']).toBeUndefined();
+}, 60_000);
+
+it('has its file for itself: a second master refuses to start, until the first one is dead', async () => {
+  const first = await start();
+  const database = `file:${folder.path}/kamaitachi.db`;
+  const refused = await start('--database', database).catch((error: Error) => error.message);
+  expect(refused).toMatch(
+    /^the master ended with 2: master: --database: \S+ is in use by another master: stop/,
+  );
+  expect((await write(first.url, [record('a', 1)])).status).toBe(200);
+  await first.end('SIGKILL');
+  const second = await start('--database', database);
+  expect((await write(second.url, [record('a', 2)])).seq).toBe(2);
+}, 60_000);
+
+it('ends without having been written to when another one takes its database on a server over', async () => {
+  const server = await HranaServer.start(`${folder.path}/server.db`);
+  try {
+    const first = await start('--database', server.url);
+    expect((await write(first.url, [record('a', 1)])).status).toBe(200);
+    const second = await start('--database', server.url);
+    expect(await first.exited).toBe(1);
+    expect(first.said()).toContain('another master has taken the database over');
+    expect((await write(second.url, [record('a', 2)])).seq).toBe(2);
+    expect((await contents(second.url)).a.values).toEqual({ 'eps 1 0': 1, 'eps 2 0': 2 });
+  } finally {
+    await running?.end('SIGKILL');
+    await server.stop();
+  }
 }, 60_000);

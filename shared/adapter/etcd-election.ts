@@ -45,6 +45,8 @@ const candidate = z.object({ address: z.string(), machine: z.string(), instance:
 type Candidate = z.infer<typeof candidate>;
 
 const RENEWALS_PER_LEASE = 3;
+/** Where leases are long, an etcd that was wiped should still know its leader soon. */
+const MAX_RENEWAL_MS = 2_000;
 const CAMPAIGN_EVERY_MS = 500;
 const RETRY_MS = 500;
 const MIN_TIMEOUT_MS = 500;
@@ -150,7 +152,7 @@ class EtcdElection implements Election {
     if (!this.isElected) this.options.log('election', { state: 'elected' });
     this.isElected = true;
     this.onElected();
-    return ttlMs / RENEWALS_PER_LEASE;
+    return Math.min(ttlMs / RENEWALS_PER_LEASE, MAX_RENEWAL_MS);
   }
 
   /** We listen where it listened: it is gone, and its lease need not be waited for. One that was replaced stays so. */
