@@ -24,6 +24,11 @@ const port = whole(0, 65_535);
 
 const schema = z.object({
   slaves: option(whole(1, 64).prefault('2'), 'N', 'slaves that npm start runs'),
+  masters: option(
+    whole(1, 8).prefault('1'),
+    'N',
+    'masters that npm start runs, one of them elected; more than 1 needs --discovery etcd',
+  ),
   replicas: option(whole(1, 64).prefault('2'), 'N', 'slaves that own each slot'),
   gatewayPort: option(port.prefault('9000'), 'PORT', 'port of the gateway; 0 = any free port'),
   masterPort: option(port.prefault('8080'), 'PORT', 'port of the master; 0 = any free port'),

@@ -48,8 +48,11 @@ const follower = createFollower(node, createStoreWriter(database), {
 });
 
 port.on('message', (message: ToFollower) => {
-  if (message.type === 'master') masterUrl = message.url;
-  else follower.receive(message);
+  if (message.type === 'master') {
+    // The one before may stand still, and with it what it was asked.
+    if (message.url !== masterUrl) request.abort(new Error('another master is asked now'));
+    masterUrl = message.url;
+  } else follower.receive(message);
   if (message.type === 'stop') request.abort();
   wake();
 });

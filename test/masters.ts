@@ -1,17 +1,13 @@
-/** Several masters over one database for tests: a cluster with etcd, and more masters beside the launcher's own. */
-import { masterCommand } from '../cli/start/commands.ts';
-import { Part } from '../cli/start/part.ts';
-import { defaultDatabase, type Options, parseOptions } from '../shared/config.ts';
+/** Clusters with several masters over one database, for tests, with an etcd of their own. */
+import type { Part } from '../cli/start/part.ts';
+import type { Options } from '../shared/config.ts';
 import { call, eventually, startCluster, type TestCluster } from './cluster.ts';
 import { TestEtcd } from './etcd.ts';
 
 export interface Masters {
   etcd: TestEtcd;
   running: TestCluster;
-  /** The launcher's, then the others. */
   masters: Part[];
-  /** Which of them died, and how. */
-  deaths: string[];
   /** The one that serves, once exactly one does. */
   leader(): Promise<Part>;
   stop(): Promise<void>;
@@ -19,43 +15,23 @@ export interface Masters {
 
 export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 
-/** `count` masters; the folder of the launcher's holds the database where `given` names none. */
 export async function startMasters(count: number, given: Partial<Options> = {}): Promise<Masters> {
   const etcd = await TestEtcd.start();
   let running: TestCluster | undefined;
-  const others: Part[] = [];
-  const deaths: string[] = [];
   const stop = async () => {
-    await Promise.all(others.map((part) => part.stop('SIGKILL')));
     await running?.stop();
     await etcd.stop();
   };
   try {
-    const shared = { discovery: 'etcd' as const, etcd: [etcd.url], leaseTtlMs: 2_000, ...given };
-    running = await startCluster(shared);
-    const { dataDir, log } = running;
-    const options = {
-      ...parseOptions([], {}),
-      ...shared,
-      ...{ dataDir, logLevel: 'warn' as const },
-      database: given.database ?? defaultDatabase(dataDir),
-    };
-    for (let i = 1; i < count; i++) {
-      const part = new Part({
-        name: `master-${i + 1}`,
-        port: 0,
-        command: (port) => masterCommand(options, port),
-        onLine: (line) => void log.push(`master-${i + 1}: ${line}`),
-        onRestart: (why) => void deaths.push(`master-${i + 1}: ${why}`),
-      });
-      others.push(part);
-      await part.start();
-    }
+    running = await startCluster({
+      ...{ masters: count, discovery: 'etcd', etcd: [etcd.url], leaseTtlMs: 2_000 },
+      ...given,
+    });
   } catch (error) {
     await stop();
     throw error;
   }
-  const masters = [running.cluster.master, ...others];
+  const { masters } = running.cluster;
   const leader = async () => {
     let found: Part | undefined;
     await eventually('one master serves', async () => {
@@ -65,7 +41,7 @@ export async function startMasters(count: number, given: Partial<Options> = {}):
     });
     return found!;
   };
-  return { etcd, running, masters, deaths, leader, stop };
+  return { etcd, running, masters, leader, stop };
 }
 
 export async function isReady(part: Part): Promise<boolean> {

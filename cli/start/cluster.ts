@@ -1,8 +1,8 @@
-/** A whole cluster on this machine: a master, slaves and a gateway, as the launcher and the tests run it. */
+/** A whole cluster on this machine: a master or several, slaves and a gateway, as the launcher and the tests run it. */
 import { resolve } from 'node:path';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
-import { hostPort, type Options } from '../../shared/config.ts';
+import { hostPort, type Options, UsageError } from '../../shared/config.ts';
 import { chooseRuntime, etcdCommand, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
 import { etcdToStart } from './etcd.ts';
 import { Part, type PartOptions } from './part.ts';
@@ -20,6 +20,8 @@ const PROBE_MS = 2_000;
 
 export class Cluster {
   readonly master: Part;
+  /** More masters over the same database: one of all of them is elected, the others stand by. */
+  readonly standbys: Part[];
   readonly gateway: Part;
   /** By name: `slave-1` … */
   readonly slaves = new Map<string, Part>();
@@ -35,18 +37,27 @@ export class Cluster {
     this.events = events;
     const runtime = chooseRuntime(options.runtime);
     this.master = this.part('master', options.masterPort, (port) => masterCommand(this.options, port));
+    this.standbys = Array.from({ length: options.masters - 1 }, (_, i) =>
+      this.part(`master-${i + 2}`, 0, (port) => masterCommand(this.options, port)),
+    );
     this.gateway = this.part('gateway', options.gatewayPort, (port) =>
       gatewayCommand(this.options, port, runtime),
     );
   }
 
+  get masters(): Part[] {
+    return [this.master, ...this.standbys];
+  }
+
   get parts(): Part[] {
-    return [this.master, ...this.slaves.values(), this.gateway];
+    return [...this.masters, ...this.slaves.values(), this.gateway];
   }
 
   /** Starts every part; rejects when one cannot be started, with what it said. Ready they are later. */
   async start(): Promise<void> {
     const { slaves, slavePort, host, discovery } = this.options;
+    if (this.standbys.length > 0 && discovery !== 'etcd')
+      throw new UsageError('--masters: expected 1 where no master is elected, or --discovery etcd with it');
     const ports = Array.from({ length: slaves }, (_, i) => (slavePort === 0 ? 0 : slavePort + i));
     if (discovery === 'static') {
       // A list has to be known before anybody listens.
@@ -56,7 +67,11 @@ export class Cluster {
     if (discovery === 'etcd') await this.startEtcd();
     await this.master.start();
     this.options = { ...this.options, master: this.master.url };
-    await Promise.all([...ports.map((port) => this.addSlave(port)), this.gateway.start()]);
+    await Promise.all([
+      ...this.standbys.map((standby) => standby.start()),
+      ...ports.map((port) => this.addSlave(port)),
+      this.gateway.start(),
+    ]);
   }
 
   /** Starts one more slave, under the next name that is free. */
@@ -79,6 +94,8 @@ export class Cluster {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.gateway.stop(signal);
     await Promise.all([...this.slaves.values()].map((slave) => slave.stop(signal)));
+    // Before the one that serves, or one of them would be elected in its place. Which that is makes no difference in the end.
+    await Promise.all(this.standbys.map((standby) => standby.stop(signal)));
     await this.master.stop(signal);
     await this.etcd?.stop(signal);
   }
@@ -102,8 +119,10 @@ export class Cluster {
 
   /** What keeps the cluster from being ready, in words. */
   private async missing(): Promise<string | undefined> {
-    for (const part of this.parts) {
-      if (!part.isUp) return `${part.name} is not up`;
+    for (const part of this.parts) if (!part.isUp) return `${part.name} is not up`;
+    const masters = await Promise.all(this.masters.map(({ url }) => this.probe(`${url}/ready`)));
+    if (!masters.some(({ ok }) => ok)) return `master says ${masters[0].text}`;
+    for (const part of [...this.slaves.values(), this.gateway]) {
       const { ok, text } = await this.probe(`${part.url}/ready`);
       if (!ok) return `${part.name} says ${text}`;
     }
