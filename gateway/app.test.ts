@@ -205,6 +205,27 @@ describe('bodies', () => {
 });
 
 describe('writes', () => {
+  it('go to the master that is registered, and to the last one known while none is', async () => {
+    const asked: string[] = [];
+    const { post, discovery } = await start({
+      fetch: async (input) => {
+        asked.push(new URL(String(input)).host);
+        return new Response(successBody('{"accepted":1,"seq":9}'));
+      },
+    });
+    const slaves = discovery.view.members;
+    const master = (address: string) => ({ ...slaves[0], id: 'master', role: 'master' as const, address });
+    const line = { type: 'delete', subject: 'a' };
+    await post(INGEST, [line]);
+    discovery.set([...slaves, master('first:1')]);
+    await post(INGEST, [line]);
+    discovery.set(slaves);
+    await post(INGEST, [line]);
+    discovery.set([...slaves, master('next:1')]);
+    await post(INGEST, [line]);
+    expect(asked).toEqual(['master.test', 'first:1', 'first:1', 'next:1']);
+  });
+
   const line = '{"type":"record","subject":"s","time":5,"values":{"eps":1}}\n';
   const ndjson = { 'content-type': 'application/x-ndjson; charset=utf-8' };
 

@@ -144,7 +144,7 @@ export class Cluster {
   private lastTick: number;
   private lastMembershipTick = 0;
   private isClosed = false;
-  /** `host:port` of the master, as the registry knows it. */
+  /** `host:port` of the master, as the registry knew it last. */
   master: string | undefined;
   /** Called on every tick, with the time. */
   onTick: (now: number) => void = () => {};
@@ -207,7 +207,8 @@ export class Cluster {
 
   takeView(view: RegistryView): void {
     if (this.isClosed) return;
-    this.master = view.members.find(({ role }) => role === 'master')?.address;
+    // Where none is registered now, the last one known is asked on: a registry that was wiped ends no master.
+    this.master = view.members.find(({ role }) => role === 'master')?.address ?? this.master;
     this.membership.update(view);
     this.syncNodes();
   }

@@ -135,6 +135,14 @@ describe('npm start', () => {
       '--slavse: unknown option, did you mean --slaves? (--help shows all options)',
     ]);
   });
+
+  test('refuses several masters where none would be elected', async () => {
+    const launcher = launch(undefined, '--masters', '2');
+    expect(await launcher.exited).toBe(2);
+    expect(launcher.errors).toEqual([
+      '--masters: expected 1 where no master is elected, or --discovery etcd with it',
+    ]);
+  });
 });
 
 interface Launcher {

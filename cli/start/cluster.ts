@@ -31,7 +31,10 @@ export class Cluster {
   private readonly fetchFrom: typeof fetch;
   private readonly events: ClusterEvents;
 
+  /** Throws a UsageError for options that cannot work together. */
   constructor(options: Options, events: ClusterEvents) {
+    if (options.masters > 1 && options.discovery !== 'etcd')
+      throw new UsageError('--masters: expected 1 where no master is elected, or --discovery etcd with it');
     this.options = withWholePaths(options);
     this.fetchFrom = createNodePeerFetch(readSecrets(options).access);
     this.events = events;
@@ -56,8 +59,6 @@ export class Cluster {
   /** Starts every part; rejects when one cannot be started, with what it said. Ready they are later. */
   async start(): Promise<void> {
     const { slaves, slavePort, host, discovery } = this.options;
-    if (this.standbys.length > 0 && discovery !== 'etcd')
-      throw new UsageError('--masters: expected 1 where no master is elected, or --discovery etcd with it');
     const ports = Array.from({ length: slaves }, (_, i) => (slavePort === 0 ? 0 : slavePort + i));
     if (discovery === 'static') {
       // A list has to be known before anybody listens.
