@@ -30,6 +30,8 @@ export class Membership {
   /** Since when a lease is lost. A time to come: until then nobody who knows only a new registry can say so. */
   private lostAt = new Map<string, number>();
   private epoch = '';
+  /** The registry before, while the present one is not believed yet. */
+  private epochBefore = '';
   private ring: Ring | undefined;
   private liveRing: Ring | undefined;
   /** What the rings were built from. Liveness changes by itself, with links, so it is compared with what was known last. */
@@ -47,7 +49,7 @@ export class Membership {
 
   /** What another run of this process should know. */
   remembered(): Remembered {
-    return { epoch: this.epoch, members: this.all() };
+    return { epoch: this.isBelieved() ? this.epoch : this.epochBefore, members: this.all() };
   }
 
   /** Takes a view in; returns whether anything changed. */
@@ -55,6 +57,7 @@ export class Membership {
     const now = this.options.now();
     const isNew = this.epoch !== '' && view.epoch !== this.epoch;
     const lostAt = isNew ? now + TTLS_UNTIL_BELIEVED * this.options.leaseTtlMs : now;
+    if (isNew && this.isBelieved()) this.epochBefore = this.epoch;
     this.epoch = view.epoch;
     const present = new Set<string>();
     for (const member of view.members) {
@@ -104,6 +107,10 @@ export class Membership {
     const owners = this.ring?.owners(slot) ?? [];
     if (this.liveRing === undefined || owners.some((id) => this.isLive(id))) return owners;
     return this.liveRing.owners(slot);
+  }
+
+  private isBelieved(): boolean {
+    return [...this.lostAt.values()].every((since) => since <= this.options.now());
   }
 
   private isLost(id: string): boolean {
