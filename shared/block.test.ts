@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type Block,
   blockBytes,
+  DamagedBlock,
   decodeBlock,
   encodeBlock,
   PERIOD_COLUMN,
@@ -202,6 +203,21 @@ describe('decodeBlock', () => {
     expect(() => decodeBlock(new Uint8Array([9, ...bytes.subarray(1)]))).toThrow(
       'block: not a block of this format',
     );
+  });
+
+  test('notices every single bit that is not as it was written', () => {
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      expect(() => decodeBlock(flipped), `bit ${bit}`).toThrow(DamagedBlock);
+    }
+  });
+
+  test('reads blocks of the first version, which had no checksum', () => {
+    const old = bytes.slice();
+    old[0] = 1;
+    old.fill(0, 20, 24);
+    expect(encodeBlock(decodeBlock(old))).toEqual(bytes);
   });
 });
 

@@ -5,6 +5,8 @@
  * Every column's rows are sorted by (time, declared). A value of NaN is null: "withdrawn / not there". The period codes of
  * a subject are a column too, `period` (a reserved name, so no indicator can be called that), whose values index `texts`.
  */
+import { checksumWords } from './checksum.ts';
+
 export const PERIOD_COLUMN = 'period';
 
 /** New observations of one column, in the order they were written: the later of two with the same time and declared wins. */
@@ -160,14 +162,21 @@ export function encodeBlock(block: Block): Uint8Array {
   header.setUint32(16, meta.length, true);
   bytes.set(meta, HEADER_BYTES);
   bytes.set(new Uint8Array(block.slab), slabAt);
+  header.setUint32(CHECKSUM_AT, checksumOf(bytes.subarray(0, slabAt), block.slab), true);
   return bytes;
 }
 
-/** Reads what `encodeBlock` wrote. Throws a RangeError on bytes that are no block. */
+/** Bytes that are not what `encodeBlock` wrote. */
+export class DamagedBlock extends RangeError {
+  override readonly name = 'DamagedBlock';
+}
+
+/** Reads what `encodeBlock` wrote. Throws a DamagedBlock on anything else. */
 export function decodeBlock(bytes: Uint8Array): Block {
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.byteLength < HEADER_BYTES || header.getUint8(0) !== FORMAT)
-    throw new RangeError('block: not a block of this format');
+  const format = bytes.byteLength < HEADER_BYTES ? 0 : header.getUint8(0);
+  if (format !== FORMAT && format !== FORMAT_WITHOUT_CHECKSUM)
+    throw new DamagedBlock('block: not a block of this format');
   const flags = header.getUint8(1);
   const shape: Shape = {
     times: header.getUint32(4, true),
@@ -179,13 +188,22 @@ export function decodeBlock(bytes: Uint8Array): Block {
   const metaBytes = header.getUint32(16, true);
   const slabAt = align8(HEADER_BYTES + metaBytes);
   if (bytes.byteLength !== slabAt + layout(shape).bytes)
-    throw new RangeError('block: its length does not fit its header');
+    throw new DamagedBlock('block: its length does not fit its header');
+  const slab = new ArrayBuffer(bytes.byteLength - slabAt);
+  new Uint8Array(slab).set(bytes.subarray(slabAt));
+  const isSound = () => header.getUint32(CHECKSUM_AT, true) === checksumOf(bytes.subarray(0, slabAt), slab);
+  if (format === FORMAT && !isSound()) throw new DamagedBlock('block: its checksum does not fit its content');
   const [names, texts] = JSON.parse(
     metaDecoder.decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes)),
   );
-  const slab = new ArrayBuffer(bytes.byteLength - slabAt);
-  new Uint8Array(slab).set(bytes.subarray(slabAt));
   return new Block(schemaOf(names), texts, shape, slab);
+}
+
+/** Of everything but the checksum itself: first what stands before the slab, then the slab. */
+function checksumOf(head: Uint8Array, slab: ArrayBuffer): number {
+  const copy = head.slice();
+  copy.fill(0, CHECKSUM_AT, CHECKSUM_AT + 4);
+  return checksumWords(new Uint32Array(slab), checksumWords(new Uint32Array(copy.buffer)));
 }
 
 /** Bytes that a block takes on disk, and about what it takes in memory. */
@@ -229,7 +247,10 @@ export function schemaOf(names: readonly string[]): Schema {
   return schema;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
+/** Written by the first version; read still. */
+const FORMAT_WITHOUT_CHECKSUM = 1;
+const CHECKSUM_AT = 20;
 const HEADER_BYTES = 24;
 /** Sharing is only a saving of memory: beyond this many it starts again. */
 const MAX_SHARED_SCHEMAS = 4_096;
