@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import { LEASE_PATH, LEAVE_PATH, WATCH_PATH } from '../shared/embedded-discovery.ts';
 import { KamaitachiError } from '../shared/errors.ts';
-import { FILL_PATH, TAIL_PATH } from '../shared/feed.ts';
+import { FILL_PATH, SUMS_PATH, TAIL_PATH } from '../shared/feed.ts';
 import {
   errorBody,
   errorHeaders,
@@ -141,6 +141,11 @@ export function createApp(parts: AppParts): Hono {
   route('POST', FILL_PATH, async (c) => {
     const request = parseInternal(fillRequest, await internalBody(c));
     return feedPage(c, 'fill', await sql.ask('fill', request));
+  });
+
+  route('POST', SUMS_PATH, async (c) => {
+    const request = parseInternal(fillRequest, await internalBody(c));
+    return feedPage(c, 'sums', await sql.ask('sums', request));
   });
 
   route('POST', LEASE_PATH, async (c) => {

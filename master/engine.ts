@@ -2,12 +2,12 @@
  * The master without its HTTP face: takes writes in, keeps the log, folds it, serves the feed. Lives in the SQL worker,
  * because local SQL holds the event loop while it runs.
  */
-import { encodeSegments, type FillRequest, type TailRequest } from '../shared/feed.ts';
+import { encodeSegments, type FillRequest, type SumsRequest, type TailRequest } from '../shared/feed.ts';
 import { type IngestKind, parseIngestBody } from '../shared/ingest.ts';
 import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
 import { slotOf } from '../shared/slot.ts';
 import { type Accepted, createAppender } from './append.ts';
-import { fillPage, tailPage } from './feed.ts';
+import { fillPage, sumsPage, tailPage } from './feed.ts';
 import { createFolder } from './folding.ts';
 import { createLock } from './lock.ts';
 import { createLog } from './log.ts';
@@ -177,6 +177,11 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     tell();
   }
 
+  const feed = {
+    ...{ store, log, chunks, history, pageBytes },
+    onDamage: (slot: number, why: string) =>
+      report('damaged slot', { slot, why, advice: 'restore a backup (npm run restore)' }),
+  };
   const upkeepTimer = setInterval(upkeep, UPKEEP_MS);
   tell();
   folder.fold();
@@ -199,7 +204,8 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
 
     isOurs,
     tail: (request: TailRequest) => tailPage(log, history, request, pageBytes),
-    fill: (request: FillRequest) => fillPage({ store, log, chunks, history, pageBytes }, request),
+    fill: (request: FillRequest) => fillPage(feed, request),
+    sums: (request: SumsRequest) => sumsPage(feed, request),
     /** Folds what there is. Happens by itself when it is quiet. */
     fold: folder.fold,
     upkeep,

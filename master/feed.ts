@@ -1,23 +1,32 @@
 /** The two answers of the feed: the log after a seq, and whole slots as they are now. */
-import { decodeBlock, encodeBlock } from '../shared/block.ts';
+import { DamagedBlock, decodeBlock, encodeBlock } from '../shared/block.ts';
+import { KamaitachiError } from '../shared/errors.ts';
 import {
   encodePage,
   type FilledSubject,
   type FillHeader,
   type FillRequest,
   filterSegments,
+  type SumsHeader,
+  type SumsRequest,
   type TailHeader,
   type TailRequest,
 } from '../shared/feed.ts';
 import { foldSubject } from '../shared/fold.ts';
-import { FEED_PAGE_BYTES, TAIL_SCAN_BYTES } from '../shared/limits.ts';
-import type { StampedLine, StoredInfo } from '../shared/lines.ts';
+import {
+  FEED_PAGE_BYTES,
+  MAX_SUMS_UNFOLDED_BYTES,
+  SUMS_PAGE_BYTES,
+  TAIL_SCAN_BYTES,
+} from '../shared/limits.ts';
+import type { Chunk, StampedLine, StoredInfo } from '../shared/lines.ts';
 import { SlotSet } from '../shared/slot.ts';
+import { type StoredState, slotSum } from '../shared/slot-sum.ts';
 import { compareText } from '../shared/text.ts';
 import { linesBySubject, segmentsBySlot } from './lines.ts';
 import type { Lock } from './lock.ts';
 import type { Log } from './log.ts';
-import type { Store } from './store.ts';
+import type { LogEntry, Store } from './store.ts';
 
 /** Whether a slave that stands at `after` of `history` can go on from there; else it starts again. */
 export function canFollow(
@@ -75,6 +84,8 @@ export interface FillPorts {
   chunks: Lock;
   history: string;
   pageBytes?: number;
+  /** Hears of a slot that is not as it was written. */
+  onDamage: (slot: number, why: string) => void;
 }
 
 /**
@@ -82,7 +93,7 @@ export interface FillPorts {
  * no folding, however far that is behind.
  */
 export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8Array> {
-  const { store, log, chunks, history, pageBytes = FEED_PAGE_BYTES } = ports;
+  const { store, log, chunks, history, onDamage, pageBytes = FEED_PAGE_BYTES } = ports;
   return chunks.run(async () => {
     // No chunk changes while the lock is held, and entries that come later are simply not in this page.
     const seq = log.head;
@@ -90,12 +101,74 @@ export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8A
     if (request.history !== history || request.minSeq > seq)
       return encodePage({ history, seq, reset: true, slots: [] } satisfies FillHeader, []);
     const slots = await firstSlots(store, request.slots, pageBytes);
-    const filled = await readSlots(store, slots);
-    const wanted = new SlotSet(slots);
-    const fresh = linesBySubject(segmentsBySlot(unfolded, (slot) => wanted.has(slot)));
-    for (const [subject, { slot, lines }] of fresh) applyLines(filled.get(slot)!, subject, lines);
-    return encodeFill(history, seq, slots, filled);
+    const { filled, damaged } = await slotsAtHead(ports, slots, unfolded);
+    for (const [slot, why] of damaged) onDamage(slot, why);
+    // What comes before a slot that cannot be given is given; asked for that one first, there is nothing to give.
+    const first = slots.findIndex((slot) => damaged.has(slot));
+    if (first === 0)
+      throw new KamaitachiError('unavailable', `slot ${slots[0]} is damaged in the master's database`);
+    return encodeFill(history, seq, first < 0 ? slots : slots.slice(0, first), filled);
   });
+}
+
+/** What some slots add up to as of the head. Little at a time, and only while folding is not behind: nobody waits for it. */
+export function sumsPage(ports: FillPorts, request: SumsRequest): Promise<Uint8Array> {
+  const { store, log, chunks, history, onDamage, pageBytes = SUMS_PAGE_BYTES } = ports;
+  return chunks.run(async () => {
+    const header: SumsHeader = { history, seq: log.head, reset: false, sums: [] };
+    if (request.history !== history || request.minSeq > log.head)
+      return encodePage({ ...header, reset: true } satisfies SumsHeader, []);
+    if (log.unfoldedBytes > MAX_SUMS_UNFOLDED_BYTES) return encodePage(header, []);
+    const unfolded = log.unfolded();
+    const slots = await firstSlots(store, request.slots, pageBytes);
+    const { filled, damaged } = await slotsAtHead(ports, slots, unfolded);
+    for (const slot of slots) {
+      const why = damaged.get(slot);
+      if (why !== undefined) onDamage(slot, why);
+      header.sums.push(why === undefined ? slotSum(statesOf(filled.get(slot)!)) : null);
+      // Appends do not wait for the lock, only for the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return encodePage(header, []);
+  });
+}
+
+function* statesOf(subjects: ReadonlyMap<string, Filling>): Iterable<StoredState> {
+  for (const [subject, { info, chunks }] of subjects) yield { subject, info, chunks: blocksOf(chunks) };
+}
+
+/** Slots with the log that is not folded yet applied, and what is wrong with those that are not as they were written. */
+async function slotsAtHead(
+  { store }: FillPorts,
+  slots: readonly number[],
+  unfolded: readonly LogEntry[],
+): Promise<{ filled: Map<number, Map<string, Filling>>; damaged: Map<number, string> }> {
+  const filled = await readSlots(store, slots);
+  const wanted = new SlotSet(slots);
+  const fresh = linesBySubject(segmentsBySlot(unfolded, (slot) => wanted.has(slot)));
+  const damaged = new Map<number, string>();
+  for (const [slot, subjects] of filled)
+    for (const [subject, { chunks }] of subjects)
+      for (const bytes of chunks.values()) if (!isBlock(bytes)) damaged.set(slot, `a chunk of ${subject}`);
+  for (const [subject, { slot, lines }] of fresh)
+    if (!damaged.has(slot)) applyLines(filled.get(slot)!, subject, lines);
+  return { filled, damaged };
+}
+
+function isBlock(bytes: Uint8Array): boolean {
+  try {
+    decodeBlock(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof DamagedBlock) return false;
+    throw error;
+  }
+}
+
+function blocksOf(chunks: ReadonlyMap<number, Uint8Array>): Chunk[] {
+  return [...chunks]
+    .sort(([a], [b]) => a - b)
+    .map(([start, bytes]) => ({ start, block: decodeBlock(bytes) }));
 }
 
 /** A subject on its way into a page. */
@@ -137,16 +210,7 @@ async function readSlots(store: Store, slots: readonly number[]): Promise<Map<nu
 function applyLines(subjects: Map<string, Filling>, subject: string, lines: readonly StampedLine[]): void {
   const before = subjects.get(subject);
   const chunks = before?.chunks ?? new Map<number, Uint8Array>();
-  const change = foldSubject(
-    subject,
-    {
-      info: before?.info ?? null,
-      chunks: [...chunks]
-        .sort(([a], [b]) => a - b)
-        .map(([start, bytes]) => ({ start, block: decodeBlock(bytes) })),
-    },
-    lines,
-  );
+  const change = foldSubject(subject, { info: before?.info ?? null, chunks: blocksOf(chunks) }, lines);
   for (const start of change.removed) chunks.delete(start);
   for (const { start, block } of change.chunks) chunks.set(start, encodeBlock(block));
   if (change.info === null) subjects.delete(subject);

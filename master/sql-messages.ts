@@ -1,6 +1,6 @@
 /** What the main thread and the SQL worker say to each other. */
 import type { ErrorCode } from '../shared/errors.ts';
-import type { FillRequest, TailRequest } from '../shared/feed.ts';
+import type { FillRequest, SumsRequest, TailRequest } from '../shared/feed.ts';
 import type { Accepted } from './append.ts';
 import type { EngineOptions, EngineState, IngestRequest } from './engine.ts';
 
@@ -13,6 +13,7 @@ export interface Calls {
   fill: { request: FillRequest; answer: Uint8Array };
   /** Whether no other master has taken the database over. */
   isOurs: { request: null; answer: boolean };
+  sums: { request: SumsRequest; answer: Uint8Array };
   close: { request: null; answer: null };
 }
 

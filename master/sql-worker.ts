@@ -45,6 +45,8 @@ function work(engine: Engine, message: ToWorker): Promise<unknown> {
       return engine.fill(message.request);
     case 'isOurs':
       return engine.isOurs();
+    case 'sums':
+      return engine.sums(message.request);
     case 'close':
       return engine.close();
   }

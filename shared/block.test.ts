@@ -213,6 +213,12 @@ describe('decodeBlock', () => {
     }
   });
 
+  test('reads out of a Buffer, and leaves it as it was', () => {
+    const buffer = Buffer.from(bytes);
+    expect(encodeBlock(decodeBlock(buffer))).toEqual(bytes);
+    expect(new Uint8Array(buffer)).toEqual(bytes);
+  });
+
   test('reads blocks of the first version, which had no checksum', () => {
     const old = bytes.slice();
     old[0] = 1;

@@ -201,7 +201,8 @@ export function decodeBlock(bytes: Uint8Array): Block {
 
 /** Of everything but the checksum itself: first what stands before the slab, then the slab. */
 function checksumOf(head: Uint8Array, slab: ArrayBuffer): number {
-  const copy = head.slice();
+  // Not `slice`: that of a Buffer is no copy.
+  const copy = new Uint8Array(head);
   copy.fill(0, CHECKSUM_AT, CHECKSUM_AT + 4);
   return checksumWords(new Uint32Array(slab), checksumWords(new Uint32Array(copy.buffer)));
 }

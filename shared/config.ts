@@ -93,6 +93,11 @@ const schema = z.object({
     'BYTES',
     'memory of a gateway for whole answers; 0 = it keeps none',
   ),
+  verifyEveryMs: option(
+    whole(0, 365 * DAY_MS).prefault(String(DAY_MS)),
+    'MS',
+    'a slave compares what it holds with the master once in this time; 0 = only when asked',
+  ),
   maxQueryBytes: option(bytes().prefault(String(MAX_QUERY_BODY_BYTES)), 'BYTES', 'largest body of a query'),
   maxIngestBytes: option(
     bytes().prefault(String(MAX_INGEST_BODY_BYTES)),

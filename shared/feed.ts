@@ -1,6 +1,7 @@
 /**
  * The feed: how slaves get the truth from the master. `POST /internal/feed/tail` answers the log after a seq for some
- * slots, waiting for news; `POST /internal/feed/fill` answers whole slots from folded chunks in one snapshot.
+ * slots, waiting for news; `POST /internal/feed/fill` answers whole slots from folded chunks in one snapshot;
+ * `POST /internal/feed/sums` answers what whole slots would add up to, as `slotSum` says it.
  * Answers are pages: a line of JSON and blobs behind it.
  */
 import { LOG_PART_BYTES } from './limits.ts';
@@ -8,6 +9,7 @@ import type { StoredInfo } from './lines.ts';
 
 export const TAIL_PATH = '/internal/feed/tail';
 export const FILL_PATH = '/internal/feed/fill';
+export const SUMS_PATH = '/internal/feed/sums';
 
 export interface TailRequest {
   node: string;
@@ -58,6 +60,20 @@ export interface FilledSubject {
   info: StoredInfo;
   /** Starts of its chunks, ascending, one blob each. */
   chunks: number[];
+}
+
+export type SumsRequest = FillRequest;
+
+/**
+ * `sums[i]` is that of the i-th slot asked for, null where the master's own is damaged; there may be fewer than were asked
+ * for, also none: ask again. No blobs.
+ */
+export interface SumsHeader {
+  history: string;
+  /** The state that was looked at: log entries up to this seq are in it. */
+  seq: number;
+  reset: boolean;
+  sums: (string | null)[];
 }
 
 /** One answer of the feed as bytes: u32 header length, header JSON with the blobs' lengths, blobs. */

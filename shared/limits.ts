@@ -46,6 +46,10 @@ export const CHUNK_BYTES = 64 * 1024;
 export const LOG_PART_BYTES = 1024 * 1024;
 /** A page of the feed ends at the first whole seq (or slot) past this size. */
 export const FEED_PAGE_BYTES = 4 * 1024 * 1024;
+/** Chunks read for one answer of slot sums: about 10 ms of the master's database. */
+export const SUMS_PAGE_BYTES = 1024 * 1024;
+/** With more than this not folded, sums wait: what is unfolded has to be applied for every answer anew. */
+export const MAX_SUMS_UNFOLDED_BYTES = 4 * 1024 * 1024;
 /** Chunks written in one transaction by a slave: 5,000 stalled readers for 119 ms, 1,000 for 45. */
 export const CHUNKS_PER_TRANSACTION = 1_000;
 

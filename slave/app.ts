@@ -39,6 +39,8 @@ export interface AppOptions {
 }
 
 export const SLOTS_PATH = '/internal/slots';
+/** POST begins a comparison with the master (`?refill=false`: what differs is only told), GET says how it goes. */
+export const VERIFY_PATH = '/internal/verify';
 
 const QUERY_PATHS: Record<string, BodyKind> = {
   '/kamaitachi/api/data/v1/snapshot': 'snapshot',
@@ -116,6 +118,9 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
   app.get(SLOTS_PATH, (c) =>
     c.json({ node: slave.node, history: slave.history, ready: slave.slots.announced().toBase64() }),
   );
+
+  app.post(VERIFY_PATH, (c) => c.json(envelope(slave.verify(c.req.query('refill') !== 'false'))));
+  app.get(VERIFY_PATH, (c) => c.json(envelope(slave.verification)));
 
   app.notFound((c) =>
     fail(c, new KamaitachiError('not_found', `no such path: ${c.req.method} ${c.req.path}`)),

@@ -36,8 +36,8 @@ describe('binding', () => {
   it('gives back what was put in, to the bit', () => {
     const bytes = new Uint8Array([9, 0, 255, 7]).subarray(1, 3);
     database
-      .prepare('INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)')
-      .run(16_383, '同😀', -62_135_596_800, 2, '{}', bytes);
+      .prepare('INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run(16_383, '同😀', -62_135_596_800, 2, '{}', 0, bytes);
     const select = database.prepare('SELECT slot, subject, start, data FROM chunks WHERE subject = ?');
     for (const row of [select.get('同😀')!, ...select.all('同😀')]) {
       expect(row).toMatchObject({ slot: 16_383, subject: '同😀', start: -62_135_596_800 });

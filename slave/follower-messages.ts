@@ -5,9 +5,19 @@ import type { PeerAccess } from '../shared/peers.ts';
 export interface FollowerOptions {
   node: string;
   databasePath: string;
+  /** The mark beside it. */
+  markPath: string;
+  /** What is held is compared with the master once in so many milliseconds; 0 = only when asked. */
+  verifyEveryMs: number;
   /** `http://host:port` of the master. */
   masterUrl: string;
   access: PeerAccess;
+}
+
+/** A slot that is not what the master has. */
+export interface BadSlot {
+  slot: number;
+  why: string;
 }
 
 export type ToFollower =
@@ -20,6 +30,8 @@ export type ToFollower =
   | { type: 'drop'; slots: number[]; resets: number }
   /** Where the master is now. */
   | { type: 'master'; url: string }
+  /** Compare all that is held with the master now; with `refill` what differs is filled again. */
+  | { type: 'verify'; refill: boolean }
   | { type: 'stop' };
 
 /**
@@ -48,5 +60,11 @@ export type FromFollower =
   | { type: 'dropped'; slots: number[] }
   /** Another history, or too far behind: everything held is gone from the file and has to be filled again, from `position` on. */
   | { type: 'reset'; history: string; position: number; resets: number }
+  /** Rows of these slots are not as they were written, or not what the master has: they have to be dropped and filled again. */
+  | { type: 'damaged'; slots: number[]; why: string }
+  /** So many slots were compared with the master. `left`: of a comparison that was asked for, how many are still to come. */
+  | { type: 'verified'; slots: number; bad: BadSlot[]; left?: number }
+  /** The file cannot be used any more, and the thread has ended. */
+  | { type: 'unusable'; why: string }
   | { type: 'trouble'; message: string }
   | { type: 'stopped' };

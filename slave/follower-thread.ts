@@ -1,23 +1,27 @@
 /** Entry of the follower's thread: opens the writing connection and wires the follower to the master and the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
+import { isFileDamage } from '../shared/damage.ts';
+import { SLOTS } from '../shared/slot.ts';
 import { openDatabase } from './database.ts';
-import { createFollower } from './follower.ts';
+import { createFollower, type FollowerPorts } from './follower.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './follower-messages.ts';
+import { countCommits } from './mark.ts';
 import { createStoreWriter } from './store-writer.ts';
+import { createVerifier } from './verifier.ts';
 
 /** A fill may wait for the master to fold first. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-const { node, databasePath, ...options } = workerData as FollowerOptions;
+const { node, databasePath, markPath, verifyEveryMs, ...options } = workerData as FollowerOptions;
 let { masterUrl } = options;
 const fetchFrom = createNodePeerFetch(options.access);
 const port = parentPort!;
-const database = openDatabase(databasePath);
+const send = (message: FromFollower) => port.postMessage(message);
 let wake = () => {};
 let request = new AbortController();
 
-const follower = createFollower(node, createStoreWriter(database), {
+const ports: FollowerPorts = {
   async ask(path, body) {
     request = new AbortController();
     const late = setTimeout(() => request.abort(new Error('the master took too long')), REQUEST_TIMEOUT_MS);
@@ -35,7 +39,7 @@ const follower = createFollower(node, createStoreWriter(database), {
       clearTimeout(late);
     }
   },
-  send: (message: FromFollower) => port.postMessage(message),
+  send,
   now: Date.now,
   pause: (ms) =>
     new Promise((resolve) => {
@@ -45,17 +49,34 @@ const follower = createFollower(node, createStoreWriter(database), {
         resolve();
       };
     }),
-});
+};
 
-port.on('message', (message: ToFollower) => {
-  if (message.type === 'master') {
-    // The one before may stand still, and with it what it was asked.
-    if (message.url !== masterUrl) request.abort(new Error('another master is asked now'));
-    masterUrl = message.url;
-  } else follower.receive(message);
-  if (message.type === 'stop') request.abort();
-  wake();
-});
-await follower.run();
-database.close();
+try {
+  await follow();
+} catch (error) {
+  if (!isFileDamage(error)) throw error;
+  send({ type: 'unusable', why: error.message });
+}
 port.close();
+
+async function follow(): Promise<void> {
+  const database = countCommits(openDatabase(databasePath), markPath);
+  try {
+    // Where a round begins is left to chance: a slave that is often started again gets everywhere all the same.
+    const first = Math.floor(Math.random() * SLOTS);
+    const verifier = createVerifier(verifyEveryMs, () => performance.now(), first);
+    const follower = createFollower(node, createStoreWriter(database), ports, verifier);
+    port.on('message', (message: ToFollower) => {
+      if (message.type === 'master') {
+        // The one before may stand still, and with it what it was asked.
+        if (message.url !== masterUrl) request.abort(new Error('another master is asked now'));
+        masterUrl = message.url;
+      } else follower.receive(message);
+      if (message.type === 'stop') request.abort();
+      wake();
+    });
+    await follower.run();
+  } finally {
+    database.close();
+  }
+}

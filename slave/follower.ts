@@ -5,6 +5,9 @@ import {
   type FillHeader,
   type FillRequest,
   readSegments,
+  SUMS_PATH,
+  type SumsHeader,
+  type SumsRequest,
   segmentLines,
   TAIL_PATH,
   type TailHeader,
@@ -13,12 +16,14 @@ import {
 import { HEARTBEAT_MS } from '../shared/limits.ts';
 import type { IngestLine, StoredInfo } from '../shared/lines.ts';
 import { SlotSet } from '../shared/slot.ts';
-import type { FromFollower, ToFollower } from './follower-messages.ts';
+import { damageOf } from './damage.ts';
+import type { BadSlot, FromFollower, ToFollower } from './follower-messages.ts';
 import type { StoreWriter, SubjectLines } from './store-writer.ts';
+import type { Verifier } from './verifier.ts';
 
 export interface FollowerPorts {
   /** Posts a request to the master and gives the page it answered; rejects when there is none. */
-  ask(path: string, body: TailRequest | FillRequest): Promise<Uint8Array>;
+  ask(path: string, body: TailRequest | FillRequest | SumsRequest): Promise<Uint8Array>;
   send(message: FromFollower): void;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -35,7 +40,7 @@ const HANDOVER_CHARS = 256 * 1024;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
-export function createFollower(node: string, store: StoreWriter, ports: FollowerPorts) {
+export function createFollower(node: string, store: StoreWriter, ports: FollowerPorts, verifier: Verifier) {
   let { history, position } = store.standing();
   const held = new SlotSet(store.standing().slots);
   let wanted: number[] = [];
@@ -52,9 +57,14 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
         drop();
         await tail();
         if (wanted.length > 0) await fill();
+        else if (verifier.isDue()) await verify();
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
-        ports.send({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
+        const damage = damageOf(error);
+        if (damage?.slots === 'all') throw error;
+        // Nothing more of these slots is applied until the main thread has forgotten them and wants them dropped.
+        if (damage !== undefined) ports.send({ type: 'damaged', slots: damage.slots, why: damage.why });
+        else ports.send({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
         await ports.pause(retryMs);
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       }
@@ -62,12 +72,13 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     ports.send({ type: 'stopped' });
   }
 
-  async function tail(): Promise<void> {
-    const waitMs = wanted.length > 0 ? 0 : HEARTBEAT_MS;
+  /** Takes a page of the log, up to `limit`. */
+  async function tail(limit = Infinity): Promise<void> {
+    const waitMs = wanted.length > 0 || verifier.left() !== undefined ? 0 : HEARTBEAT_MS;
     const page = await ports.ask(TAIL_PATH, { node, history, after: position, slots: heldText, waitMs });
     const { header, blobs } = decodePage<TailHeader>(page);
     if (header.reset) reset(header.history, header.upTo);
-    else if (header.upTo > position) apply(header, blobs);
+    else if (header.upTo > position) apply(cutAt(header, limit), blobs);
     ports.send({ type: 'heard', head: header.head, caughtUp: position >= header.head });
   }
 
@@ -137,6 +148,17 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     // One that is still to be dropped comes after that.
     const slots = wanted.filter((slot) => !held.has(slot)).slice(0, SLOTS_PER_FILL);
     if (slots.length === 0) return;
+    try {
+      await fillSome(slots);
+    } catch (error) {
+      // One that cannot be had must not keep the others from coming.
+      const [first] = slots;
+      if (wanted.includes(first)) wanted = [...wanted.filter((slot) => slot !== first), first];
+      throw error;
+    }
+  }
+
+  async function fillSome(slots: number[]): Promise<void> {
     const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots });
     const { header, blobs } = decodePage<FillHeader>(page);
     // Another history: the next tail sorts it out.
@@ -160,6 +182,52 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
           subjects.map(({ subject, info }): [string, typeof info] => [subject, info]),
         );
       ports.send({ type: 'filled', slots: [...filled], infos });
+    }
+  }
+
+  /** Compares some slots with the master, both at the same seq: that of its answer, at which the log is stopped. */
+  async function verify(): Promise<void> {
+    const check = verifier.next(held);
+    if (check === undefined) return;
+    const { slots } = check;
+    if (slots.length === 0) return compared(0, []);
+    const page = await ports.ask(SUMS_PATH, { node, history, minSeq: position, slots });
+    const { header } = decodePage<SumsHeader>(page);
+    if (header.reset || header.history !== history) return;
+    if (header.seq < position) throw new Error(`sums: expected seq ${position} or later, got ${header.seq}`);
+    const before = resets;
+    while (position < header.seq && resets === before && !stopped) await tail(header.seq);
+    if (position !== header.seq || resets !== before) return;
+    const bad: BadSlot[] = [];
+    const toRefill: BadSlot[] = [];
+    for (const [i, sum] of header.sums.entries()) {
+      const slot = slots[i];
+      const why = sum === null ? `slot ${slot}: it is damaged on the master` : differenceFrom(slot, sum);
+      if (why !== undefined) bad.push({ slot, why });
+      // The master has nothing better.
+      if (why !== undefined && sum !== null) toRefill.push({ slot, why });
+    }
+    compared(header.sums.length, bad);
+    if (check.refill && toRefill.length > 0)
+      ports.send({ type: 'damaged', slots: toRefill.map(({ slot }) => slot), why: toRefill[0].why });
+    // Busy with other things.
+    if (header.sums.length === 0) await ports.pause(MAX_RETRY_MS);
+  }
+
+  function compared(count: number, bad: BadSlot[]): void {
+    const isRun = verifier.left() !== undefined;
+    verifier.done(count);
+    ports.send({ type: 'verified', slots: count, bad, ...(isRun ? { left: verifier.left() ?? 0 } : {}) });
+  }
+
+  function differenceFrom(slot: number, sum: string): string | undefined {
+    try {
+      const own = store.sumOf(slot);
+      return own === sum ? undefined : `slot ${slot}: it adds up to ${own}, on the master to ${sum}`;
+    } catch (error) {
+      const damage = damageOf(error);
+      if (damage === undefined || damage.slots === 'all') throw error;
+      return damage.why;
     }
   }
 
@@ -195,7 +263,14 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
         wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));
       } else if (message.type === 'drop') {
         if (message.resets === resets) toDrop.push(...message.slots);
-      } else stopped = true;
+      } else if (message.type === 'verify') verifier.start(held, message.refill);
+      else stopped = true;
     },
   };
+}
+
+/** A page without what comes after `limit`. */
+function cutAt(header: TailHeader, limit: number): TailHeader {
+  if (header.upTo <= limit) return header;
+  return { ...header, upTo: limit, entries: header.entries.filter(({ seq }) => seq <= limit) };
 }

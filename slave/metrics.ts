@@ -52,6 +52,18 @@ export function createMetrics(slave: Slave, links: () => number): SlaveMetrics {
     'Seconds since the master was last heard, 0 while fresh',
     () => slave.state().staleSeconds,
   );
+  const { soundness } = slave;
+  read('kamaitachi_slots_verified_total', 'Slots compared with the master', () => soundness.verified);
+  read(
+    'kamaitachi_slots_refilled_total',
+    'Slots filled again because they were damaged or differed',
+    () => soundness.refilled,
+  );
+  read(
+    'kamaitachi_files_set_aside_total',
+    'Files that were damaged and replaced by a new one',
+    () => soundness.files,
+  );
   read('kamaitachi_links', 'Gateways linked', links);
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

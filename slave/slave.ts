@@ -8,7 +8,7 @@ import { ChangedSlots } from '../shared/news.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
 import { answer } from './answer.ts';
-import type { FromFollower, ToFollower } from './follower-messages.ts';
+import type { BadSlot, FromFollower, ToFollower } from './follower-messages.ts';
 import type { Answer, Sources } from './rows.ts';
 import { type Ownership, SlotTable } from './slots.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -30,6 +30,29 @@ export interface PartAnswer extends Answer {
   staleSeconds: number;
 }
 
+/** What is known of the data held: compared with the master, and found damaged. */
+export interface Soundness {
+  /** Slots compared with the master. */
+  verified: number;
+  /** Slots that were filled again because of what was found. */
+  refilled: number;
+  /** Files that could not be used any more. */
+  files: number;
+}
+
+/** A comparison of everything held with the master, as it was asked for last. */
+export interface Verification {
+  run: number;
+  running: boolean;
+  slots: number;
+  checked: number;
+  /** The first of the bad ones. */
+  bad: BadSlot[];
+  badSlots: number;
+}
+
+/** Bad slots that a verification names; of the others it gives the number. */
+const MAX_BAD_NAMED = 100;
 /** Subjects whose cached entries are patched in one turn of the loop: about 10 ms. */
 const PATCHES_A_TURN = 256;
 /** Reads that wait for a seq; more are refused. */
@@ -43,6 +66,9 @@ export class Slave {
   history = '';
   head = 0;
   leaving = false;
+  readonly soundness: Soundness = { verified: 0, refilled: 0, files: 0 };
+  verification: Verification = { run: 0, running: false, slots: 0, checked: 0, bad: [], badSlots: 0 };
+  private master = '';
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
@@ -185,12 +211,16 @@ export class Slave {
         cache.patchedTo = message.position;
         cache.resets = message.resets;
         this.heardBefore = message.heardAt;
-        const infos = reader.infos(message.resets);
-        // Emptied already: the message that says so is on its way.
-        if (infos === undefined) break;
+        // Of another file than before, and another thread: it knows nothing of what is wanted.
+        if (this.master !== '') this.follow(this.master);
+        if (this.slots.filling().length > 0) this.post({ type: 'want', slots: this.slots.filling() });
+        const found = reader.infos(message.resets);
+        // Emptied already, or damaged: the message that says so is on its way.
+        if (found === undefined) break;
         for (const slot of message.slots) this.slots.ready.add(slot);
-        for (const { slot, subject, info } of infos)
+        for (const { slot, subject, info } of found.infos)
           if (this.slots.ready.has(slot)) directory.set(subject, info);
+        if (found.damaged.length > 0) this.refill(found.damaged, 'infos are not as they were written');
         break;
       }
       case 'heard': {
@@ -228,6 +258,14 @@ export class Slave {
         this.post({ type: 'want', slots: [...new Set([...this.slots.filling(), ...held])] });
         break;
       }
+      case 'damaged':
+        this.refill(message.slots, message.why);
+        return;
+      case 'verified':
+        this.takeVerified(message.slots, message.bad, message.left);
+        return;
+      case 'unusable':
+        return;
       case 'trouble':
         this.log('feed', { message: message.message });
         return;
@@ -239,7 +277,56 @@ export class Slave {
 
   /** Takes the feed from the master at `url` from now on. */
   follow(url: string): void {
+    this.master = url;
     this.post({ type: 'master', url });
+  }
+
+  /** Drops slots whose data cannot be trusted, first in memory, and fills again those that this node owns. */
+  refill(slots: readonly number[], why: string): void {
+    const held = [...new Set(slots)].filter((slot) => this.slots.ready.has(slot));
+    if (held.length === 0) return;
+    this.soundness.refilled += held.length;
+    this.log('damaged slots', { slots: held.length, first: held[0], why });
+    this.release(held);
+    this.post({ type: 'want', slots: this.slots.filling() });
+  }
+
+  /** The file cannot be used any more: nothing of it counts. Its follower is gone; the next one opens a new file. */
+  lose(why: string): void {
+    const held = [...this.slots.ready];
+    this.soundness.files++;
+    this.log('damaged file', { slots: held.length, why });
+    this.queue.length = 0;
+    this.patched = 0;
+    this.changed = new ChangedSlots();
+    this.caughtUp = false;
+    this.work.abandon(held);
+    this.forget(held);
+    this.sources.cache.clear();
+    this.sources.rankings.clear();
+    this.verification.running = false;
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Compares everything held with the master, unless that is under way; `refill`: what differs is filled again. */
+  verify(refill: boolean): Verification {
+    if (this.verification.running) return this.verification;
+    const { run } = this.verification;
+    const slots = this.slots.ready.size;
+    this.verification = { run: run + 1, running: true, slots, checked: 0, bad: [], badSlots: 0 };
+    this.post({ type: 'verify', refill });
+    return this.verification;
+  }
+
+  private takeVerified(slots: number, bad: readonly BadSlot[], left: number | undefined): void {
+    this.soundness.verified += slots;
+    if (left === undefined) return;
+    const { verification } = this;
+    verification.checked += slots;
+    verification.badSlots += bad.length;
+    verification.bad.push(...bad.slice(0, MAX_BAD_NAMED - verification.bad.length));
+    verification.running = left > 0;
+    for (const { why } of bad) this.log('verify', { why });
   }
 
   /** Fills what this node owns now. What it holds beyond that stays until `release`. */

@@ -3,7 +3,6 @@ import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as timeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
@@ -18,9 +17,7 @@ import { Membership } from '../shared/membership.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
 import { SubjectCache } from './cache.ts';
-import { openDatabase } from './database.ts';
 import { Directory } from './directory.ts';
-import type { FollowerOptions, FromFollower } from './follower-messages.ts';
 import { readKnownMembers, saveKnownMembers } from './known-members.ts';
 import { serveLinks } from './link-server.ts';
 import { createMetrics } from './metrics.ts';
@@ -28,7 +25,7 @@ import { Rankings } from './ranking.ts';
 import { Reach } from './reach.ts';
 import { askSlots, createReleaser } from './release.ts';
 import { Slave } from './slave.ts';
-import { createStoreReader } from './store-reader.ts';
+import { openStorage } from './storage.ts';
 import { readWarmList, saveWarmList, warm } from './warm-list.ts';
 
 const WARM_SAVE_MS = 120_000;
@@ -56,12 +53,43 @@ export async function startSlave(options: Options): Promise<Running> {
   const node = options.nodeId || hostPort(options.host, port);
   const databasePath = join(options.dataDir, 'slave.db');
 
-  const database = openDatabase(databasePath);
-  const reader = createStoreReader(database);
+  let setAside = 0;
+  let hasOpened = () => {};
+  const opened = new Promise<void>((resolve) => {
+    hasOpened = resolve;
+  });
+  const storage = openStorage({
+    node,
+    databasePath,
+    masterUrl: options.master,
+    verifyEveryMs: options.verifyEveryMs,
+    access,
+    onMessage(message) {
+      slave.receive(message);
+      if (message.type !== 'opened') return;
+      hasOpened();
+      warm(warmList, directory, cache).then(
+        (loaded) => log.info('warm', { loaded }),
+        (error) => log.warn('warm', { message: String(error) }),
+      );
+    },
+    onDamage({ slots, why }) {
+      if (slots === 'all') slave.lose(why);
+      else slave.refill(slots, why);
+    },
+    onSetAside: (why) => {
+      setAside++;
+      log.warn('damaged file', { why });
+    },
+    onDeath(error) {
+      // Without its writer a slave only grows old: whoever started it starts it again, and it goes on from its file.
+      log.error('follower', { error: error instanceof Error ? error.stack : String(error) });
+      process.exit(1);
+    },
+  });
+  const { reader, follower } = storage;
   const directory = new Directory();
   const cache = new SubjectCache({ maxBytes: options.cacheBytes, reader, now });
-  const workerData: FollowerOptions = { node, databasePath, masterUrl: options.master, access };
-  const follower = new Worker(new URL('./follower-thread.mjs', import.meta.url), { workerData });
   const slave = new Slave({
     node,
     sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },
@@ -70,23 +98,7 @@ export async function startSlave(options: Options): Promise<Running> {
     now,
     wallNow: Date.now,
   });
-  follower.on('error', (error) => {
-    // Without its writer a slave only grows old: whoever started it starts it again, and it goes on from its file.
-    log.error('follower', { error: error.stack });
-    process.exit(1);
-  });
-  const stopped = new Promise<void>((resolve) => follower.once('exit', () => resolve()));
-  const opened = new Promise<void>((resolve) => {
-    follower.on('message', (message: FromFollower) => {
-      slave.receive(message);
-      if (message.type !== 'opened') return;
-      resolve();
-      warm(warmList, directory, cache).then(
-        (loaded) => log.info('warm', { loaded }),
-        (error) => log.warn('warm', { message: String(error) }),
-      );
-    });
-  });
+  slave.soundness.files += setAside;
 
   const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now, isPeer });
   const metrics = createMetrics(slave, links.links);
@@ -173,11 +185,9 @@ export async function startSlave(options: Options): Promise<Running> {
         });
         server.closeIdleConnections();
       });
-      follower.postMessage({ type: 'stop' });
-      await stopped;
+      await storage.close();
       await saveWarm();
       await saved;
-      database.close();
     },
   };
 }

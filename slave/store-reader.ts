@@ -1,11 +1,12 @@
 /** Reads of a slave's file on the main thread: gaps of the cache, each on one snapshot together with the position. */
-import { type Block, decodeBlock, type Summary } from '../shared/block.ts';
+import type { Block, Summary } from '../shared/block.ts';
 import { joinBlocks, sliceBlock } from '../shared/block-edit.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import { CHUNK_BYTES, MIN_TIME } from '../shared/limits.ts';
 import type { StoredInfo } from '../shared/lines.ts';
 import { extend, gaps, NOTHING } from './coverage.ts';
-import { blob, type Connection, type Row } from './database.ts';
+import { type Damage, DamagedSlot, damageOf, guarded, isInfo, readBlock, sumOfSummary } from './damage.ts';
+import type { Connection, Row } from './database.ts';
 import { Entry, type Need } from './entry.ts';
 
 /** A subject of up to this size is read whole at its first miss: one seek costs more than its bytes. */
@@ -29,7 +30,8 @@ export interface Heard {
   resets: number;
 }
 
-export function createStoreReader(database: Connection) {
+/** `onDamage`: hears of rows that are not as they were written; whoever asked is told to ask another slave. */
+export function createStoreReader(database: Connection, onDamage: (damage: Damage) => void) {
   const standing = database.prepare(`SELECT ${STANDING}`);
   const firstChunks = database.prepare(
     `SELECT bytes, data, ${STANDING} FROM chunks WHERE slot = ? AND subject = ? ORDER BY start LIMIT ${MOST_WHOLE_CHUNKS + 1}`,
@@ -40,10 +42,12 @@ export function createStoreReader(database: Connection) {
   const allChunks = database.prepare('SELECT data FROM chunks WHERE slot = ? AND subject = ? ORDER BY start');
   const oneChunk = database.prepare('SELECT data FROM chunks WHERE slot = ? AND subject = ? AND start = ?');
   const oneSummary = database.prepare(
-    'SELECT summary FROM chunks WHERE slot = ? AND subject = ? AND start = ?',
+    'SELECT summary, sum FROM chunks WHERE slot = ? AND subject = ? AND start = ?',
   );
-  const summaries = database.prepare('SELECT subject, summary FROM chunks WHERE slot = ? ORDER BY subject');
-  const infos = database.prepare('SELECT slot, subject, info FROM subjects');
+  const summaries = database.prepare(
+    'SELECT subject, start, summary, sum FROM chunks WHERE slot = ? ORDER BY subject',
+  );
+  const infos = database.prepare('SELECT slot, subject, info, sum FROM subjects');
 
   /** Reads what `need` misses into `known`, or into a new entry where what is known is of another state of the file. */
   function read(
@@ -64,7 +68,7 @@ export function createStoreReader(database: Connection) {
       const entry = known !== undefined && isSame ? known : new Entry(subject, seq);
       const rows = sizes.all(slot, subject);
       const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
-      if (bytes <= WHOLE_BYTES) knowWhole(entry, allChunks.all(slot, subject));
+      if (bytes <= WHOLE_BYTES) knowWhole(entry, slot, allChunks.all(slot, subject));
       else if (need.kind === 'range') readRange(entry, slot, stretches(rows), need);
       else readValues(entry, slot, stretches(rows), need);
       entry.seq = seq;
@@ -79,7 +83,7 @@ export function createStoreReader(database: Connection) {
     if (rows.length === 0 || rows.length > MOST_WHOLE_CHUNKS || bytes > WHOLE_BYTES) return undefined;
     if (Number(rows[0].resets ?? 0) !== resets) throw emptied();
     const entry = new Entry(subject, Number(rows[0].position ?? 0));
-    knowWhole(entry, rows);
+    knowWhole(entry, slot, rows);
     return entry;
   }
 
@@ -118,41 +122,82 @@ export function createStoreReader(database: Connection) {
   ): Block {
     for (const column of columns)
       entry.extents.set(column, extend(entry.extents.get(column) ?? NOTHING, from, to));
-    const summary = JSON.parse(oneSummary.get(slot, entry.subject, start)!.summary as string) as Summary;
+    const summary = summaryOf(slot, {
+      subject: entry.subject,
+      start,
+      ...oneSummary.get(slot, entry.subject, start),
+    });
     const present = new Set(columns.filter((column) => summary[column] !== undefined));
     if (present.size === 0) return joinBlocks([]);
-    const block = decodeBlock(blob(oneChunk.get(slot, entry.subject, start)!.data));
+    const block = readBlock(slot, entry.subject, oneChunk.get(slot, entry.subject, start)?.data);
     return sliceBlock(block, from, to, present);
   }
 
+  /** Infos that are as they were written, and the slots of the others. */
+  function readInfos(resets: number): Infos | undefined {
+    const rows = database.snapshot(() =>
+      Number(standing.get()?.resets ?? 0) === resets ? infos.all() : undefined,
+    );
+    if (rows === undefined) return undefined;
+    const found: Infos = { infos: [], damaged: [] };
+    for (const row of rows) {
+      const slot = row.slot as number;
+      const subject = row.subject as string;
+      if (isInfo(slot, subject, row.info, row.sum))
+        found.infos.push({ slot, subject, info: JSON.parse(row.info) as StoredInfo });
+      else found.damaged.push(slot);
+    }
+    return found;
+  }
+
   return {
-    read,
-    /** Slot and info of every subject in the file; undefined where it has been emptied since `resets`. */
-    infos(resets: number): { slot: number; subject: string; info: StoredInfo }[] | undefined {
-      const rows = database.snapshot(() =>
-        Number(standing.get()?.resets ?? 0) === resets ? infos.all() : undefined,
-      );
-      return rows?.map((row) => ({
-        slot: row.slot as number,
-        subject: row.subject as string,
-        info: JSON.parse(row.info as string) as StoredInfo,
-      }));
+    read: (subject: string, slot: number, need: Need, known: Entry | undefined, heard: Heard): Entry =>
+      guarded(onDamage, () => read(subject, slot, need, known, heard)),
+    /** Slot and info of every subject in the file; undefined where it has been emptied since `resets`, or is damaged. */
+    infos(resets: number): Infos | undefined {
+      try {
+        return readInfos(resets);
+      } catch (error) {
+        const damage = damageOf(error);
+        if (damage === undefined) throw error;
+        onDamage(damage);
+        return undefined;
+      }
     },
     /** What the chunks of one slot hold, by subject ascending. */
-    summaries(slot: number, resets: number): { subject: string; summary: Summary }[] {
-      const rows = database.snapshot(() => {
-        if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
-        return summaries.all(slot);
-      });
-      return rows.map((row) => ({
-        subject: row.subject as string,
-        summary: JSON.parse(row.summary as string) as Summary,
-      }));
-    },
+    summaries: (slot: number, resets: number): { subject: string; summary: Summary }[] =>
+      guarded(onDamage, () => {
+        const rows = database.snapshot(() => {
+          if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
+          return summaries.all(slot);
+        });
+        return rows.map((row) => ({ subject: row.subject as string, summary: summaryOf(slot, row) }));
+      }),
   };
 }
 
 export type StoreReader = ReturnType<typeof createStoreReader>;
+
+export interface Infos {
+  infos: { slot: number; subject: string; info: StoredInfo }[];
+  /** Slots of subjects whose info is not as it was written. */
+  damaged: number[];
+}
+
+function summaryOf(slot: number, row: Row): Summary {
+  const { subject, start, summary, sum } = row as {
+    subject: string;
+    start: number;
+    summary?: string;
+    sum?: number;
+  };
+  if (summary === undefined || sumOfSummary(slot, subject, start, summary) !== sum)
+    throw new DamagedSlot(
+      slot,
+      `the summary of a chunk of ${JSON.stringify(subject)} is not as it was written`,
+    );
+  return JSON.parse(summary) as Summary;
+}
 
 function emptied(): KamaitachiError {
   return new KamaitachiError('unavailable', 'what was held here is being replaced: ask another slave');
@@ -167,8 +212,8 @@ function stretches(rows: readonly Row[]): Stretch[] {
 }
 
 /** Puts every chunk of a subject into its entry: nothing of it is unknown then. */
-function knowWhole(entry: Entry, rows: readonly Row[]): void {
-  entry.block = joinBlocks(rows.map((row) => decodeBlock(blob(row.data))));
+function knowWhole(entry: Entry, slot: number, rows: readonly Row[]): void {
+  entry.block = joinBlocks(rows.map((row) => readBlock(slot, entry.subject, row.data)));
   entry.whole = true;
   entry.extents.clear();
 }

@@ -1,11 +1,13 @@
 /** The one writer of a slave's file: feed pages in, rows and position in one transaction. Runs in the follower's thread. */
-import { blockBytes, decodeBlock, encodeBlock } from '../shared/block.ts';
+import { type Block, blockBytes, decodeBlock, encodeBlock } from '../shared/block.ts';
 import type { FillHeader } from '../shared/feed.ts';
 import { foldSubject, type SubjectChange, touchedRange } from '../shared/fold.ts';
-import { CHUNKS_PER_TRANSACTION, MIN_TIME } from '../shared/limits.ts';
+import { CHUNKS_PER_TRANSACTION, MAX_TIME, MIN_TIME } from '../shared/limits.ts';
 import type { Chunk, StampedLine, StoredInfo } from '../shared/lines.ts';
 import { slotOf } from '../shared/slot.ts';
-import { blob, type Connection } from './database.ts';
+import { type StoredState, slotSum } from '../shared/slot-sum.ts';
+import { DamagedSlot, readBlock, readInfo, sumOfInfo, sumOfSummary } from './damage.ts';
+import type { Connection } from './database.ts';
 
 export interface Standing {
   history: string;
@@ -30,17 +32,22 @@ export function createStoreWriter(database: Connection) {
   const allSlots = database.prepare('SELECT slot, seq FROM slots');
   const addSlot = database.prepare('INSERT OR REPLACE INTO slots VALUES (?, ?)');
   const removeSlot = database.prepare('DELETE FROM slots WHERE slot = ?');
-  const getInfo = database.prepare('SELECT info FROM subjects WHERE subject = ?');
-  const putInfo = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?, ?)');
+  const getInfo = database.prepare('SELECT info, sum FROM subjects WHERE subject = ?');
+  const putInfo = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?)');
   const removeInfo = database.prepare('DELETE FROM subjects WHERE subject = ?');
   const removeInfos = database.prepare('DELETE FROM subjects WHERE slot = ?');
   const touchedChunks = database.prepare(
     `SELECT start, data FROM chunks WHERE slot = ?1 AND subject = ?2 AND start <= ?4 AND start >= ifnull(
        (SELECT max(start) FROM chunks WHERE slot = ?1 AND subject = ?2 AND start <= ?3), ${MIN_TIME}) ORDER BY start`,
   );
-  const putChunk = database.prepare('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)');
+  const putChunk = database.prepare('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)');
   const removeChunk = database.prepare('DELETE FROM chunks WHERE slot = ? AND subject = ? AND start = ?');
   const removeChunks = database.prepare('DELETE FROM chunks WHERE slot = ?');
+  const infosOfSlot = database.prepare('SELECT subject, info, sum FROM subjects WHERE slot = ?');
+  const chunksOfSubject = database.prepare(
+    'SELECT start, summary, sum, data FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
+  );
+  const countChunks = database.prepare('SELECT count(*) AS chunks FROM chunks WHERE slot = ?');
 
   // A crash in the middle of a fill leaves rows of a slot that is not held.
   for (const table of ['subjects', 'chunks'])
@@ -61,31 +68,57 @@ export function createStoreWriter(database: Connection) {
     const range = touchedRange(lines);
     const rows = range === null ? [] : touchedChunks.all(slot, subject, range.from, range.to);
     return {
-      info: info === undefined ? null : (JSON.parse(info.info as string) as StoredInfo),
-      chunks: rows.map((row) => ({ start: row.start as number, block: decodeBlock(blob(row.data)) })),
+      info: info === undefined ? null : readInfo(slot, subject, info.info, info.sum),
+      chunks: rows.map((row) => ({ start: row.start as number, block: readBlock(slot, subject, row.data) })),
     };
   }
 
   function writeChange(slot: number, subject: string, change: SubjectChange): number {
     for (const start of change.removed) removeChunk.run(slot, subject, start);
-    for (const { start, block } of change.chunks) {
-      putChunk.run(
-        slot,
-        subject,
-        start,
-        blockBytes(block),
-        JSON.stringify(block.summary()),
-        encodeBlock(block),
-      );
-    }
+    for (const { start, block } of change.chunks) writeChunk(slot, subject, start, block, encodeBlock(block));
     if (change.info === null) removeInfo.run(subject);
-    else putInfo.run(subject, slot, JSON.stringify(change.info));
+    else writeInfo(slot, subject, change.info);
     return change.removed.length + change.chunks.length + 1;
   }
 
-  function putFilled(slot: number, subject: string, start: number, bytes: Uint8Array): void {
-    const block = decodeBlock(bytes);
-    putChunk.run(slot, subject, start, blockBytes(block), JSON.stringify(block.summary()), bytes);
+  function writeChunk(slot: number, subject: string, start: number, block: Block, bytes: Uint8Array): void {
+    const summary = JSON.stringify(block.summary());
+    const sum = sumOfSummary(slot, subject, start, summary);
+    putChunk.run(slot, subject, start, blockBytes(block), summary, sum, bytes);
+  }
+
+  function writeInfo(slot: number, subject: string, info: StoredInfo): void {
+    const text = JSON.stringify(info);
+    putInfo.run(subject, slot, text, sumOfInfo(slot, subject, text));
+  }
+
+  /** A whole slot, by the same ways that queries take to it. */
+  function readSlot(slot: number): StoredState[] {
+    let found = 0;
+    const states = infosOfSlot.all(slot).map((row) => {
+      const subject = row.subject as string;
+      const rows = chunksOfSubject.all(slot, subject);
+      found += rows.length;
+      return {
+        subject,
+        info: readInfo(slot, subject, row.info, row.sum),
+        chunks: rows.map((row, i) => {
+          const start = row.start as number;
+          const block = readBlock(slot, subject, row.data);
+          const isSound =
+            sumOfSummary(slot, subject, start, row.summary as string) === row.sum &&
+            isWithin(block, start, (rows[i + 1]?.start as number | undefined) ?? MAX_TIME + 1);
+          if (isSound) return { start, block };
+          throw new DamagedSlot(
+            slot,
+            `what is said of a chunk of ${JSON.stringify(subject)} does not fit it`,
+          );
+        }),
+      };
+    });
+    if (countChunks.get(slot)?.chunks !== found)
+      throw new DamagedSlot(slot, 'it has chunks that belong to no subject');
+    return states;
   }
 
   function wipeSlot(slot: number): void {
@@ -167,8 +200,11 @@ export function createStoreWriter(database: Connection) {
             if (done === 0) wipeSlot(slot);
             for (; done < subjects.length && written < CHUNKS_PER_TRANSACTION; done++) {
               const { subject, info, chunks } = subjects[done];
-              putInfo.run(subject, slot, JSON.stringify(info));
-              for (const start of chunks) putFilled(slot, subject, start, blobs[next++]);
+              writeInfo(slot, subject, info);
+              for (const start of chunks) {
+                const bytes = blobs[next++];
+                writeChunk(slot, subject, start, decodeBlock(bytes), bytes);
+              }
               written += 1 + chunks.length;
             }
             if (done < subjects.length) break;
@@ -185,6 +221,9 @@ export function createStoreWriter(database: Connection) {
         }
       }
     },
+
+    /** What the slot holds, as `slotSum` says it. Throws a DamagedSlot where its rows are not as they were written. */
+    sumOf: (slot: number): string => slotSum(database.snapshot(() => readSlot(slot))),
 
     drop(slots: readonly number[]): void {
       database.transaction(() => slots.forEach(wipeSlot));
@@ -207,3 +246,7 @@ export function createStoreWriter(database: Connection) {
 }
 
 export type StoreWriter = ReturnType<typeof createStoreWriter>;
+
+function isWithin({ times }: Block, start: number, end: number): boolean {
+  return times.length > 0 && times[0] >= start && times[times.length - 1] < end;
+}

@@ -10,6 +10,8 @@ import {
   type FillHeader,
   type FillRequest,
   filterSegments,
+  SUMS_PATH,
+  type SumsHeader,
   TAIL_PATH,
   type TailHeader,
   type TailRequest,
@@ -17,6 +19,7 @@ import {
 import { foldSubject } from '../../shared/fold.ts';
 import type { IngestLine, StampedLine } from '../../shared/lines.ts';
 import { SlotSet, slotOf } from '../../shared/slot.ts';
+import { slotSum } from '../../shared/slot-sum.ts';
 import { SubjectCache } from '../cache.ts';
 import { type Connection, openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
@@ -26,6 +29,7 @@ import { Rankings } from '../ranking.ts';
 import { Slave } from '../slave.ts';
 import { createStoreReader } from '../store-reader.ts';
 import { createStoreWriter } from '../store-writer.ts';
+import { createVerifier } from '../verifier.ts';
 
 interface LogEntry {
   seq: number;
@@ -41,6 +45,8 @@ export class FakeMaster {
   floor = 0;
   /** Log entries and slots in one page. */
   pageSize = 2;
+  /** Slots of which the master's own data are not as they were written. */
+  readonly damaged = new Set<number>();
   readonly asked: (TailRequest | FillRequest)[] = [];
 
   write(lines: readonly IngestLine[]): void {
@@ -59,7 +65,25 @@ export class FakeMaster {
     this.asked.push(body);
     // Long enough for other messages to arrive while the slave waits.
     for (let turns = 0; turns < 3; turns++) await turn();
-    return path === TAIL_PATH ? this.tail(body as TailRequest) : this.fill(body as FillRequest);
+    if (path === TAIL_PATH) return this.tail(body as TailRequest);
+    return path === SUMS_PATH ? this.sums(body as FillRequest) : this.fill(body as FillRequest);
+  }
+
+  private sums({ history, slots }: FillRequest): Uint8Array {
+    const sums = slots
+      .slice(0, this.pageSize)
+      .map((slot) => (this.damaged.has(slot) ? null : this.sumOf(slot)));
+    const reset = history !== this.history;
+    const header: SumsHeader = { history: this.history, seq: this.head, reset, sums: reset ? [] : sums };
+    return encodePage(header, []);
+  }
+
+  private sumOf(slot: number): string {
+    const states = [...this.linesOf(slot)].flatMap(([subject, lines]) => {
+      const { info, chunks } = foldSubject(subject, { info: null, chunks: [] }, lines);
+      return info === null ? [] : [{ subject, info, chunks }];
+    });
+    return slotSum(states);
   }
 
   private tail({ history, after, slots }: TailRequest): Uint8Array {
@@ -147,25 +171,33 @@ export class Followed {
     };
     const store = createStoreWriter({ ...writing, transaction });
     const directory = new Directory();
-    const reader = createStoreReader(reading);
+    const reader = createStoreReader(reading, ({ slots, why }) => {
+      if (slots === 'all') throw new Error(why);
+      setImmediate(() => slave.refill(slots, why));
+    });
     const cache = new SubjectCache({ maxBytes: 1024 * 1024, reader, now: () => 0 });
     const rankings = new Rankings(directory, cache);
-    const follower = createFollower('me', store, {
-      ask: async (path, body) => {
-        this.onAsk(body);
-        return this.master.ask(path, body);
+    const follower = createFollower(
+      'me',
+      store,
+      {
+        ask: async (path, body) => {
+          this.onAsk(body);
+          return this.master.ask(path, body);
+        },
+        send: (message) => {
+          this.messages.push(message);
+          // As between threads: what was posted arrives later, in order.
+          setImmediate(() => slave.receive(structuredClone(message)));
+        },
+        now: () => 1,
+        pause: async (ms) => {
+          this.pauses.push(ms);
+          await turn();
+        },
       },
-      send: (message) => {
-        this.messages.push(message);
-        // As between threads: what was posted arrives later, in order.
-        setImmediate(() => slave.receive(structuredClone(message)));
-      },
-      now: () => 1,
-      pause: async (ms) => {
-        this.pauses.push(ms);
-        await turn();
-      },
-    });
+      createVerifier(0, () => 0, 0),
+    );
     const slave = new Slave({
       ...{ node: 'me', sources: { directory, cache, reader, rankings }, log: () => {} },
       ...{ now: () => 0, wallNow: () => 0 },
@@ -180,6 +212,20 @@ export class Followed {
   own(slots: readonly number[]): void {
     const mine = new Set(slots);
     this.slave.own({ owners: (slot) => (mine.has(slot) ? ['me'] : ['you']) });
+  }
+
+  /** Changes the file behind everybody's back. */
+  damage(sql: string): void {
+    const connection = openDatabase(join(this.folder, 'slave.db'));
+    connection.exec(sql);
+    connection.close();
+  }
+
+  /** Compares everything with the master; the slots that were found bad. */
+  async verified(refill = true): Promise<number[]> {
+    this.slave.verify(refill);
+    await until(() => !this.slave.verification.running);
+    return this.slave.verification.bad.map(({ slot }) => slot);
   }
 
   /** Waits until the slave stands at the master's head with everything it owns. */

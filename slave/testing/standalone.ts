@@ -64,7 +64,10 @@ export function createStandalone(
       return result;
     },
   });
-  const reader = createStoreReader(reading);
+  const reader = createStoreReader(reading, ({ slots, why }) => {
+    if (slots === 'all') throw new Error(why);
+    setImmediate(() => slave.refill(slots, why));
+  });
   const directory = new Directory();
   const cache = new SubjectCache({ maxBytes: cacheBytes, reader, now });
   const slave = new Slave({
