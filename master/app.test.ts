@@ -27,6 +27,7 @@ function create(
     unfoldedBytes: 0,
     writable: true,
     taken: false,
+    damagedSlots: 0,
   };
   const asked: { call: string; request: unknown }[] = [];
   const sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'> = {

@@ -2,16 +2,21 @@
  * The master without its HTTP face: takes writes in, keeps the log, folds it, serves the feed. Lives in the SQL worker,
  * because local SQL holds the event loop while it runs.
  */
+
+import { isDamage } from '../shared/damage.ts';
+import { KamaitachiError } from '../shared/errors.ts';
 import { encodeSegments, type FillRequest, type SumsRequest, type TailRequest } from '../shared/feed.ts';
 import { type IngestKind, parseIngestBody } from '../shared/ingest.ts';
 import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
 import { slotOf } from '../shared/slot.ts';
 import { type Accepted, createAppender } from './append.ts';
 import { fillPage, sumsPage, tailPage } from './feed.ts';
+import { openFileMark, restoreAdvice } from './file-mark.ts';
 import { createFolder } from './folding.ts';
 import { createLock } from './lock.ts';
 import { createLog } from './log.ts';
 import { trimLog } from './retention.ts';
+import { file } from './sql.ts';
 import { openStore, type Store } from './store.ts';
 
 export interface EngineOptions {
@@ -34,6 +39,8 @@ export interface EngineState {
   writable: boolean;
   /** Another master has taken the database over: this one is none any more. */
   taken: boolean;
+  /** Slots seen so far whose data are not as they were written. */
+  damagedSlots: number;
 }
 
 export interface EnginePorts {
@@ -62,16 +69,18 @@ const KEYS_PER_EXPIRY = 1_000;
 export async function openEngine(options: EngineOptions, ports: EnginePorts) {
   const { now, onState, report, clock = () => performance.now(), open = openStore } = ports;
   const { pageBytes } = options;
-  const store = await open(options.database);
-  const standing = await store.stand();
+  const path = file(options.database);
+  const { store, standing, log } = await openSound(options.database, open);
   const { history } = standing;
-  const log = createLog(store, standing);
-  await log.load();
+  const mark = path === undefined ? undefined : openFileMark(path, standing);
   const writing = createLock();
   const chunks = createLock();
   let writable = true;
   let taken = false;
   let probeTimer: NodeJS.Timeout | undefined;
+  const damagedSlots = new Set<number>();
+  const advice = path === undefined ? {} : { advice: restoreAdvice(path) };
+  const adviceOn = (error: unknown) => (isDamage(error) ? advice : {});
 
   const tell = () =>
     onState({
@@ -83,6 +92,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       unfoldedBytes: log.unfoldedBytes,
       writable,
       taken,
+      damagedSlots: damagedSlots.size,
     });
 
   const appender = createAppender({
@@ -92,6 +102,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     now,
     keys: standing.keys,
     onAppended: () => {
+      mark?.set(log.head);
       tell();
       folder.appended();
     },
@@ -116,7 +127,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       appender.room();
       if (log.diskBytes > options.logKeepBytes * 1.1) upkeep();
     },
-    onFailed: (error) => report('folding failed', { error: messageOf(error) }),
+    onFailed: (error) => report('folding failed', { error: messageOf(error), ...adviceOn(error) }),
   });
 
   /** After a failed write, which may have been done all the same: asks the database where it stands, and goes on from there. */
@@ -179,8 +190,10 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
 
   const feed = {
     ...{ store, log, chunks, history, pageBytes },
-    onDamage: (slot: number, why: string) =>
-      report('damaged slot', { slot, why, advice: 'restore a backup (npm run restore)' }),
+    onDamage(slot: number, why: string) {
+      damagedSlots.add(slot);
+      report('damaged slot', { slot, why, ...advice });
+    },
   };
   const upkeepTimer = setInterval(upkeep, UPKEEP_MS);
   tell();
@@ -218,8 +231,29 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       await folder.stop();
       await upkeepRunning;
       await writing.run(async () => store.close());
+      mark?.close();
     },
   };
+}
+
+/** Opens the database and reads back what is not folded. A file that cannot be trusted is refused in one line. */
+async function openSound(database: string, open: (url: string) => Promise<Store>) {
+  let store: Store | undefined;
+  try {
+    store = await open(database);
+    const standing = await store.stand();
+    const log = createLog(store, standing);
+    await log.load();
+    return { store, standing, log };
+  } catch (error) {
+    store?.close();
+    const path = file(database);
+    if (path === undefined || !isDamage(error)) throw error;
+    throw new KamaitachiError(
+      'unavailable',
+      `database ${path}: it is damaged (${error.message}); ${restoreAdvice(path)}`,
+    );
+  }
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,5 +1,6 @@
 /** The two answers of the feed: the log after a seq, and whole slots as they are now. */
 import { DamagedBlock, decodeBlock, encodeBlock } from '../shared/block.ts';
+import { isFileDamage } from '../shared/damage.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import {
   encodePage,
@@ -139,11 +140,27 @@ function* statesOf(subjects: ReadonlyMap<string, Filling>): Iterable<StoredState
 
 /** Slots with the log that is not folded yet applied, and what is wrong with those that are not as they were written. */
 async function slotsAtHead(
-  { store }: FillPorts,
+  ports: FillPorts,
   slots: readonly number[],
   unfolded: readonly LogEntry[],
 ): Promise<{ filled: Map<number, Map<string, Filling>>; damaged: Map<number, string> }> {
-  const filled = await readSlots(store, slots);
+  let filled: Map<number, Map<string, Filling>>;
+  try {
+    filled = await readSlots(ports.store, slots);
+  } catch (error) {
+    if (!isFileDamage(error)) throw error;
+    // A page that cannot be read is in the way of a few slots only: the half without it can be had.
+    const half = slots.length >> 1;
+    if (half === 0) return { filled: new Map(), damaged: new Map([[slots[0], error.message]]) };
+    const halves = [
+      await slotsAtHead(ports, slots.slice(0, half), unfolded),
+      await slotsAtHead(ports, slots.slice(half), unfolded),
+    ];
+    return {
+      filled: new Map(halves.flatMap((half) => [...half.filled])),
+      damaged: new Map(halves.flatMap((half) => [...half.damaged])),
+    };
+  }
   const wanted = new SlotSet(slots);
   const fresh = linesBySubject(segmentsBySlot(unfolded, (slot) => wanted.has(slot)));
   const damaged = new Map<number, string>();

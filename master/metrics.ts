@@ -24,6 +24,11 @@ export function createMetrics(state: () => EngineState, slaves: Slaves, members:
   gauge('kamaitachi_log_bytes', 'Size of the log on disk', () => state().logBytes);
   gauge('kamaitachi_unfolded_bytes', 'Log that is not folded yet', () => state().unfoldedBytes);
   gauge('kamaitachi_writable', '1 while writes can be stored', () => (state().writable ? 1 : 0));
+  gauge(
+    'kamaitachi_damaged_slots',
+    'Slots seen whose data are not as they were written',
+    () => state().damagedSlots,
+  );
   gauge('kamaitachi_registry_members', 'Members that hold a lease', members);
   new Gauge({
     name: 'kamaitachi_slave_lag_seconds',

@@ -51,6 +51,8 @@ export async function startSqlWorker(
         state = message.state;
         for (const look of watchers) look();
         return;
+      case 'refused':
+        return;
       case 'report':
         return report(message.event, message.fields);
       case 'answer':
@@ -74,6 +76,7 @@ export async function startSqlWorker(
     };
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'opened') isOpen = true;
+      if (message.type === 'refused') reject(new KamaitachiError('unavailable', message.message));
       receive(message);
     });
     worker.on('error', die);

@@ -23,6 +23,8 @@ export type ToWorker = {
 
 export type FromWorker =
   | { type: 'opened' }
+  /** The database cannot be used; why, in one line for a person. The worker ends. */
+  | { type: 'refused'; message: string }
   | { type: 'state'; state: EngineState }
   | { type: 'report'; event: string; fields: Record<string, unknown> }
   | { type: 'answer'; id: number; answer: unknown }

@@ -11,6 +11,10 @@ const engine = await openEngine(workerData as WorkerOptions, {
   now: Date.now,
   onState: (state) => send({ type: 'state', state }),
   report: (event, fields) => send({ type: 'report', event, fields }),
+}).catch((error: unknown) => {
+  // Between threads an error loses its class, and with it that its message is meant for people.
+  if (error instanceof KamaitachiError) send({ type: 'refused', message: error.message });
+  throw error;
 });
 
 port.on('message', async (message: ToWorker) => {

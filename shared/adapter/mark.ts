@@ -25,13 +25,17 @@ export function removeMark(path: string): void {
 
 /** Opens the mark for writing; it says what it said until the first `set`. */
 export function openMark(path: string): Mark {
-  const file = openSync(path, constants.O_CREAT | constants.O_WRONLY);
+  let file: number | undefined = openSync(path, constants.O_CREAT | constants.O_WRONLY);
   return {
     set(text) {
       // One write of one length at one place: whoever is killed leaves the old one or the new one.
-      writeSync(file, text.padEnd(WIDTH), 0);
+      if (file !== undefined) writeSync(file, text.padEnd(WIDTH), 0);
     },
-    close: () => closeSync(file),
+    close() {
+      if (file !== undefined) closeSync(file);
+      // A number that is closed twice may be somebody else's by then.
+      file = undefined;
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** The frame of every Node process of the cluster: options, the line that says where it listens, and a clean end. */
 import process from 'node:process';
 import { hostPort, type Options, schemeOf, UsageError } from '../config.ts';
+import { KamaitachiError } from '../errors.ts';
 import { checkExposure, type Role } from '../exposure.ts';
 import { optionsOrExit } from './command-line.ts';
 
@@ -41,7 +42,7 @@ export async function runProcess(
 }
 
 function explain(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
+  if (error instanceof UsageError || error instanceof KamaitachiError) return error.message;
   const { code, port, stack } = error as NodeJS.ErrnoException & { port?: number };
   return code === 'EADDRINUSE'
     ? `port ${port} is taken: stop what listens there, or choose another port`
