@@ -89,7 +89,7 @@ function prepare(database: Database.Database): void {
   const isNew = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").all().length === 0;
   if (!isNew && version !== SCHEMA_VERSION)
     throw new OtherVersion(`database: expected tables of version ${SCHEMA_VERSION}, got ${version}`);
-  database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+  if (isNew) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
 /** A blob column, whichever of its types libsql chose. */
