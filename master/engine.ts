@@ -192,6 +192,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     ...{ store, log, chunks, history, pageBytes },
     onDamage(slot: number, why: string) {
       damagedSlots.add(slot);
+      tell();
       report('damaged slot', { slot, why, ...advice });
     },
   };

@@ -1,14 +1,75 @@
 import fc from 'fast-check';
+import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
-import { decodePage, type TailHeader } from '../shared/feed.ts';
+import { decodePage, type FillHeader, type SumsHeader, type TailHeader } from '../shared/feed.ts';
 import type { IngestLine } from '../shared/lines.ts';
 import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
 import { openStore } from './store.ts';
 import { Follower, readAll } from './testing/content.ts';
-import { openTestEngine, scratchFolder } from './testing/engine.ts';
+import { openTestEngine, scratchFolder, type TestEngine } from './testing/engine.ts';
 import { request } from './testing/lines.ts';
 
 const AT = 1_700_000_000;
+
+/** What the master says that slots add up to, as it says it: a few at a time. */
+async function sumsOf(engine: TestEngine, slots: readonly number[]): Promise<(string | null)[]> {
+  const sums: (string | null)[] = [];
+  while (sums.length < slots.length) {
+    const request = { node: 'n', history: engine.history, minSeq: 0, slots: slots.slice(sums.length) };
+    const { header } = decodePage<SumsHeader>(await engine.sums(request));
+    expect(header).toMatchObject({ seq: engine.state.head, reset: false });
+    expect(header.sums.length).toBeGreaterThan(0);
+    sums.push(...header.sums);
+  }
+  return sums;
+}
+
+describe('sums of slots', () => {
+  const [first, second] = [slotOf('a'), slotOf('b')];
+  const lines = ['a', 'b'].map((subject) => ({
+    type: 'record' as const,
+    subject,
+    time: 1,
+    values: { eps: 1 },
+  }));
+
+  it('are of another history, or of an earlier time than asked for, not given', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path);
+    const request = { node: 'n', history: engine.history, minSeq: 1, slots: [first] };
+    for (const wrong of [request, { ...request, history: 'other', minSeq: 0 }])
+      expect(decodePage<SumsHeader>(await engine.sums(wrong)).header).toMatchObject({
+        reset: true,
+        sums: [],
+      });
+    await engine.close();
+    folder.remove();
+  });
+
+  it('and fills leave out a slot whose chunk is not as it was written, say so, and give the others', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path);
+    await engine.write(lines);
+    await engine.fold();
+    const [whole] = await sumsOf(engine, [first]);
+    const database = new Database(`${folder.path}/k.db`);
+    database
+      .prepare(
+        "UPDATE chunks SET data = CAST(substr(data, 1, 50) || X'a7' || substr(data, 52) AS BLOB) WHERE subject = 'b'",
+      )
+      .run([]);
+    database.close();
+    expect(await sumsOf(engine, [first, second])).toEqual([whole, null]);
+    const request = { node: 'n', history: engine.history, minSeq: 0, slots: [first, second] };
+    const { header } = decodePage<FillHeader>(await engine.fill(request));
+    expect(header.slots.map(({ slot }) => slot)).toEqual([first]);
+    await expect(engine.fill({ ...request, slots: [second] })).rejects.toThrow(`slot ${second} is damaged`);
+    expect(engine.state.damagedSlots).toBe(1);
+    expect(engine.reports.join()).toContain('npm run restore');
+    await engine.close();
+    folder.remove();
+  });
+});
 
 describe('the feed', () => {
   it('cut anywhere and gone on with, filled at any moment, ends where the whole ends', async () => {
@@ -65,7 +126,9 @@ describe('the feed', () => {
         await catchUp();
         expect(follower.contents()).toEqual(model.contents());
         expect(await readAll(history, engine.fill)).toEqual(model.contents());
+        expect(await sumsOf(engine, [...held])).toEqual(model.sums([...held]));
         await engine.fold();
+        expect(await sumsOf(engine, [...held])).toEqual(model.sums([...held]));
         expect(engine.state.folded).toBe(engine.state.head);
         expect(await readAll(history, engine.fill)).toEqual(model.contents());
         await engine.close();

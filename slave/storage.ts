@@ -124,7 +124,7 @@ export function openStorage(options: StorageOptions): Storage {
 }
 
 /** Opens the file, or an empty one where it cannot be used. */
-function openSound(path: string, markPath: string, onSetAside: (why: string) => void): Connection {
+export function openSound(path: string, markPath: string, onSetAside: (why: string) => void): Connection {
   let why: string;
   try {
     const database = openDatabase(path);

@@ -130,10 +130,8 @@ afterAll(() => running?.stop());
 describe('the file of a slave', () => {
   test.each([
     ['with a header that is none', true, () => scribble(slaveFile(), 0, 100)],
-    ['cut off in the middle', true, () => truncateSync(slaveFile(), 300_000)],
     ['with a log that is not as it was written', false, () => scribble(slaveFile('-wal'), 0.5, 4_096)],
     ['without the end of its log', false, () => truncateSync(slaveFile('-wal'), 200_000)],
-    ['without its log', false, () => truncateSync(slaveFile('-wal'), 0)],
   ])(
     '%s is never answered from, and what it held comes back',
     async (_what, isNoFile, damage) => {

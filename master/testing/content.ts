@@ -10,6 +10,7 @@ import {
 import { foldSubject, type SubjectState, touchedRange } from '../../shared/fold.ts';
 import type { IngestLine, StampedLine, StoredInfo } from '../../shared/lines.ts';
 import { SLOTS, slotOf } from '../../shared/slot.ts';
+import { slotSum } from '../../shared/slot-sum.ts';
 
 export interface Content {
   info: StoredInfo;
@@ -68,6 +69,16 @@ export class Follower {
         });
     }
     return header;
+  }
+
+  /** What slots add up to. */
+  sums(slots: readonly number[]): string[] {
+    return slots.map((slot) => {
+      const states = [...this.subjects].flatMap(([subject, { info, chunks }]) =>
+        slotOf(subject) === slot && info !== null ? [{ subject, info, chunks }] : [],
+      );
+      return slotSum(states);
+    });
   }
 
   contents(): Contents {
