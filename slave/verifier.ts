@@ -23,14 +23,15 @@ export interface Verifier {
 
 /** Slots asked for at once; the master answers as many of them as it reads in a few milliseconds. */
 const SLOTS_PER_CHECK = 512;
-/** A round is made of this many steps, so that each is small; but not more often than MIN_STEP_MS. */
+/** A round is made of about this many steps, or of one for each slot held; but not more often than MIN_STEP_MS. */
 const STEPS_PER_ROUND = 4_096;
 const MIN_STEP_MS = 250;
 
 /** `everyMs`: how long a round over all that is held takes; 0 = none by itself. `clock`: milliseconds, never going back. */
 export function createVerifier(everyMs: number, clock: () => number, firstSlot: number): Verifier {
-  const stepMs = Math.max(MIN_STEP_MS, everyMs / STEPS_PER_ROUND);
-  let dueAt = everyMs === 0 ? Infinity : clock() + stepMs;
+  const stepMs = (held: number) =>
+    Math.max(MIN_STEP_MS, everyMs / Math.min(STEPS_PER_ROUND, Math.max(1, held)));
+  let dueAt = everyMs === 0 ? Infinity : clock() + stepMs(STEPS_PER_ROUND);
   let cursor = firstSlot;
   let run: Check | undefined;
   let asked: Check | undefined;
@@ -45,8 +46,8 @@ export function createVerifier(everyMs: number, clock: () => number, firstSlot: 
         asked = { ...run, slots: run.slots.slice(0, SLOTS_PER_CHECK) };
       }
       if (run === undefined && clock() >= dueAt) {
-        dueAt = clock() + stepMs;
-        const count = Math.min(SLOTS_PER_CHECK, Math.ceil((held.size * stepMs) / everyMs));
+        dueAt = clock() + stepMs(held.size);
+        const count = Math.min(SLOTS_PER_CHECK, Math.ceil((held.size * stepMs(held.size)) / everyMs));
         asked = { slots: following(held, cursor, count), refill: true };
       }
       return asked;

@@ -103,7 +103,7 @@ async function differences(to: Part): Promise<unknown[]> {
   const results = await verifyCluster({ to: to.url, refill: true, onProgress: () => {} });
   expect(results.length).toBeGreaterThan(0);
   for (const { checked } of results) expect(checked).toBe(SLOTS);
-  return results.flatMap(({ bad, error }) => (error === undefined ? bad : [error]));
+  return results.flatMap(({ bad, error }): unknown[] => (error === undefined ? bad : [error]));
 }
 
 const slave = () => running.cluster.slaves.get('slave-1')!;
