@@ -29,7 +29,8 @@ export function openFileMark(database: string, { history, head }: Standing): Fil
     throw new KamaitachiError(
       'unavailable',
       `database ${database}: expected everything up to seq ${before.head}, which was acknowledged, got up to ${head}: ` +
-        `its log is cut off, or an older copy is in its place; ${restoreAdvice(database)}`,
+        `its log is cut off, or an older copy is in its place; ${restoreAdvice(database)} ` +
+        '(the file itself can be given as the backup)',
     );
   const mark = openMark(markPath(database));
   const set = (head: number) => mark.set(`${history} ${head}`);
@@ -38,5 +39,5 @@ export function openFileMark(database: string, { history, head }: Standing): Fil
 }
 
 export function restoreAdvice(database: string): string {
-  return `restore a backup: npm run restore -- BACKUP --database file:${database} (the file itself can be given as the backup)`;
+  return `restore a backup: npm run restore -- BACKUP --database file:${database}`;
 }
