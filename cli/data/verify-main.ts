@@ -1,5 +1,7 @@
 /** `npm run verify`: compares every slave with the master, slot by slot. */
 import process from 'node:process';
+import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
+import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { CommandError, gatewayUrl, helpText, type Options, readOptions } from '../import/command.ts';
 import { amount, duration } from '../import/report.ts';
 import { runCommand } from './database.ts';
@@ -14,6 +16,24 @@ const OPTIONS = {
   'report-only': {
     type: 'boolean',
     help: 'say what differs, and leave it; else it is filled again from the master',
+  },
+  key: {
+    type: 'string',
+    value: 'KEY',
+    help: 'API key, where the gateway asks for one',
+    env: 'KAMAITACHI_KEY',
+  },
+  'cluster-token-file': {
+    type: 'string',
+    value: 'PATH',
+    help: "the cluster's token, where it has one: slaves answer to nobody else",
+    env: 'KAMAITACHI_CLUSTER_TOKEN_FILE',
+  },
+  'tls-ca': {
+    type: 'string',
+    value: 'PATH',
+    help: 'certificates to check the others against, where they use TLS',
+    env: 'KAMAITACHI_TLS_CA',
   },
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
@@ -45,6 +65,7 @@ process.exitCode = await runCommand('verify', async () => {
       shown.set(node, now);
       console.error(`${node}: ${amount(checked)} of ${amount(slots)} slots`);
     },
+    ...fetches(given),
   });
   let checked = 0;
   let badSlots = 0;
@@ -66,3 +87,21 @@ process.exitCode = await runCommand('verify', async () => {
   );
   return badSlots > 0 || failed > 0 || results.length === 0 ? 1 : 0;
 });
+
+/** A gateway is shown the key; the cluster's token only where the key does not do, as on the master and on slaves. */
+function fetches(given: { key?: string; 'cluster-token-file'?: string; 'tls-ca'?: string }) {
+  const { access } = readSecrets({
+    clusterTokenFile: given['cluster-token-file'],
+    tlsCa: given['tls-ca'],
+    tlsCert: undefined,
+    tlsKey: undefined,
+  });
+  const fetchPeer = createNodePeerFetch(access);
+  const plain = createNodePeerFetch({ token: undefined, ca: access.ca });
+  const fetchStatus: typeof fetch = async (url, init) => {
+    const headers: HeadersInit = given.key === undefined ? {} : { 'x-api-key': given.key };
+    const answer = await plain(url, { ...init, headers });
+    return answer.status === 401 && access.token !== undefined ? fetchPeer(url, init) : answer;
+  };
+  return { fetchStatus, fetchPeer };
+}

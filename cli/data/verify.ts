@@ -23,7 +23,10 @@ export interface VerifyOptions {
   to: string;
   refill: boolean;
   onProgress(node: string, checked: number, slots: number): void;
-  fetch?: typeof fetch;
+  /** Asks what `to` names for its status; by default with nothing to show. */
+  fetchStatus?: typeof fetch;
+  /** Asks slaves, as parts ask each other. */
+  fetchPeer?: typeof fetch;
 }
 
 const VERIFY_PATH = '/internal/verify';
@@ -33,8 +36,8 @@ const POLL_MS = 200;
 const STALLED_MS = 60_000;
 
 export async function verifyCluster(options: VerifyOptions): Promise<SlaveResult[]> {
-  const ask = asker(options.fetch ?? fetch);
-  const slaves = await findSlaves(options.to, ask);
+  const ask = asker(options.fetchPeer ?? fetch);
+  const slaves = await findSlaves(options.to, asker(options.fetchStatus ?? fetch));
   return Promise.all(
     slaves.map(async (slave) => {
       const nothing = { node: slave.node, checked: 0, badSlots: 0, bad: [] };
@@ -90,7 +93,8 @@ async function verifySlave(
 function asker(fetchFrom: typeof fetch): Ask {
   return async (url, method = 'GET') => {
     const answer = await fetchFrom(url, { method, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-    return ((await answer.json()) as { data: Record<string, unknown> }).data;
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status} ${text.slice(0, 200)}`);
+    return (JSON.parse(text) as { data: Record<string, unknown> }).data;
   };
 }
