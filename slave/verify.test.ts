@@ -77,6 +77,10 @@ describe('a comparison with the master', () => {
       `UPDATE subjects SET info = replace(info, 'name of', 'nale of') WHERE slot = ${slot}`,
     ],
     ['a chunk at another time', `UPDATE chunks SET start = 2 WHERE slot = ${slot}`],
+    [
+      'a chunk of no subject',
+      `INSERT INTO chunks SELECT slot, 'nobody', start, bytes, summary, sum, data FROM chunks WHERE slot = ${slot}`,
+    ],
     ['an old state', `UPDATE slots SET seq = 99 WHERE slot = ${slot}`],
   ])('finds %s, and fills the slot again', async (name, sql) => {
     followed.damage(sql);
@@ -93,6 +97,15 @@ describe('a comparison with the master', () => {
     expect(followed.slave.soundness.refilled).toBe(1);
     expect(await eps(subject)).toBe((written === subject ? 30 : 20) + slot / 1e5);
     expect(await followed.verified()).toEqual([]);
+  });
+
+  test('stops the log where the master stood, however fast it goes on', async () => {
+    // Something new at every question: the slave never meets the master's head by itself.
+    followed.onAsk = () => master.write([record(subject, master.head)]);
+    const bad = await followed.verified();
+    followed.onAsk = () => {};
+    expect(bad).toEqual([]);
+    expect(followed.slave.verification.checked).toBe(SLOTS.length);
   });
 
   test('only tells what is wrong where it is asked not to fill again', async () => {
