@@ -126,17 +126,21 @@ function plainResponse(body: BodyInit | null, status: number, headers: Record<st
   return new Response(body, { status, headers });
 }
 
-/** A body in pieces is encoded and written one at a time, between the answers to others. */
+/** A body in pieces is made, encoded and written one at a time, between the answers to others. */
 function bodyOf(body: Exclude<Answer['body'], string>, schedule: AppOptions['schedule']): BodyInit | null {
   if (body === null || body instanceof Uint8Array) return body;
   const encoder = new TextEncoder();
-  let next = 0;
+  const pieces = body[Symbol.iterator]();
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       // A runtime may ask for one piece after the other without ever coming back to its event loop.
       await new Promise<void>((resolve) => schedule(resolve));
-      if (next < body.length) controller.enqueue(encoder.encode(body[next++]));
-      else controller.close();
+      const next = pieces.next();
+      if (next.done) controller.close();
+      else controller.enqueue(encoder.encode(next.value));
+    },
+    cancel() {
+      pieces.return?.();
     },
   });
 }

@@ -217,9 +217,11 @@ function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
 }
 
 /** The envelope around a large answer: the pieces stay pieces. */
-function inEnvelope(pieces: readonly string[], envelope: typeof successBody): readonly string[] {
+function* inEnvelope(pieces: Iterable<string>, envelope: typeof successBody): Iterable<string> {
   const [before, after] = envelope('\n').split('\n');
-  return [before, ...pieces, after];
+  yield before;
+  yield* pieces;
+  yield after;
 }
 
 function readAnswer(body: Text, { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>): Answer {

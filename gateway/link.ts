@@ -18,7 +18,7 @@ import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import type { Connection, Dial } from './dialer.ts';
-import { type Text, tooLarge } from './merge.ts';
+import { type AnsweredPart, tooLarge } from './merge.ts';
 import { Pending } from './pending.ts';
 
 export interface LinkOptions {
@@ -43,7 +43,7 @@ export interface LinkOptions {
 
 export interface PartAnswer {
   /** Several texts where the answer was too large for one piece: joining them would hold up everybody else. */
-  text: Text;
+  text: AnsweredPart['text'];
   seq: number;
   staleSeconds: number;
   /** Another slave answered in place of the one asked. */

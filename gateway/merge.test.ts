@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PIECE_BYTES } from '../shared/limits.ts';
 import type { PartHeader, SortKey } from '../shared/link.ts';
-import type { DatedQuery, PeriodQuery, SnapshotQuery, SubjectsQuery, TableQuery } from '../shared/query.ts';
+import type {
+  DatedQuery,
+  PeriodQuery,
+  Query,
+  SnapshotQuery,
+  SubjectsQuery,
+  TableQuery,
+} from '../shared/query.ts';
 import { compareText } from '../shared/text.ts';
-import { mergeParts, rowsOf, wholeText } from './merge.ts';
+import { type AnsweredPart, mergeParts, rowsOf, type Text } from './merge.ts';
 
 interface Row {
   subject: string;
@@ -13,7 +21,16 @@ interface Row {
   part: number;
 }
 
-const merge = (...asked: Parameters<typeof mergeParts>) => wholeText(mergeParts(...asked));
+/** Merged as they are, and cut into small pieces: it must make no difference. */
+function merge(query: Query, parts: readonly AnsweredPart[]): string {
+  const whole = joined(mergeParts(query, parts));
+  const cut = parts.map((part) => ({ ...part, text: piecesOf(part.text as string) }));
+  expect(joined(mergeParts(query, cut))).toBe(whole);
+  return whole;
+}
+
+const joined = (text: Text) => (typeof text === 'string' ? text : [...text].join(''));
+const piecesOf = (text: string) => text.match(/[\s\S]{1,7}/g) ?? [];
 
 const PARTS = 3;
 const rowTexts = (rows: Row[]) => rows.map((row) => JSON.stringify(row));
@@ -286,6 +303,20 @@ describe('merging', () => {
       limit: 10,
     };
     expect(merge(query, [])).toBe('{"rows":[],"count":0}');
+  });
+
+  it('makes a large answer piece by piece, however large its rows are', () => {
+    const query: SubjectsQuery = { kind: 'subjects', topic: '', prefix: '', after: '', limit: 1000 };
+    const row = 'x'.repeat(5 * PIECE_BYTES);
+    const part = (subject: string) => {
+      const header: PartHeader = { kind: 'subjects', subjects: [subject], lengths: [row.length] };
+      const text = `${JSON.stringify(header)}\n${row}`;
+      return { query, text: text.match(/[\s\S]{1,65536}/g)! };
+    };
+    const merged = mergeParts(query, [part('a'), part('b')]);
+    expect(typeof merged).toBe('object');
+    expect(joined(merged)).toBe(`[${row},${row}]`);
+    expect([...merged].every((piece) => piece.length < 2 * PIECE_BYTES)).toBe(true);
   });
 
   it('refuses an answer over 64 MiB, and parts that do not add up', () => {

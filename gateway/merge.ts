@@ -8,34 +8,31 @@ import type { PartHeader, SortKey } from '../shared/link.ts';
 import type { DatedQuery, PeriodQuery, Query } from '../shared/query.ts';
 import { asciiJson, compareText } from '../shared/text.ts';
 
-/** A part as it was asked and answered: one line of header, `\n`, rows. */
+/** A part as it was asked and answered: one line of header, `\n`, rows; cut anywhere where it came in pieces. */
 export interface AnsweredPart {
   query: Query;
-  text: string;
+  text: string | readonly string[];
 }
 
 /** The final `data` of a query as JSON text. The parts have the kind of the query. */
 export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
   switch (query.kind) {
     case 'snapshot':
-      return bracketed(
+      return listed(
         cut(mergeSorted(partsOf('snapshot', parts), byKey(query.descending)), query.offset, query.limit),
       );
     case 'period':
-      return bracketed(mergePeriods(query, parts));
+      return listed(mergePeriods(query, parts));
     case 'dated':
       return mergeDated(query, partsOf('dated', parts));
     case 'table': {
       const tables = partsOf('table', parts);
       const rows = cut(mergeSorted(tables, bySubject), query.offset, query.limit);
-      return joined(
-        '{"rows":[',
-        rows,
-        `],"count":${tables.reduce((sum, { header }) => sum + header.count, 0)}}`,
-      );
+      const count = tables.reduce((sum, { header }) => sum + header.count, 0);
+      return listed(rows, '{"rows":[', `],"count":${count}}`);
     }
     case 'subjects':
-      return bracketed(cut(mergeSorted(partsOf('subjects', parts), bySubject), 0, query.limit));
+      return listed(cut(mergeSorted(partsOf('subjects', parts), bySubject), 0, query.limit));
     case 'topics':
       return mergeTopics(partsOf('topics', parts));
     case 'indicators':
@@ -43,22 +40,16 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
   }
 }
 
-/** A text, or a large one in pieces: joined, encoded and written at once it would hold the event loop up for long. */
-export type Text = string | readonly string[];
-
-export function wholeText(text: Text): string {
-  return typeof text === 'string' ? text : text.join('');
-}
+/**
+ * A text, or a large one in pieces, each made when it is asked for: made, joined, encoded or written at once it would hold
+ * the event loop up for long.
+ */
+export type Text = string | Iterable<string>;
 
 /** The rows of a part, none of them parsed. */
-export function rowsOf(text: string): string[] {
-  const { header, rowsAt } = readHeader(text);
-  let at = rowsAt;
-  if (!('lengths' in header)) return [];
-  return header.lengths.map((length) => {
-    at += length;
-    return text.slice(at - length, at);
-  });
+export function rowsOf(text: AnsweredPart['text']): string[] {
+  const { rows } = readPart(undefined, text);
+  return Array.from(rows.ends, (_, index) => wholeRow({ rows, index }));
 }
 
 /** An answer that is too large for anybody. */
@@ -77,50 +68,106 @@ interface Read<K extends Kind> {
   rows: Rows;
 }
 
-/** Rows of one part; `end` says where each ends in `text`. */
+/** Rows of one part; `ends` says where each ends in the text that the pieces make. */
 interface Rows {
-  text: string;
+  pieces: readonly string[];
+  /** Where each piece begins. */
+  starts: Float64Array;
   from: number;
   ends: Float64Array;
 }
 
-/** A row on its way into the answer. */
-interface Row {
-  key: SortKey;
-  subject: string;
-  time: number;
+/** A row of a part. */
+interface Place {
   rows: Rows;
   index: number;
 }
 
-type Compare = (a: Row, b: Row) => number;
-
-function readHeader(text: string): { header: PartHeader; rowsAt: number } {
-  const end = text.indexOf('\n');
-  const line = end < 0 ? text : text.slice(0, end);
-  return { header: JSON.parse(line) as PartHeader, rowsAt: end < 0 ? text.length : end + 1 };
+/** A row on its way into the answer. */
+interface Row extends Place {
+  key: SortKey;
+  subject: string;
+  time: number;
 }
+
+/** A row in its place in the answer, with what stands before it there. */
+interface Laid {
+  before: string;
+  row: Place;
+}
+
+type Compare = (a: Row, b: Row) => number;
 
 function partsOf<K extends Kind>(kind: K, parts: readonly AnsweredPart[]): Read<K>[] {
   return parts.map((part) => readPart(kind, part.text));
 }
 
-function readPart<K extends Kind>(kind: K, text: string): Read<K> {
-  const { header, rowsAt } = readHeader(text);
-  if (header.kind !== kind) throw new TypeError(`part: expected rows of a ${kind}, got ${header.kind}`);
+function readPart<K extends Kind>(kind: K | undefined, text: AnsweredPart['text']): Read<K> {
+  const pieces = typeof text === 'string' ? [text] : text;
+  const line = firstLine(pieces);
+  const header = JSON.parse(line) as PartHeader;
+  if (kind !== undefined && header.kind !== kind)
+    throw new TypeError(`part: expected rows of a ${kind}, got ${header.kind}`);
+  const starts = new Float64Array(pieces.length);
+  let length = 0;
+  for (let i = 0; i < pieces.length; i++) {
+    starts[i] = length;
+    length += pieces[i].length;
+  }
+  const from = Math.min(line.length + 1, length);
   const lengths = 'lengths' in header ? header.lengths : [];
   const ends = new Float64Array(lengths.length);
-  let at = rowsAt;
+  let at = from;
   for (let i = 0; i < lengths.length; i++) {
     at += lengths[i];
     ends[i] = at;
   }
-  if (at !== text.length) throw new RangeError(`part: expected ${at} characters, got ${text.length}`);
-  return { header: header as HeaderOf<K>, rows: { text, from: rowsAt, ends } };
+  if (at !== length) throw new RangeError(`part: expected ${at} characters, got ${length}`);
+  return { header: header as HeaderOf<K>, rows: { pieces, starts, from, ends } };
 }
 
-function textOf({ rows, index }: { rows: Rows; index: number }): string {
-  return rows.text.slice(index === 0 ? rows.from : rows.ends[index - 1], rows.ends[index]);
+function firstLine(pieces: readonly string[]): string {
+  let line = '';
+  for (const piece of pieces) {
+    const end = piece.indexOf('\n');
+    if (end >= 0) return line + piece.slice(0, end);
+    line += piece;
+  }
+  return line;
+}
+
+function startOf({ rows, index }: Place): number {
+  return index === 0 ? rows.from : rows.ends[index - 1];
+}
+
+/** The text of a row, cut where its part was: a row may be as large as an answer. */
+function* chunksOf(place: Place): Iterable<string> {
+  const { pieces, starts, ends } = place.rows;
+  const end = ends[place.index];
+  let at = startOf(place);
+  for (let i = pieceAt(starts, at); at < end; i++) {
+    const stop = Math.min(end, starts[i] + pieces[i].length);
+    yield pieces[i].slice(at - starts[i], stop - starts[i]);
+    at = stop;
+  }
+}
+
+function wholeRow(place: Place): string {
+  const { pieces, ends } = place.rows;
+  if (pieces.length === 1) return pieces[0].slice(startOf(place), ends[place.index]);
+  return [...chunksOf(place)].join('');
+}
+
+/** The piece that holds the character at `at`: the last one that begins there or before. */
+function pieceAt(starts: Float64Array, at: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 type Keyed = { keys?: SortKey[]; subjects: string[]; times?: number[] };
@@ -180,28 +227,28 @@ function bySubject(a: Row, b: Row): number {
   return compareText(a.subject, b.subject);
 }
 
-function cut(rows: Iterable<Row>, offset: number, limit: number): string[] {
-  const texts: string[] = [];
+function cut(all: Iterable<Row>, offset: number, limit: number): Row[] {
+  const rows: Row[] = [];
   let at = 0;
-  for (const row of rows) {
+  for (const row of all) {
     if (at >= offset + limit) break;
-    if (at++ >= offset) texts.push(textOf(row));
+    if (at++ >= offset) rows.push(row);
   }
-  return texts;
+  return rows;
 }
 
 /** Rows in the order in which the query names their subjects. */
-function mergePeriods(query: PeriodQuery, parts: readonly AnsweredPart[]): string[] {
+function mergePeriods(query: PeriodQuery, parts: readonly AnsweredPart[]): Place[] {
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const texts: (string | undefined)[] = new Array(query.subjects.length);
+  const found: (Place | undefined)[] = new Array(query.subjects.length);
   for (const part of parts) {
     const { header, rows } = readPart('period', part.text);
     const own = (part.query as PeriodQuery).subjects;
     header.places.forEach((place, index) => {
-      texts[placeOf.get(own[place])!] = textOf({ rows, index });
+      found[placeOf.get(own[place])!] = { rows, index };
     });
   }
-  return texts.filter((text) => text !== undefined);
+  return found.filter((place) => place !== undefined);
 }
 
 function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): Text {
@@ -218,12 +265,15 @@ function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): Text {
     }
   }
   const compare = byKey(query.descending);
-  const groups: string[] = [];
+  const laid: Laid[] = [];
   for (const date of [...runsOf.keys()].sort(compareText)) {
-    const texts = cut(mergeRuns(runsOf.get(date)!, compare), query.offset, query.limit);
-    if (texts.length > 0) groups.push(`${asciiJson(date)}:[${texts.join(',')}]`);
+    const rows = cut(mergeRuns(runsOf.get(date)!, compare), query.offset, query.limit);
+    rows.forEach((row, i) => {
+      const open = laid.length === 0 ? '{' : '],';
+      laid.push({ before: i > 0 ? ',' : `${open}${asciiJson(date)}:[`, row });
+    });
   }
-  return joined('{', groups, '}');
+  return laid.length === 0 ? '{}' : textOf(laid, ']}');
 }
 
 function mergeTopics(parts: readonly Read<'topics'>[]): string {
@@ -252,23 +302,34 @@ function mergeIndicators(parts: readonly Read<'indicators'>[]): string {
   return asciiJson(list.map(([indicator, rest]) => ({ indicator, ...rest })));
 }
 
-function bracketed(texts: readonly string[]): Text {
-  return joined('[', texts, ']');
+function listed(rows: readonly Place[], open = '[', close = ']'): Text {
+  if (rows.length === 0) return open + close;
+  return textOf(
+    rows.map((row, i) => ({ before: i === 0 ? open : ',', row })),
+    close,
+  );
 }
 
-function joined(before: string, texts: readonly string[], after: string): Text {
-  let bytes = before.length + after.length;
-  for (const text of texts) bytes += text.length + 1;
-  if (bytes > MAX_ANSWER_BYTES) throw tooLarge(bytes);
-  if (bytes <= PIECE_BYTES) return before + texts.join(',') + after;
-  const pieces: string[] = [];
-  let piece = before;
-  for (const [i, text] of texts.entries()) {
-    piece += i === 0 ? text : `,${text}`;
-    if (piece.length < PIECE_BYTES) continue;
-    pieces.push(piece);
-    piece = '';
+function textOf(laid: readonly Laid[], after: string): Text {
+  let length = after.length;
+  for (const { before, row } of laid) length += before.length + row.rows.ends[row.index] - startOf(row);
+  if (length > MAX_ANSWER_BYTES) throw tooLarge(length);
+  if (length > PIECE_BYTES) return { [Symbol.iterator]: () => piecesOf(laid, after) };
+  let text = '';
+  for (const { before, row } of laid) text += before + wholeRow(row);
+  return text + after;
+}
+
+function* piecesOf(laid: readonly Laid[], after: string): Generator<string, void> {
+  let piece = '';
+  for (const { before, row } of laid) {
+    piece += before;
+    for (const chunk of chunksOf(row)) {
+      piece += chunk;
+      if (piece.length < PIECE_BYTES) continue;
+      yield piece;
+      piece = '';
+    }
   }
-  pieces.push(piece + after);
-  return pieces;
+  yield piece + after;
 }

@@ -9,7 +9,7 @@ import type { AnswerBudget, Share } from './budget.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
 import { HedgePolicy } from './hedge.ts';
 import { type Call, PartFailure } from './link.ts';
-import { type AnsweredPart, mergeParts, rowsOf, type Text, wholeText } from './merge.ts';
+import { type AnsweredPart, mergeParts, rowsOf, type Text } from './merge.ts';
 import { type Part, planQuery } from './plan.ts';
 
 export interface ReadOptions {
@@ -206,7 +206,7 @@ export class Reads {
       run.seq = run.seq === undefined ? seq : Math.min(run.seq, seq);
       run.staleSeconds = Math.max(run.staleSeconds, staleSeconds);
       run.answeredBy.push(part.holder);
-      return [{ query: part.query, text: wholeText(text) }];
+      return [{ query: part.query, text }];
     } catch (thrown) {
       const nowTried = new Set(tried).add(part.holder.id);
       return this.answerAll(run, this.planAgain(run, part, nowTried, thrown).map(asRows), nowTried);
