@@ -9,6 +9,8 @@ const PROGRESS_MS = 500;
 let job: Job | undefined;
 let isStopped = false;
 
+// Whoever started it is gone, or has heard all it had to say.
+process.on('disconnect', () => process.exit());
 process.on('message', (message: ToClient) => {
   if (message.type === 'stop') isStopped = true;
   else if (message.type === 'job') {
