@@ -7,6 +7,7 @@ import { type ErrorCode, KamaitachiError, STATUS_OF } from '../shared/errors.ts'
 import {
   DIAL_TIMEOUT_MS,
   LINK_SILENCE_MS,
+  LINK_WINDOW_BYTES,
   MAX_ANSWER_BYTES,
   MAX_LINK_BACKLOG_BYTES,
   MAX_RECONNECT_MS,
@@ -17,6 +18,7 @@ import { type Hello, LINK_PROTOCOL, type SlaveState } from '../shared/link.ts';
 import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
+import { Credit } from './credit.ts';
 import type { Connection, Dial } from './dialer.ts';
 import { type AnsweredPart, tooLarge } from './merge.ts';
 import { Pending } from './pending.ts';
@@ -105,6 +107,9 @@ export class Link {
   readonly options: LinkOptions;
   private state: State;
   private readonly pending = new Pending<PendingCall>();
+  private readonly credit = new Credit(LINK_WINDOW_BYTES, PIECE_BYTES, (id, bytes) => {
+    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('W', [id, bytes]));
+  });
   /** When something came from the slave last. */
   lastHeard = 0;
   private failures = 0;
@@ -163,6 +168,7 @@ export class Link {
   cancel(call: Call, error: KamaitachiError): boolean {
     const own = call as PendingCall;
     if (!this.pending.delete(own.id)) return false;
+    this.credit.end(own.id);
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
     own.reject(new PartFailure('final', error));
     return true;
@@ -172,6 +178,7 @@ export class Link {
   settle(call: Call, answer: PartAnswer): void {
     const own = call as PendingCall;
     if (!this.pending.delete(own.id)) return;
+    this.credit.end(own.id);
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
     own.resolve(answer);
   }
@@ -309,7 +316,7 @@ export class Link {
     if (call.received === 0) {
       call.pieces = [];
       this.askForRest(attempt, call, total);
-    }
+    } else this.credit.came(id, payload.length);
     call.pieces.push(payload);
     call.received += payload.length;
     if (call.received < total) return;
@@ -321,7 +328,7 @@ export class Link {
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
     this.options.budget.reserve(share, total, () => {
       if (this.isCurrent(attempt) && this.pending.get(id) !== undefined && total > PIECE_BYTES)
-        this.send(attempt, encodeFrame('W', [id, total - PIECE_BYTES]));
+        this.credit.want(id, total - PIECE_BYTES);
     });
   }
 
@@ -330,6 +337,7 @@ export class Link {
     const call = this.pending.get(id);
     if (call === undefined) return;
     this.pending.delete(id);
+    this.credit.end(id);
     const { code, message } = JSON.parse(payload) as { code: ErrorCode; message: string };
     const known = code in STATUS_OF ? code : 'internal';
     call.reject(
@@ -344,6 +352,7 @@ export class Link {
     this.state = { kind: 'waiting', until: now() + delay * (0.5 + random() / 2) };
     this.reason = reason;
     attempt.connection?.close();
+    this.credit.clear();
     for (const call of this.pending.clear()) call.reject(broken(node, reason));
     this.options.onChange(reason);
   }

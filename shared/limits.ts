@@ -35,6 +35,8 @@ export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 /** An answer travels over a link in pieces of this size, so that small answers take turns with large ones. */
 export const PIECE_BYTES = 64 * 1024;
+/** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
+export const LINK_WINDOW_BYTES = 512 * 1024;
 /** All bytes of large answers that a gateway holds at once; further ones wait for room. */
 export const ANSWER_BUDGET_BYTES = 256 * 1024 * 1024;
 /** A frame that announces more than this is a broken peer. */
