@@ -26,6 +26,8 @@ export interface ClusterShape {
   edgeCacheBytes?: number;
   /** Slaves that cache whole answers by whole requests. */
   wholeRequests?: boolean;
+  /** Parts tell of their stalls. */
+  isWatched?: boolean;
   /** A gateway that asks any holder. */
   randomRouting?: boolean;
 }
@@ -43,6 +45,15 @@ export interface CacheStats {
   read_seconds: number;
 }
 
+/** A stretch in which an event loop did not turn. */
+export interface Stall {
+  part: string;
+  ms: number;
+  /** Of these ms, those that the thread ran, and those that it waited for a core; null where nobody knows. */
+  ran: number | null;
+  waited: number | null;
+}
+
 const READY_MS = 60_000;
 const CATCH_UP_MS = 300_000;
 const POLL_MS = 20;
@@ -58,6 +69,7 @@ export class ClusterUnderTest {
   private readonly runtime: Runtime;
   private options: Options;
   private readonly log: string[] = [];
+  private readonly told: Stall[] = [];
   /** Parts that died under the load, with the reason. A figure beside such a line is worth nothing. */
   readonly deaths: string[] = [];
 
@@ -153,6 +165,11 @@ export class ClusterUnderTest {
     return (performance.now() - startedAt) / 1000;
   }
 
+  /** What was told of stalls since this was last asked. */
+  takeStalls(): Stall[] {
+    return this.told.splice(0);
+  }
+
   stats(): Promise<CacheStats> {
     return statsOf(this.url);
   }
@@ -204,14 +221,28 @@ export class ClusterUnderTest {
     return new Part({
       name,
       port: 0,
-      command,
+      command: (port) => (this.shape.isWatched ? watched(command(port)) : command(port)),
       onLine: (line) => {
+        if (line.startsWith(STALL)) {
+          this.told.push({ part: name, ...(JSON.parse(line.slice(STALL.length)) as Omit<Stall, 'part'>) });
+          return;
+        }
         this.log.push(`${name}: ${line}`);
         if (this.log.length > KEPT_LINES) this.log.shift();
       },
       onRestart: (why) => this.deaths.push(`${name} died: ${why}`),
     });
   }
+}
+
+const STALL = 'stall ';
+
+function watched({ file, args }: Command): Command {
+  const watch = fileURLToPath(new URL('stall-watch.mjs', import.meta.url));
+  if (args[0] !== 'run') return { file, args: [`--import=${watch}`, ...args] };
+  // Deno lets nobody look into /proc who may not do everything.
+  const rest = args.slice(1).filter((arg) => !arg.startsWith('--allow-'));
+  return { file, args: ['run', '--preload', watch, '--allow-all', ...rest] };
 }
 
 /** Counters as a gateway adds them up. */

@@ -2,6 +2,7 @@
  * Millions of observations: how fast they come in and go out to slaves, what a cold read, a ranking and an observation in
  * the cache cost, and whether anybody stands still beside import, fill, scans and large answers.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { indicatorNames } from '../cli/sample/sample.ts';
 import { ClusterUnderTest } from './cluster.ts';
 import { Histogram, median } from './histogram.ts';
@@ -20,8 +21,14 @@ interface Beside {
   seconds: number;
   small: Histogram;
   errors: number;
-  /** By process: the longest that its event loop stood still, in ms. */
-  stalls: Map<string, number>;
+  /** By process: the longest that its event loop stood still, and the longest that it ran meanwhile. */
+  stalls: Map<string, Longest>;
+}
+
+/** Milliseconds. */
+interface Longest {
+  stall: number;
+  ran: number;
 }
 
 interface OrderRun {
@@ -37,8 +44,8 @@ const LARGE_BYTES = 60 * 1024 * 1024;
 const LARGE_ANSWERS = 5;
 const SCANS = 20;
 const RANKINGS = 30;
-/** prom-client measures the distance between two timers of this many ms, so an idle loop shows as much. */
-const LAG_PRECISION_MS = 10;
+/** What the parts had to say has come by then. */
+const TOLD_MS = 200;
 
 export async function runSize(options: BenchOptions): Promise<Report> {
   const sample: Sample = {
@@ -53,7 +60,11 @@ export async function runSize(options: BenchOptions): Promise<Report> {
     const cold = await coldReads(cluster, sample);
     const memory = await memoryOf(cluster, sample);
     const rankings = await rank(cluster, sample);
-    const besides = [await scans(cluster, sample), await largeAnswers(cluster, sample)];
+    const besides = [
+      await scans(cluster, sample),
+      await largeAnswers(cluster, sample, 1),
+      await largeAnswers(cluster, sample, LARGE_ANSWERS),
+    ];
     const half = await refill(cluster, sample);
     const third = await fillBeside(cluster, sample);
     return {
@@ -78,6 +89,7 @@ async function inCluster<Result>(
     replicas: options.replicas ?? 1,
     runtime: options.runtime,
     cacheBytes: CACHE_BYTES,
+    isWatched: true,
   });
   try {
     const result = await work(cluster);
@@ -141,15 +153,17 @@ function smallQueries(): BenchRequest[] {
   );
 }
 
-/** The longest stall of every event loop since this was last asked. */
-async function stallsOf(cluster: ClusterUnderTest): Promise<Map<string, number>> {
-  const stalls = new Map<string, number>();
-  for (const { name, url } of cluster.parts) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const [, seconds] = /^nodejs_eventloop_lag_max_seconds(?:\{.*\})? (\S+)$/m.exec(text) ?? [];
-    if (seconds !== undefined) stalls.set(name, Math.max(0, Number(seconds) * 1000 - LAG_PRECISION_MS));
+/** The longest stalls of every event loop since this was last asked. */
+async function stallsOf(cluster: ClusterUnderTest): Promise<Map<string, Longest>> {
+  await sleep(TOLD_MS);
+  const longest = new Map(cluster.parts.map(({ name }) => [name, { stall: 0, ran: 0 }]));
+  for (const { part, ms: stall, ran } of cluster.takeStalls()) {
+    const own = longest.get(part);
+    if (own === undefined) continue;
+    own.stall = Math.max(own.stall, stall);
+    own.ran = Math.max(own.ran, ran ?? Number.NaN);
   }
-  return stalls;
+  return longest;
 }
 
 /** µs in the database for three indicators of a subject of which nothing is known. */
@@ -219,7 +233,7 @@ function scans(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
   });
 }
 
-async function largeAnswers(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
+async function largeAnswers(cluster: ClusterUnderTest, sample: Sample, atOnce: number): Promise<Beside> {
   const { subjects, times } = poolOf(sample);
   const large = (count: number) =>
     query(PERIOD, {
@@ -231,8 +245,13 @@ async function largeAnswers(cluster: ClusterUnderTest, sample: Sample): Promise<
   const perSubject = (await ask(cluster.url, large(100))) / 100;
   const count = Math.min(subjects.length, Math.floor(LARGE_BYTES / perSubject));
   const mebibytes = Math.round((count * perSubject) / 2 ** 20);
-  return besideWork(cluster, `${LARGE_ANSWERS} answers of ${mebibytes} MiB`, async () => {
-    for (let i = 0; i < LARGE_ANSWERS; i++) await ask(cluster.url, large(count));
+  const how = atOnce === 1 ? 'one after the other' : `${atOnce} at once`;
+  return besideWork(cluster, `${LARGE_ANSWERS} answers of ${mebibytes} MiB, ${how}`, async () => {
+    let left = LARGE_ANSWERS;
+    const work = async () => {
+      while (left-- > 0) await ask(cluster.url, large(count));
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
   });
 }
 
@@ -253,7 +272,7 @@ async function fillBeside(
     await cluster.addSlave();
     const startedAt = performance.now();
     // What it did before it listened was to load its code, and nobody waited for that.
-    await stallsOf(cluster);
+    cluster.takeStalls();
     await cluster.ready();
     seconds = (performance.now() - startedAt) / 1000;
   });
@@ -348,10 +367,11 @@ function reportOf(options: BenchOptions, sample: Sample, measured: Measured, fau
       },
       {
         title: 'Longest stall of each event loop (ms)',
+        text: 'and in brackets the longest that its thread ran in one: the rest is waiting for a core',
         headers: ['beside', 'stalls'],
         rows: besides.map(({ work, stalls }) => [
           work,
-          [...stalls].map(([name, stall]) => `${name} ${figure(stall)}`).join(', '),
+          [...stalls].map(([name, { stall, ran }]) => `${name} ${figure(stall)} (${figure(ran)})`).join(', '),
         ]),
       },
     ],
