@@ -91,6 +91,7 @@ describe.runIf(hasEtcd('the tests of an etcd that the launcher starts'))('with a
     await part.stop();
     expect(part.isUp).toBe(false);
     expect(await etcdToStart({ etcd: [part.url] })).toEqual(url);
-    expect(lines).toEqual([]);
+    // On a slow machine etcd's gRPC tells of connections that it had to open twice; no option silences it.
+    expect(lines.filter((line) => !/^WARNING: .*\bgrpc: /.test(line))).toEqual([]);
   });
 });
