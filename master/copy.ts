@@ -17,7 +17,9 @@ import { dirname } from 'node:path';
 import Database from 'libsql';
 import { removeMark } from '../shared/adapter/mark.ts';
 import { DamagedBlock, decodeBlock } from '../shared/block.ts';
+import { UsageError } from '../shared/config.ts';
 import { isDamage, isFileDamage } from '../shared/damage.ts';
+import { lockDatabase } from './file-lock.ts';
 import { markPath, readFileMark } from './file-mark.ts';
 
 export interface Copy {
@@ -64,9 +66,9 @@ export interface Restored extends Copy {
  */
 export function restore(from: string, to: string): Restored {
   const part = `${to}.part`;
-  mkdirSync(dirname(to), { recursive: true });
-  const lost = existsSync(to) ? lastSeqOf(to) : 0;
+  const lock = takeLock(to);
   try {
+    const lost = existsSync(to) ? lastSeqOf(to) : 0;
     const copy = copyChecked(from, part);
     const standing = renew(part, Math.max(copy.seq, lost, readFileMark(to)?.head ?? 0));
     sync(part);
@@ -77,6 +79,17 @@ export function restore(from: string, to: string): Restored {
     return { ...copy, ...standing, path: to, old };
   } finally {
     rmSync(part, { force: true });
+    lock.release();
+  }
+}
+
+/** No master starts on the file meanwhile. One that shares it with others by an election has no lock: see `lastSeqOf`. */
+function takeLock(path: string): { release(): void } {
+  try {
+    return lockDatabase(path);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new CopyError(`${path}: a master has it open; stop it first`);
   }
 }
 
