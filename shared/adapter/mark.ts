@@ -28,8 +28,12 @@ export function openMark(path: string): Mark {
   let file: number | undefined = openSync(path, constants.O_CREAT | constants.O_WRONLY);
   return {
     set(text) {
-      // One write of one length at one place: whoever is killed leaves the old one or the new one.
-      if (file !== undefined) writeSync(file, text.padEnd(WIDTH), 0);
+      try {
+        // One write of one length at one place: whoever is killed leaves the old one or the new one.
+        if (file !== undefined) writeSync(file, text.padEnd(WIDTH), 0);
+      } catch {
+        // A full disk, for one. A mark that stays behind tells less, but nothing wrong.
+      }
     },
     close() {
       if (file !== undefined) closeSync(file);
