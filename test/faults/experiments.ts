@@ -1,0 +1,13 @@
+/** All experiments, by number. */
+import { slaveKilled } from './02-slave-killed.ts';
+import { slaveStopped } from './03-slave-stopped.ts';
+import { rollingRestart } from './22-rolling-restart.ts';
+import { slavesComeAndGo } from './23-slaves-come-and-go.ts';
+import type { Experiment } from './experiment.ts';
+
+export const EXPERIMENTS: readonly Experiment[] = [
+  slaveKilled,
+  slaveStopped,
+  rollingRestart,
+  slavesComeAndGo,
+];
