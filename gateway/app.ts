@@ -14,6 +14,7 @@ import {
 import type { Log } from '../shared/log.ts';
 import type { Access, Check } from './access.ts';
 import type { Answer, Handler } from './handlers.ts';
+import type { Leaving } from './leaving.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 
@@ -25,6 +26,7 @@ export interface AppOptions {
   corsOrigins: readonly string[];
   now: () => number;
   log: Log;
+  leaving: Leaving;
   /** Awaited before an answer is given: on Deno, a turn of the event loop lets answers be written in clusters. */
   yieldTurn?: () => Promise<void>;
   /** Makes a response; for a runtime that has a faster way than the constructor's own. */
@@ -78,6 +80,7 @@ export function createApp(options: AppOptions): Hono {
     const { status, body, headers } = made;
     headers[REQUEST_ID] = id;
     cors?.add(raw, headers);
+    if (options.leaving.isOn) options.leaving.answer(counts.route, headers);
     const ms = now() - startedAt;
     observe(counts, status, ms);
     if (status >= 500 || ms > SLOW_MS)

@@ -17,6 +17,7 @@ import type { Dial } from './dialer.ts';
 import { EdgeCache } from './edge.ts';
 import { createHandlers } from './handlers.ts';
 import type { Keys } from './keys.ts';
+import { Leaving } from './leaving.ts';
 import { RequestMetrics } from './metrics.ts';
 import type { Assets } from './pages.ts';
 import { RateLimits } from './rate-limits.ts';
@@ -76,6 +77,8 @@ export interface Gateway {
   start(): void;
   /** Registers this gateway as listening at `host:port`. Does not wait for the registry. */
   register(address: string): void;
+  /** Sends clients away; resolves when they have gone, or had time to. Until then requests are taken. */
+  leave(): Promise<void>;
   /** Leaves the registry, waits for the reads under way, and closes the links. */
   close(): Promise<void>;
 }
@@ -102,6 +105,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   });
   const reads = new Reads(cluster, budget);
   const bodies = new Bodies(deps.now());
+  const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
     keys: deps.keys,
@@ -113,12 +117,14 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   cluster.onTick = (now) => {
     reads.tick(now);
     bodies.tick(now);
+    leaving.tick(now);
   };
   const handlers = createHandlers({
     cluster,
     reads,
     edge,
     bodies,
+    leaving,
     tables: createTables(),
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,
@@ -139,6 +145,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     corsOrigins: options.corsOrigins,
     now: deps.now,
     log: deps.log,
+    leaving,
     yieldTurn: deps.yieldTurn,
     respond: deps.respond,
     schedule: deps.schedule,
@@ -160,6 +167,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       });
       registration.catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
     },
+    leave: () => leaving.begin(),
     async close() {
       const left = registration
         ?.then((held) => held.leave())

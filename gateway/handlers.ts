@@ -30,6 +30,7 @@ import type { Text } from './merge.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
+import type { Leaving } from './leaving.ts';
 import type { ReadOptions, ReadResult, Reads } from './reads.ts';
 import type { RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
@@ -59,6 +60,7 @@ export interface HandlerOptions {
   reads: Reads;
   edge: EdgeCache | undefined;
   bodies: Bodies;
+  leaving: Leaving;
   tables: Tables;
   maxQueryBytes: number;
   maxIngestBytes: number;
@@ -72,7 +74,7 @@ export interface HandlerOptions {
 }
 
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
-  const { cluster, reads, edge, bodies, tables } = options;
+  const { cluster, reads, edge, bodies, leaving, tables } = options;
   const parse = createQueryParser();
   let description: string | undefined;
 
@@ -185,6 +187,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
     health: () => bareAnswer(200, healthOf(cluster)),
     ready: () => {
+      if (leaving.isOn) return bareAnswer(503, { status: 'not ready', missing: 'this gateway is ending' });
       const { ready, body } = readinessOf(cluster);
       return bareAnswer(ready ? 200 : 503, body);
     },

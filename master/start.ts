@@ -5,6 +5,7 @@ import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
 import type { Election } from '../shared/adapter/etcd-election.ts';
+import { drain } from '../shared/adapter/node-drain.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
 import { createNodeServer } from '../shared/adapter/node-server.ts';
 import type { Secrets } from '../shared/adapter/secrets.ts';
@@ -117,14 +118,7 @@ export async function startMaster(
       opened?.stopWaiting();
       // Where the registry is away there is nobody to say good-bye to; the lease runs out.
       await Promise.race([opened?.leave(), timeout(LEAVE_MS)]);
-      await new Promise<void>((resolve) => {
-        const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-        server.close(() => {
-          clearTimeout(force);
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
+      await drain(server, DRAIN_MS);
       await opened?.close();
       lock?.release();
       // Only now: the next one opens the database when it is elected.

@@ -65,6 +65,9 @@ export const MAX_LINK_BACKLOG_BYTES = 64 * 1024 * 1024;
 export const RECONNECT_MS = 100;
 export const MAX_RECONNECT_MS = 2_000;
 export const DIAL_TIMEOUT_MS = 3_000;
+/** A gateway that is told to end still takes requests for this long, or until it was left alone for that long. */
+export const LEAVING_MS = 4_000;
+export const LEFT_ALONE_MS = 500;
 /** This many failures of a slave in a row, and it is left alone for BREAKER_OPEN_MS. */
 export const BREAKER_FAILURES = 5;
 export const BREAKER_OPEN_MS = 5_000;

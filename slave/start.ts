@@ -6,6 +6,7 @@ import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
+import { drain } from '../shared/adapter/node-drain.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
 import { createNodeServer } from '../shared/adapter/node-server.ts';
 import { readSecrets } from '../shared/adapter/secrets.ts';
@@ -174,17 +175,7 @@ export async function startSlave(options: Options): Promise<Running> {
       await Promise.race([registered.then((registration) => registration.leave()), timeout(LEAVE_MS)]);
       (await watching).close();
       links.close();
-      await new Promise<void>((resolve) => {
-        const force = setTimeout(() => {
-          links.destroy();
-          server.closeAllConnections();
-        }, DRAIN_MS);
-        server.close(() => {
-          clearTimeout(force);
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
+      await drain(server, DRAIN_MS, links.destroy);
       await storage.close();
       await saveWarm();
       await saved;

@@ -12,8 +12,8 @@ import { createDenoDial } from './deno-dialer.ts';
 import { openKeys } from './key-file.ts';
 import { createPrometheus } from './prometheus.ts';
 
-/** Requests under way get this long to finish. */
-const DRAIN_MS = 10_000;
+/** Requests under way get this long to finish, after clients had time to go elsewhere. */
+const DRAIN_MS = 5_000;
 
 if (asksForHelp(deno.args)) console.log(helpText('deno task gateway'));
 else run();
@@ -69,6 +69,7 @@ function serve(): void {
   const stop = async () => {
     if (isStopping) return;
     isStopping = true;
+    await gateway.leave();
     setTimeout(() => deno.exit(0), DRAIN_MS);
     await server.shutdown();
     keyFile?.close();

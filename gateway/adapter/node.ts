@@ -1,6 +1,8 @@
 /** `npm run gateway`: a gateway on Node. */
+import type { Server } from 'node:http';
 import { createServer } from 'node:https';
 import { serve } from '@hono/node-server';
+import { drain } from '../../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
@@ -13,8 +15,8 @@ import { openKeys } from './key-file.ts';
 import { createNodeDial } from './node-dialer.ts';
 import { createPrometheus } from './prometheus.ts';
 
-/** Requests under way get this long to finish. */
-const DRAIN_MS = 10_000;
+/** Requests under way get this long to finish, after clients had time to go elsewhere. */
+const DRAIN_MS = 5_000;
 /** Longer than clients keep idle connections, so that it is they who close them. */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -50,7 +52,7 @@ async function startGateway(options: Options): Promise<Running> {
     hostname: options.host,
     port: options.gatewayPort,
     ...(tls === undefined ? {} : { createServer, serverOptions: tls }),
-  });
+  }) as Server;
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {
@@ -58,20 +60,14 @@ async function startGateway(options: Options): Promise<Running> {
       resolve(typeof address === 'object' && address !== null ? address.port : options.gatewayPort);
     });
   });
-  if ('keepAliveTimeout' in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   gateway.start();
   gateway.register(hostPort(options.host, port));
   return {
     port,
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      if ('closeIdleConnections' in server) server.closeIdleConnections();
-      const timer = setTimeout(
-        () => 'closeAllConnections' in server && server.closeAllConnections(),
-        DRAIN_MS,
-      );
-      await closed;
-      clearTimeout(timer);
+      await gateway.leave();
+      await drain(server, DRAIN_MS);
       keyFile?.close();
       await gateway.close();
     },
