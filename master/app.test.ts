@@ -241,6 +241,16 @@ describe('the registry over HTTP', () => {
     watchers.close();
   });
 
+  it('lets nobody wait for a master that is ending', async () => {
+    const { app, watchers } = create();
+    const { version } = await view(app.request('/internal/registry/watch'));
+    const path = `/internal/registry/watch?epoch=epoch&version=${version}&waitMs=10000`;
+    const waiting = view(app.request(path));
+    watchers.close();
+    expect((await waiting).version).toBe(version);
+    expect((await view(app.request(path))).version).toBe(version);
+  });
+
   it('notices a lease that ran out by itself', async () => {
     vi.useFakeTimers();
     const { app, post, pass, watchers } = create();

@@ -14,6 +14,7 @@ export function createWatchers(registry: Registry) {
   const wake = () => {
     for (const look of [...waiting]) look();
   };
+  let isClosed = false;
   const timer = setInterval(() => {
     if (registry.expire()) wake();
   }, EXPIRE_EVERY_MS);
@@ -25,8 +26,9 @@ export function createWatchers(registry: Registry) {
     /** The view, at once if it is another one than (`epoch`, `version`), else after a change or `waitMs`. */
     watch(epoch: string, version: number, waitMs: number): Promise<NumberedView> {
       const view = registry.view();
-      if (view.epoch !== epoch || view.version !== version || waitMs === 0 || waiting.size >= MAX_WAITING)
-        return Promise.resolve(view);
+      const isNews = view.epoch !== epoch || view.version !== version;
+      // A master that ends must not be waited for: who was answered asks again over the connection it kept.
+      if (isNews || waitMs === 0 || isClosed || waiting.size >= MAX_WAITING) return Promise.resolve(view);
       return new Promise((resolve) => {
         const answer = () => {
           clearTimeout(patience);
@@ -39,6 +41,7 @@ export function createWatchers(registry: Registry) {
     },
 
     close(): void {
+      isClosed = true;
       clearInterval(timer);
       wake();
     },

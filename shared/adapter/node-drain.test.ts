@@ -18,7 +18,9 @@ async function asked(agent: Agent): Promise<Asked> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const status = new Promise<number | undefined>((resolve, reject) => {
-    request({ port, host: '127.0.0.1', agent }, (got) => got.resume().on('end', () => resolve(got.statusCode)))
+    request({ port, host: '127.0.0.1', agent }, (got) =>
+      got.resume().on('end', () => resolve(got.statusCode)),
+    )
       .on('error', reject)
       .end();
   });
@@ -35,6 +37,18 @@ describe('a server that drains', () => {
     answer.end('late');
     expect(await status).toBe(200);
     await drained;
+    agent.destroy();
+  });
+
+  it('asks those who use a connection again to close it', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const { server, answer, status } = await asked(agent);
+    const drained = drain(server, LONG_MS);
+    const late = new Map<string, unknown>();
+    server.emit('request', {}, { setHeader: (name: string, value: unknown) => late.set(name, value) });
+    expect(late.get('connection')).toBe('close');
+    answer.end();
+    await Promise.all([status, drained]);
     agent.destroy();
   });
 

@@ -7,6 +7,7 @@ const LOOK_MS = 25;
 /** Resolves when every connection is closed; what still has one after `graceMs` is cut off by `force` too. */
 export function drain(server: Server, graceMs: number, force: () => void = () => {}): Promise<void> {
   return new Promise((resolve) => {
+    server.prependListener('request', (_, answer) => answer.setHeader('connection', 'close'));
     const looking = setInterval(() => server.closeIdleConnections(), LOOK_MS);
     const cut = setTimeout(() => {
       force();
