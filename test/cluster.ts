@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster } from '../cli/start/cluster.ts';
+import { Cluster, type ClusterEvents } from '../cli/start/cluster.ts';
 import { chooseRuntime, gatewayCommand, type Runtime } from '../cli/start/commands.ts';
 import { Part } from '../cli/start/part.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
@@ -31,8 +31,14 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Starts a cluster and waits until it is ready. Without sample data unless `given` says otherwise. */
-export async function startCluster(given: Partial<Options> = {}): Promise<TestCluster> {
+/**
+ * Starts a cluster and waits until it is ready. Without sample data unless `given` says otherwise. `wrap`: other commands in
+ * place of the parts' own.
+ */
+export async function startCluster(
+  given: Partial<Options> = {},
+  wrap?: ClusterEvents['wrap'],
+): Promise<TestCluster> {
   const dataDir = given.dataDir ?? mkdtempSync(join(tmpdir(), 'kamaitachi-'));
   const ports = { gatewayPort: 0, masterPort: 0, slavePort: 0 };
   const options = parseOptions(argvOf({ ...ports, logLevel: 'warn', sample: 'none', ...given, dataDir }), {});
@@ -45,6 +51,7 @@ export async function startCluster(given: Partial<Options> = {}): Promise<TestCl
     onLine: (part, line) => take(`${part}: ${line}`),
     onRestart: (part, why, delayMs) => take(`${part} died (${why}), again in ${delayMs} ms`),
     onGiveUp: (part, why) => take(`${part} given up: ${why}`),
+    wrap,
   });
   const gateways: Part[] = [];
   const fetchFrom = createNodePeerFetch(readSecrets(options).access);
@@ -64,8 +71,14 @@ export async function startCluster(given: Partial<Options> = {}): Promise<TestCl
     const gateway = new Part({
       name: `gateway-on-${runtime}`,
       port: 0,
-      command: (port) =>
-        gatewayCommand({ ...options, master: cluster.master.url }, port, chooseRuntime(runtime)),
+      command: (port) => {
+        const command = gatewayCommand(
+          { ...options, master: cluster.master.url },
+          port,
+          chooseRuntime(runtime),
+        );
+        return wrap?.('gateway', command) ?? command;
+      },
       onLine: (line) => take(`gateway on ${runtime}: ${line}`),
     });
     gateways.push(gateway);

@@ -1,7 +1,16 @@
 /** A TCP proxy that misbehaves when it is told to: a network that swallows everything, resets, or is away. */
+
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 type Direction = 'up' | 'down';
+
+/** How slowly bytes pass: each chunk waits, then goes in pieces, some time apart. */
+export interface Pace {
+  delayMs: number;
+  pieceBytes: number;
+  everyMs: number;
+}
 
 interface Connection {
   client: Socket;
@@ -19,6 +28,8 @@ export class TcpProxy {
   private readonly connections = new Set<Connection>();
   private readonly stalled = new WeakSet<Connection>();
   private stallsNew = false;
+  private pace: Pace | undefined;
+  private swallows: Direction | undefined;
   private holdsUp = false;
 
   /** Listens on `port` (0 = any) of 127.0.0.1 and passes on to `targetPort`, which is `up`. */
@@ -66,6 +77,21 @@ export class TcpProxy {
     for (const connection of this.connections) if (this.stalled.has(connection)) reset(connection);
   }
 
+  /** From now on bytes pass at this pace, over open connections and new ones; undefined: at once again. */
+  slow(pace: Pace | undefined): void {
+    this.pace = pace;
+  }
+
+  /** One direction leads nowhere, without a word; undefined: both pass again, of what is sent from then on. */
+  swallow(direction: Direction | undefined): void {
+    this.swallows = direction;
+  }
+
+  /** Resets what is open, as a firewall that forgets does; new connections work. */
+  resetOpen(): void {
+    for (const connection of this.connections) reset(connection);
+  }
+
   /** Refuses new connections and resets open ones. */
   async down(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
@@ -96,11 +122,12 @@ export class TcpProxy {
     const connection = { client, server: dial(this.targetPort, '127.0.0.1') };
     this.connections.add(connection);
     if (this.stallsNew) this.stall(connection);
-    const pass = (direction: Direction, from: Socket, to: Socket) =>
+    const pass = (direction: Direction, from: Socket, to: Socket) => {
+      const deliver = this.delivery(to);
       from
         .on('data', (chunk) => {
           this.onChunk(direction, chunk);
-          if (!this.stalled.has(connection)) to.write(chunk);
+          if (!this.stalled.has(connection) && this.swallows !== direction) deliver(chunk);
         })
         .on('error', () => reset(connection))
         .on('close', () => {
@@ -109,9 +136,33 @@ export class TcpProxy {
           this.connections.delete(connection);
           to.destroy();
         });
+    };
     pass('up', connection.client, connection.server);
     pass('down', connection.server, connection.client);
     if (this.holdsUp) client.pause();
+  }
+
+  /** Passes chunks on in their order, whatever the pace of the moment. */
+  private delivery(to: Socket): (chunk: Buffer) => void {
+    const waiting: Buffer[] = [];
+    let isBusy = false;
+    const work = async () => {
+      isBusy = true;
+      for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
+        if (this.pace !== undefined) await sleep(this.pace.delayMs);
+        while (this.pace !== undefined && chunk.length > this.pace.pieceBytes) {
+          to.write(chunk.subarray(0, this.pace.pieceBytes));
+          chunk = chunk.subarray(this.pace.pieceBytes);
+          await sleep(this.pace.everyMs);
+        }
+        to.write(chunk);
+      }
+      isBusy = false;
+    };
+    return (chunk) => {
+      if (this.pace === undefined && !isBusy) to.write(chunk);
+      else if (waiting.push(chunk) === 1 && !isBusy) void work();
+    };
   }
 
   private stall(connection: Connection): void {

@@ -3,7 +3,14 @@ import { resolve } from 'node:path';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options, UsageError } from '../../shared/config.ts';
-import { chooseRuntime, etcdCommand, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
+import {
+  type Command,
+  chooseRuntime,
+  etcdCommand,
+  gatewayCommand,
+  masterCommand,
+  slaveCommand,
+} from './commands.ts';
 import { etcdToStart } from './etcd.ts';
 import { Part, type PartOptions } from './part.ts';
 import { freePort } from './ports.ts';
@@ -13,6 +20,8 @@ export interface ClusterEvents {
   onLine(part: string, line: string): void;
   onRestart(part: string, why: string, delayMs: number): void;
   onGiveUp(part: string, why: string): void;
+  /** For those who run parts in other surroundings: the command in place of a part's own. */
+  wrap?(part: string, command: Command): Command;
 }
 
 const POLL_MS = 50;
@@ -159,7 +168,7 @@ export class Cluster {
     return new Part({
       name,
       port,
-      command,
+      command: (own) => this.events.wrap?.(name, command(own)) ?? command(own),
       onLine: (line) => this.events.onLine(name, line),
       onRestart: (why, delayMs) => this.events.onRestart(name, why, delayMs),
       onGiveUp: (why) => this.events.onGiveUp(name, why),
