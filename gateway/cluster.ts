@@ -14,6 +14,7 @@ import type { AnswerBudget } from './budget.ts';
 import type { Changes, Source } from './changes.ts';
 import type { Dial } from './dialer.ts';
 import { Link } from './link.ts';
+import { Pace } from './pace.ts';
 import { type Holder, Routes } from './plan.ts';
 
 export interface ClusterOptions {
@@ -43,6 +44,7 @@ export class SlaveNode implements Holder {
   readonly link: Link;
   readonly breaker: Breaker;
   readonly source: Source | undefined;
+  readonly pace = new Pace();
   member: Member;
   ready = new SlotSet();
   /** By its own word. */
@@ -57,7 +59,10 @@ export class SlaveNode implements Holder {
   refused = 0;
   failed = 0;
 
+  private readonly onChange: () => void;
+
   constructor(member: Member, cluster: ClusterOptions, onChange: (reason?: string) => void) {
+    this.onChange = onChange;
     this.id = member.id;
     this.member = member;
     const hello: Hello = {
@@ -92,6 +97,7 @@ export class SlaveNode implements Holder {
         this.isFresh = false;
         this.isHeard = true;
         this.leaving = false;
+        this.pace.reset();
         this.source?.takeLink();
         if (reason === undefined) this.breaker.succeed();
         onChange(reason ?? 'open');
@@ -107,13 +113,22 @@ export class SlaveNode implements Holder {
     return this.isFresh && this.isHeard;
   }
 
-  get isUsable(): boolean {
-    return this.link.isOpen && !this.leaving && this.breaker.allows;
+  get slow(): boolean {
+    return this.pace.isSlow;
+  }
+
+  get isReachable(): boolean {
+    return this.link.isOpen && !this.leaving;
   }
 
   succeeded(): void {
     this.answered++;
     this.breaker.succeed();
+  }
+
+  /** A request to it has waited longer than is usual. */
+  wasLate(now: number): void {
+    if (this.pace.wasLate(now)) this.onChange();
   }
 
   private take(state: SlaveState, onChange: () => void): void {
@@ -188,11 +203,15 @@ export class Cluster {
   }
 
   routes(): Routes<SlaveNode> {
-    this.current ??= new Routes(
-      this.all().filter(({ isUsable }) => isUsable),
-      (slot) => this.membership.owners(slot),
-    );
+    this.current ??= new Routes(this.usable(), (slot) => this.membership.owners(slot));
     return this.current;
+  }
+
+  /** Where most breakers are open they say nothing about a slave any more, and keeping to them would refuse everybody. */
+  private usable(): SlaveNode[] {
+    const reachable = this.all().filter(({ isReachable }) => isReachable);
+    const allowed = reachable.filter(({ breaker }) => breaker.allows);
+    return 2 * allowed.length < reachable.length ? reachable : allowed;
   }
 
   /** Slots that nobody can answer for now. */
@@ -224,8 +243,10 @@ export class Cluster {
         node.isHeard = isHeard;
         this.current = undefined;
       }
+      if (node.pace.tick(now)) this.current = undefined;
       // An open breaker lets a trial through when its time is over; no event says so.
-      if (node.isUsable && this.current?.holders.includes(node) === false) this.current = undefined;
+      if (node.isReachable && node.breaker.allows && this.current?.holders.includes(node) === false)
+        this.current = undefined;
     }
     if (now - this.lastMembershipTick >= MEMBERSHIP_TICK_MS) {
       this.lastMembershipTick = now;

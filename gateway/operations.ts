@@ -112,6 +112,7 @@ export function describeNode(node: SlaveNode, cluster: Cluster, head: number): R
     live: cluster.membership.isLive(node.id),
     leaving: node.leaving,
     fresh: node.fresh,
+    slow: node.slow,
     stale_seconds: node.staleSeconds,
     seq: node.seq,
     behind: Math.max(0, head - node.seq),

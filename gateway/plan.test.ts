@@ -19,7 +19,7 @@ const snapshot = (pool: SnapshotQuery['pool']): SnapshotQuery => ({
 const topics: Query = { kind: 'topics' };
 
 function holder(id: string, more: Partial<Holder> = {}): Holder {
-  return { id, ready: SlotSet.all(), fresh: true, seq: 0, load: 0, ...more };
+  return { id, ready: SlotSet.all(), fresh: true, slow: false, seq: 0, load: 0, ...more };
 }
 
 function routesOf(holders: Holder[], owners: (slot: number) => string[] = () => holders.map(({ id }) => id)) {
@@ -39,6 +39,17 @@ describe('one subject', () => {
   it('is asked of a holder that does not own it, where the owner does not hold it yet', () => {
     const routes = routesOf([holder('a', { ready: new SlotSet() }), holder('b')], () => ['a']);
     expect(planQuery(snapshot({ subjects: ['x'] }), routes, none)[0].holder.id).toBe('b');
+  });
+
+  it('is asked of a slow holder where all others lag or have failed, and of nobody else before it is', () => {
+    const holders = [holder('slow', { slow: true }), holder('b'), holder('lagging', { fresh: false })];
+    const asked = (...exclude: string[]) =>
+      planQuery(
+        { kind: 'period', subjects: ['s'], ids: ['a'], from: 0, to: 1 } as never,
+        routesOf(holders, () => ['slow', 'b', 'lagging']),
+        { minSeq: 0, exclude: new Set(exclude) },
+      ).map((part) => part.holder.id);
+    expect([asked(), asked('b'), asked('b', 'slow')]).toEqual([['b'], ['slow'], ['lagging']]);
   });
 
   it('is asked of a fresh holder before a lagging owner', () => {
@@ -130,6 +141,7 @@ describe('any cluster', () => {
   const cluster = fc.array(
     fc.record({
       fresh: fc.boolean(),
+      slow: fc.boolean(),
       seq: fc.integer({ min: 0, max: 3 }),
       load: fc.integer({ min: 0, max: 200 }),
       modulus: fc.integer({ min: 1, max: 4 }),
@@ -137,7 +149,9 @@ describe('any cluster', () => {
     }),
     { minLength: 1, maxLength: 5 },
   );
-  const toHolders = (list: { fresh: boolean; seq: number; load: number; modulus: number; rest: number }[]) =>
+  const toHolders = (
+    list: { fresh: boolean; slow: boolean; seq: number; load: number; modulus: number; rest: number }[],
+  ) =>
     list.map(({ modulus, rest, ...more }, i) =>
       holder(`n${i}`, {
         ...more,

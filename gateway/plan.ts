@@ -11,6 +11,8 @@ export interface Holder {
   readonly id: string;
   readonly ready: SlotSet;
   readonly fresh: boolean;
+  /** Late again and again: of those that are equal otherwise it is asked last. */
+  readonly slow: boolean;
   /** What it said last about how far it is; grows without a new plan of routes. */
   readonly seq: number;
   /** Requests under way. */
@@ -43,7 +45,7 @@ const FREE_LOAD = 256;
 /** Beyond this times the mean load the next holder is asked: consistent hashing with bounded loads. */
 const LOAD_FACTOR = 1.25;
 /** A holder of the wrong rank: it may not be asked at all. */
-const NEVER = 4;
+const NEVER = 8;
 const ALL = SlotSet.all();
 
 /** Who can answer for every slot, best first. Made anew whenever holders, their slots or their freshness change. */
@@ -88,7 +90,7 @@ export class Routes<H extends Holder = Holder> {
     const owners = this.owners(slot);
     const place = (holder: H) => {
       const at = owners.indexOf(holder.id);
-      return (holder.fresh ? 0 : 1_000) + (at < 0 ? 500 : at);
+      return (holder.fresh ? 0 : 2_000) + (holder.slow ? 1_000 : 0) + (at < 0 ? 500 : at);
     };
     return this.holders.filter(({ ready }) => ready.has(slot)).sort((a, b) => place(a) - place(b));
   }
@@ -219,7 +221,7 @@ function best<H extends Holder>(routes: Routes<H>, slot: number, wish: Wish): H 
 /** 0 = as wished. A holder that has not said that it got to `minSeq` may still get there; one that lags is still right. */
 function rank(holder: Holder, { minSeq, exclude }: Wish): number {
   if (exclude?.has(holder.id)) return NEVER;
-  return (holder.seq < minSeq ? 2 : 0) + (holder.fresh ? 0 : 1);
+  return (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + (holder.slow ? 1 : 0);
 }
 
 function narrowed(query: Query, subjects: string[]): Query {

@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { PIECE_BYTES } from '../shared/limits.ts';
+import {
+  BREAKER_FAILURES,
+  MAX_READS_UNDER_WAY,
+  PIECE_BYTES,
+  RETRIES_IN_STORE,
+  RETRIES_PER_READ,
+} from '../shared/limits.ts';
 import type { SortKey } from '../shared/link.ts';
 import type { PeriodQuery } from '../shared/query.ts';
 import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
@@ -219,6 +225,55 @@ describe('a read', () => {
     expect((await answer).status).toBe(503);
     expect(first.requests.length + second.requests.length).toBe(asked + 1);
   });
+
+  it('is asked last of a slave that is late again and again, and of nobody else where nobody else holds it', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    const late = Array.from({ length: 5 }, () => test.post(PATH, body));
+    await test.advance(150);
+    for (const answer of late) expect((await answer).status).toBe(200);
+    const asked = first.requests.length;
+    for (let i = 0; i < 10; i++) expect((await test.post(PATH, body)).status).toBe(200);
+    expect(first.requests.length).toBe(asked);
+    second.reply = () => ({ code: 'unavailable', message: 'not here' });
+    first.reply = () => ({ text: '["slow"]' });
+    expect(await (await test.post(PATH, body)).text()).toContain('slow');
+    await test.advance(1_100);
+    await test.post(PATH, body);
+    expect(first.requests.length).toBe(asked + 2);
+  });
+
+  it('is asked of slaves whose breakers are open where most are', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => ({ code: 'internal', message: 'oops' });
+    for (let i = 0; i < BREAKER_FAILURES; i++) expect((await test.post(PATH, body)).status).toBe(500);
+    for (const { breaker } of test.gateway.cluster.all()) expect(breaker.kind).not.toBe('closed');
+    for (const slave of test.slaves) slave.reply = () => ({ text: '["back"]' });
+    expect((await test.post(PATH, body)).status).toBe(200);
+  });
+
+  it('is not asked again of others without end where all of them fail', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => ({ code: 'unavailable', message: 'not now' });
+    const reads = 3 * RETRIES_IN_STORE;
+    for (let i = 0; i < reads; i++) await test.post(PATH, body);
+    expect(test.gateway.reads.retries).toBeLessThanOrEqual(RETRIES_IN_STORE + RETRIES_PER_READ * reads);
+    expect(test.gateway.reads.retriesRefused).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('is refused where too many are under way, with a time to come back', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const waiting = Array.from({ length: MAX_READS_UNDER_WAY }, () => test.post(PATH, body));
+    await settle();
+    const answer = await test.post(PATH, body);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    for (const slave of test.slaves) slave.reply = () => ({ text: '[]' });
+    await test.advance(5_100);
+    await Promise.all(waiting);
+    expect((await test.post(PATH, body)).status).toBe(200);
+  }, 60_000);
 
   it('avoids a slave that keeps making mistakes, and tries it again later', async () => {
     const test = await start();

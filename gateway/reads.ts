@@ -1,6 +1,6 @@
 /** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
 import { KamaitachiError } from '../shared/errors.ts';
-import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
+import { MAX_ATTEMPTS, MAX_READS_UNDER_WAY, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
 import type { Query } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
@@ -11,6 +11,7 @@ import { HedgePolicy } from './hedge.ts';
 import { type Call, PartFailure } from './link.ts';
 import { type AnsweredPart, mergeParts, rowsOf, type Text } from './merge.ts';
 import { type Part, planQuery } from './plan.ts';
+import { RetryBudget } from './retry-budget.ts';
 
 export interface ReadOptions {
   minSeq: number;
@@ -43,13 +44,20 @@ export class Reads {
   private readonly budget: AnswerBudget;
   private readonly running = new Bag<Run>();
   private readonly hedging = new HedgePolicy();
+  private readonly retrying = new RetryBudget();
   retries = 0;
   hedges = 0;
   parts = 0;
+  shed = 0;
 
   constructor(cluster: Cluster, budget: AnswerBudget) {
     this.cluster = cluster;
     this.budget = budget;
+  }
+
+  /** Retries that the budget did not allow. */
+  get retriesRefused(): number {
+    return this.retrying.refused;
   }
 
   get underWay(): number {
@@ -68,7 +76,10 @@ export class Reads {
           run.only = part;
           const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
           if (isHedged !== true) part.holder.succeeded();
-          this.hedging.answered(part.holder.link.lastHeard - run.startedAt);
+          const heardAt = part.holder.link.lastHeard;
+          const ms = heardAt - run.startedAt;
+          if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
+          this.hedging.answered(ms);
           // Who it was that answered a hedged request does not matter enough to be remembered.
           return { data: text, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
         } catch (thrown) {
@@ -108,8 +119,10 @@ export class Reads {
         this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
       else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
         this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
-      else if (run.only !== undefined && !run.isHedged && now - run.startedAt >= this.hedging.delayMs)
+      else if (run.only !== undefined && !run.isHedged && now - run.startedAt >= this.hedging.delayMs) {
+        run.only.holder.wasLate(now);
         this.hedge(run, run.only);
+      }
     }
   }
 
@@ -139,6 +152,11 @@ export class Reads {
   }
 
   private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions): Run {
+    if (this.underWay >= MAX_READS_UNDER_WAY) {
+      this.shed++;
+      throw new KamaitachiError('unavailable', 'too many requests are under way; try again');
+    }
+    this.retrying.earn();
     const run: Run = {
       minSeq,
       timeoutMs,
@@ -232,6 +250,7 @@ export class Reads {
     // When one part is lost the others are of no use any more.
     if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
       throw this.fail(run, error, now);
+    if (!this.retrying.take()) throw this.fail(run, error, now);
     this.retries++;
     try {
       return planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude: tried, slots });

@@ -144,12 +144,14 @@ export class TcpProxy {
 
   /** Passes chunks on in their order, whatever the pace of the moment. */
   private delivery(to: Socket): (chunk: Buffer) => void {
-    const waiting: Buffer[] = [];
+    const waiting: { chunk: Buffer; since: number }[] = [];
     let isBusy = false;
     const work = async () => {
       isBusy = true;
-      for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
-        if (this.pace !== undefined) await sleep(this.pace.delayMs);
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        let { chunk } = next;
+        const late = performance.now() - next.since;
+        if (this.pace !== undefined && this.pace.delayMs > late) await sleep(this.pace.delayMs - late);
         while (this.pace !== undefined && chunk.length > this.pace.pieceBytes) {
           to.write(chunk.subarray(0, this.pace.pieceBytes));
           chunk = chunk.subarray(this.pace.pieceBytes);
@@ -161,7 +163,7 @@ export class TcpProxy {
     };
     return (chunk) => {
       if (this.pace === undefined && !isBusy) to.write(chunk);
-      else if (waiting.push(chunk) === 1 && !isBusy) void work();
+      else if (waiting.push({ chunk, since: performance.now() }) === 1 && !isBusy) void work();
     };
   }
 

@@ -59,6 +59,10 @@ export function createPrometheus({
   });
   counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
   counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
+  counter('retries_refused_total', 'Parts not sent again since too many were', [], (add) =>
+    add(reads.retriesRefused),
+  );
+  counter('shed_total', 'Reads refused since too many were under way', [], (add) => add(reads.shed));
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>
     add(reads.hedges),
   );

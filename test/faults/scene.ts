@@ -8,7 +8,7 @@ import { Client } from './client.ts';
 import { type Experiment, emptyFinding, type Finding, type Stage, seconds } from './experiment.ts';
 import { type KnownQuery, knownLines, knownQueries } from './known.ts';
 import { Load } from './load.ts';
-import { boundOf, phasesOf } from './timeline.ts';
+import { boundOf, phasesOf, stretchOf } from './timeline.ts';
 
 export interface Scene {
   stage: Stage;
@@ -67,6 +67,7 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
     client = new Client(gateways.map(({ url }) => url));
     load = new Load(client, queries, stage.random, stage.rate);
     const faultsAt: number[] = [];
+    const struck: string[] = [];
     const scene: Scene = {
       stage,
       running,
@@ -78,6 +79,7 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
       finding,
       strike(what) {
         faultsAt.push(performance.now());
+        struck.push(what);
         stage.say(what);
       },
       async recovered(what, condition, timeoutMs = 60_000) {
@@ -94,6 +96,10 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
     await load.stop();
     Object.assign(finding, phasesOf(load.samples, faultsAt));
     finding.requests = load.requests;
+    for (const [i, what] of struck.entries()) {
+      const { during, after } = stretchOf(load.samples, faultsAt[i], faultsAt[i + 1]);
+      stage.say(`${what}: p99 ${during.p99.toFixed(0)} ms in the first 2 s, then ${after.p99.toFixed(0)} ms`);
+    }
     finding.failed = load.failed;
     finding.wrong = load.wrong;
     if (client.refused > 0) finding.notes.push(`${client.refused} moved to the other gateway`);

@@ -25,6 +25,16 @@ export function phasesOf(samples: readonly Sample[], faultsAt: readonly number[]
   return { calm: latencyOf(calm), during: latencyOf(during), after: latencyOf(after) };
 }
 
+/** What was due between a fault and the next one. */
+export function stretchOf(samples: readonly Sample[], from: number, to = Infinity): Omit<Phases, 'calm'> {
+  const own = samples.filter(({ dueAt }) => dueAt >= from && dueAt < to);
+  const isShock = ({ dueAt }: Sample) => dueAt < from + SHOCK_MS;
+  return {
+    during: latencyOf(own.filter(isShock).map(({ ms }) => ms)),
+    after: latencyOf(own.filter((sample) => !isShock(sample)).map(({ ms }) => ms)),
+  };
+}
+
 export function boundOf({ p99 }: Latency): number {
   return Math.max(10 * p99, LEAST_BOUND_MS);
 }
