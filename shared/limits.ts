@@ -61,9 +61,12 @@ export const LINK_SILENCE_MS = 3_000;
 export const TICK_MS = 20;
 /** Bytes that wait to be written to one slave; more and its requests are refused at once. */
 export const MAX_LINK_BACKLOG_BYTES = 64 * 1024 * 1024;
-/** A link that broke is opened again after this, doubled with every failure up to the most, and shortened by chance. */
+/**
+ * A link that broke is opened again after this, doubled with every failure up to the most, and shortened by chance. A slave
+ * that is back serves nobody until then, and its replica may be the next to go.
+ */
 export const RECONNECT_MS = 100;
-export const MAX_RECONNECT_MS = 2_000;
+export const MAX_RECONNECT_MS = 500;
 export const DIAL_TIMEOUT_MS = 3_000;
 /** A gateway that is told to end still takes requests for this long, or until it was left alone for that long. */
 export const LEAVING_MS = 4_000;

@@ -36,20 +36,20 @@ export class TestEtcd {
   private said = '';
 
   /** An etcd that is not started yet; its port stays the same over restarts. */
-  static async create(): Promise<TestEtcd> {
-    return new TestEtcd(await quietPort(), await quietPort());
+  static async create(host = '127.0.0.1'): Promise<TestEtcd> {
+    return new TestEtcd(host, await quietPort(), await quietPort());
   }
 
-  static async start(): Promise<TestEtcd> {
-    const etcd = await TestEtcd.create();
+  static async start(host?: string): Promise<TestEtcd> {
+    const etcd = await TestEtcd.create(host);
     await etcd.start();
     return etcd;
   }
 
-  private constructor(port: number, peerPort: number) {
+  private constructor(host: string, port: number, peerPort: number) {
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
-    this.peerUrl = `http://127.0.0.1:${peerPort}`;
+    this.url = `http://${host}:${port}`;
+    this.peerUrl = `http://${host}:${peerPort}`;
   }
 
   /** Resolves when it answers. */

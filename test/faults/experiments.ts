@@ -1,17 +1,31 @@
 /** All experiments, by number. */
+import { masterKilled } from './01-master-killed.ts';
 import { slaveKilled } from './02-slave-killed.ts';
 import { slaveStopped } from './03-slave-stopped.ts';
+import { masterStopped } from './04-master-stopped.ts';
+import { etcdLost } from './05-etcd-lost.ts';
+import { leaseLost } from './06-lease-lost.ts';
+import { partitions } from './07-partitions.ts';
 import { badLinks } from './08-bad-links.ts';
 import { allSlavesGone } from './09-all-slaves-gone.ts';
 import { rollingRestart } from './22-rolling-restart.ts';
 import { slavesComeAndGo } from './23-slaves-come-and-go.ts';
+import { beyondTheLog } from './25-beyond-the-log.ts';
+import { registryWiped } from './26-registry-wiped.ts';
 import type { Experiment } from './experiment.ts';
 
 export const EXPERIMENTS: readonly Experiment[] = [
+  masterKilled,
   slaveKilled,
   slaveStopped,
+  masterStopped,
+  etcdLost,
+  leaseLost,
+  partitions,
   badLinks,
   allSlavesGone,
   rollingRestart,
   slavesComeAndGo,
+  beyondTheLog,
+  registryWiped,
 ];
