@@ -40,8 +40,6 @@ export interface Several {
 const LEAVE_MS = 1_000;
 /** Requests under way get this long after a SIGTERM. */
 const DRAIN_MS = 5_000;
-/** Longer than clients keep idle connections: a connection that we close while they write to it is a failed request. */
-const KEEP_ALIVE_MS = 75_000;
 
 export async function startMaster(
   options: MasterOptions,
@@ -57,7 +55,7 @@ export async function startMaster(
   };
 
   // The port first: a second master on this machine ends here, before it touches the database.
-  const server = createNodeServer(tls, { keepAliveTimeout: KEEP_ALIVE_MS });
+  const server = createNodeServer(tls);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.masterPort, options.host, resolve);

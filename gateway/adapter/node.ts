@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server';
 import { drain } from '../../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
+import { SERVER_OPTIONS } from '../../shared/adapter/node-server.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
@@ -17,8 +18,6 @@ import { createPrometheus } from './prometheus.ts';
 
 /** Requests under way get this long to finish, after clients had time to go elsewhere. */
 const DRAIN_MS = 5_000;
-/** Longer than clients keep idle connections, so that it is they who close them. */
-const KEEP_ALIVE_MS = 75_000;
 
 await runProcess('gateway', 'npm run gateway --', startGateway);
 
@@ -51,7 +50,8 @@ async function startGateway(options: Options): Promise<Running> {
           },
     hostname: options.host,
     port: options.gatewayPort,
-    ...(tls === undefined ? {} : { createServer, serverOptions: tls }),
+    ...(tls === undefined ? {} : { createServer }),
+    serverOptions: { ...SERVER_OPTIONS, ...tls },
   }) as Server;
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
@@ -60,7 +60,6 @@ async function startGateway(options: Options): Promise<Running> {
       resolve(typeof address === 'object' && address !== null ? address.port : options.gatewayPort);
     });
   });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
   gateway.start();
   gateway.register(hostPort(options.host, port));
   return {

@@ -8,6 +8,12 @@ import { leaseLost } from './06-lease-lost.ts';
 import { partitions } from './07-partitions.ts';
 import { badLinks } from './08-bad-links.ts';
 import { allSlavesGone } from './09-all-slaves-gone.ts';
+import { slowClients } from './15-slow-clients.ts';
+import { lyingLengths } from './16-lying-lengths.ts';
+import { floods } from './17-floods.ts';
+import { randomRequests } from './18-random-requests.ts';
+import { hugeRequests } from './19-huge-requests.ts';
+import { overload } from './20-overload.ts';
 import { rollingRestart } from './22-rolling-restart.ts';
 import { slavesComeAndGo } from './23-slaves-come-and-go.ts';
 import { beyondTheLog } from './25-beyond-the-log.ts';
@@ -24,6 +30,12 @@ export const EXPERIMENTS: readonly Experiment[] = [
   partitions,
   badLinks,
   allSlavesGone,
+  slowClients,
+  lyingLengths,
+  floods,
+  randomRequests,
+  hugeRequests,
+  overload,
   rollingRestart,
   slavesComeAndGo,
   beyondTheLog,

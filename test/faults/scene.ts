@@ -117,18 +117,17 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
   }
 }
 
-/** Every query once through every gateway, from state that has the known data. */
+/** Every query once through every gateway, when every slave has the known data. */
 async function warmUp(gateways: readonly Part[], queries: readonly KnownQuery[], seq: number): Promise<void> {
-  for (const { url } of gateways)
-    for (const { path, body } of queries) {
-      const { status } = await post(url + path, JSON.parse(body), { 'x-kamaitachi-min-seq': String(seq) });
-      if (status !== 200) throw new Error(`warming up: expected 200, got ${status} for ${body}`);
-    }
-  // Without a seq to wait for, a slave that lags may answer.
-  await eventually('every slave is fresh', async () => {
+  await eventually('every slave has the data', async () => {
     for (const { url } of gateways) if (!(await isFreshEverywhere(url, seq))) return false;
     return true;
   });
+  for (const { url } of gateways)
+    for (const { path, body } of queries) {
+      const { status } = await post(url + path, JSON.parse(body));
+      if (status !== 200) throw new Error(`warming up: expected 200, got ${status} for ${body}`);
+    }
 }
 
 interface SlaveStatus {

@@ -1,0 +1,89 @@
+import { residentBytes } from '../../bench/processes.ts';
+import { call, ingest, inParallel } from '../cluster.ts';
+import { times } from './experiment.ts';
+import { type Scene, underReads } from './scene.ts';
+
+const SUBJECTS = 10_000;
+const INDICATORS = 64;
+const AT_ONCE = 50;
+const LOOK_MS = 50;
+const MIB = 1024 ** 2;
+/** A gateway holds large answers up to 256 MiB, and their bytes again while they are written out. */
+const GATEWAY_MOST_BYTES = 1_536 * MIB;
+/** Its cache (512 MiB by default) twice over, as the operations guide says. */
+const SLAVE_MOST_BYTES = 1_536 * MIB;
+
+/** The largest requests that are allowed, many at once: slow, but bounded, and right. */
+export const hugeRequests = underReads({
+  number: 19,
+  name: `${SUBJECTS.toLocaleString('en-US')} subjects × ${INDICATORS} indicators, ${AT_ONCE} requests at once`,
+  isLaw: false,
+  async fault(scene) {
+    const { cluster, stage, strike, note, breach } = scene;
+    const seq = await load(scene);
+    const names = Array.from({ length: INDICATORS }, (_, i) => `h${i}`);
+    const body = JSON.stringify({ ids: names, subjects: subjects(), limit: SUBJECTS });
+    const peak = new Map<string, number>();
+    const look = () => {
+      for (const part of [cluster.gateway, ...cluster.slaves.values()])
+        peak.set(part.name, Math.max(peak.get(part.name) ?? 0, residentBytes(part.pid ?? 0)));
+    };
+    look();
+    const before = new Map(peak);
+    const timer = setInterval(look, LOOK_MS);
+    const statuses: Record<number, number> = {};
+    let bytes = 0;
+    strike('huge requests');
+    await inParallel([...Array(times(stage, 200, AT_ONCE)).keys()], AT_ONCE, async () => {
+      const answer = await fetch(`${cluster.gateway.url}/kamaitachi/api/data/v1/snapshot`, {
+        method: 'POST',
+        body,
+        headers: { 'x-kamaitachi-timeout-ms': '30000', 'x-kamaitachi-min-seq': String(seq) },
+      });
+      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+      const text = await answer.text();
+      bytes = Math.max(bytes, text.length);
+      if (answer.status === 200) {
+        const rows = text.split('"subject":{').length - 1;
+        if (rows !== SUBJECTS) breach(`expected ${SUBJECTS} rows, got ${rows}`);
+      } else if (answer.status !== 503 && answer.status !== 504)
+        breach(`${answer.status} ${text.slice(0, 200)}`);
+    });
+    clearInterval(timer);
+    for (const [name, most] of peak) {
+      note(`${name} ${mib(before.get(name)!)} → ${mib(most)}`);
+      const bound = name === 'gateway' ? GATEWAY_MOST_BYTES : SLAVE_MOST_BYTES;
+      if (most > bound) breach(`${name}: expected at most ${mib(bound)}, got ${mib(most)}`);
+    }
+    note(
+      `answers of ${mib(bytes)}: ${Object.entries(statuses)
+        .map(([status, count]) => `${count} × ${status}`)
+        .join(', ')}`,
+    );
+    const { body: health } = await call(`${cluster.gateway.url}/monitor/status`);
+    if (health.status_code !== 0) breach('the gateway is not well');
+  },
+});
+
+async function load({ cluster }: Scene): Promise<number> {
+  const all = subjects();
+  let seq = 0;
+  for (let from = 0; from < all.length; from += 1_000) {
+    const lines = all.slice(from, from + 1_000).map((subject, i) => {
+      const values = Object.fromEntries(
+        Array.from({ length: INDICATORS }, (_, at) => [`h${at}`, (from + i) * 100 + at]),
+      );
+      return JSON.stringify({ type: 'record', subject, time: 1_700_000_000, values });
+    });
+    seq = await ingest(cluster.gateway.url, lines.join('\n'));
+  }
+  return seq;
+}
+
+function subjects(): string[] {
+  return Array.from({ length: SUBJECTS }, (_, i) => `huge:${i}`);
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / MIB)} MiB`;
+}
