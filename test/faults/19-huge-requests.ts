@@ -1,5 +1,5 @@
 import { residentBytes } from '../../bench/processes.ts';
-import { call, ingest, inParallel } from '../cluster.ts';
+import { call, eventually, ingest, inParallel } from '../cluster.ts';
 import { times } from './experiment.ts';
 import { type Scene, underReads } from './scene.ts';
 
@@ -75,7 +75,11 @@ async function load({ cluster }: Scene): Promise<number> {
       );
       return JSON.stringify({ type: 'record', subject, time: 1_700_000_000, values });
     });
-    seq = await ingest(cluster.gateway.url, lines.join('\n'));
+    // A slave that falls behind slows writers down.
+    await eventually('written', async () => {
+      seq = await ingest(cluster.gateway.url, lines.join('\n'));
+      return true;
+    });
   }
   return seq;
 }

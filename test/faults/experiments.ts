@@ -8,6 +8,10 @@ import { leaseLost } from './06-lease-lost.ts';
 import { partitions } from './07-partitions.ts';
 import { badLinks } from './08-bad-links.ts';
 import { allSlavesGone } from './09-all-slaves-gone.ts';
+import { diskFull } from './10-disk-full.ts';
+import { fsyncFails } from './11-fsync-fails.ts';
+import { damagedFiles } from './12-damaged-files.ts';
+import { clocks } from './14-clocks.ts';
 import { slowClients } from './15-slow-clients.ts';
 import { lyingLengths } from './16-lying-lengths.ts';
 import { floods } from './17-floods.ts';
@@ -30,6 +34,10 @@ export const EXPERIMENTS: readonly Experiment[] = [
   partitions,
   badLinks,
   allSlavesGone,
+  diskFull,
+  fsyncFails,
+  damagedFiles,
+  clocks,
   slowClients,
   lyingLengths,
   floods,
