@@ -19,7 +19,7 @@ export const badLinks = underReads({
     }),
   async fault({ cluster, stage, seq, strike, recovered }) {
     const link = proxies.slaves.get('slave-1')!;
-    const wait = () => seconds(stage, FULL_SECONDS, 3);
+    const wait = () => seconds(stage, FULL_SECONDS, 1.5);
     for (const { name, begin, end } of WAYS) {
       strike(name);
       const stop = begin(link);

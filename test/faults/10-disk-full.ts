@@ -2,13 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, startCluster } from '../cluster.ts';
+import { type Answer, call, eventually, startCluster } from '../cluster.ts';
 import { type Experiment, emptyFinding, seconds } from './experiment.ts';
 import { replaced } from './proxied.ts';
 import { isFreshEverywhere, type Scene, underReads } from './scene.ts';
 import { Writer } from './writer.ts';
 
 const DISK_MIB = 48;
+const LARGE_LINES = 10_000;
+const MOST_LARGE = 60;
 
 /** Small disks of their own, by the part that keeps its data there. */
 const disks = new Map<string, string>();
@@ -70,19 +72,34 @@ async function whileFull(
   const filler = join(disks.get(part)!, 'filler');
   strike(`the disk of ${part} is full`);
   fill(filler);
-  const before = writer.acknowledged;
-  const repeatedBefore = writer.repeated;
-  await seconds(stage, 8, 4);
   if (part === 'master') {
-    if (writer.repeated === repeatedBefore) breach('writes were acknowledged with the disk full');
-    note(
-      `${writer.acknowledged - before} writes acknowledged in the room that the database still had, then refused`,
-    );
+    const refusal = await untilRefused(cluster.gateway.url);
+    if (refusal === undefined) breach('writes were acknowledged with the disk full');
+    else if (refusal.status !== 503 || !refusal.headers.has('retry-after'))
+      breach(`full disk: expected 503 with Retry-After, got ${refusal.status} ${refusal.body.status_msg}`);
+    note(`a write with the disk full: ${refusal?.status} ${refusal?.body.status_msg}`);
   }
+  await seconds(stage, 8, 4);
   rmSync(filler);
   const goal = writer.acknowledged + 5;
   await recovered(`${part} has room, writes go on`, () => writer.acknowledged >= goal);
   await recovered(`${part} is fresh`, () => isFreshEverywhere(cluster.gateway.url, writer.seq - 50));
+}
+
+/** What a write is told when the room that the database keeps for itself is used up too. */
+async function untilRefused(gatewayUrl: string): Promise<Answer | undefined> {
+  const lines = Array.from({ length: LARGE_LINES }, (_, i) =>
+    JSON.stringify({ type: 'record', subject: `large:${i % 50}`, time: i, values: { large: i } }),
+  );
+  for (let i = 0; i < MOST_LARGE; i++) {
+    const answer = await call(`${gatewayUrl}/kamaitachi/api/data/v1/ingest`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: lines.join('\n'),
+    });
+    if (answer.status !== 200 && answer.status !== 429) return answer;
+  }
+  return undefined;
 }
 
 function fill(file: string): void {

@@ -90,9 +90,9 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
       note: (text) => finding.notes.push(text),
       breach: (text) => finding.breaches.push(text),
     };
-    await seconds(stage, CALM_SECONDS, 2);
+    await seconds(stage, CALM_SECONDS, 1);
     await options.fault(scene);
-    await seconds(stage, TAIL_SECONDS, 1.5);
+    await seconds(stage, TAIL_SECONDS, 0.5);
     await load.stop();
     Object.assign(finding, phasesOf(load.samples, faultsAt));
     finding.requests = load.requests;
