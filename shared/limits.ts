@@ -75,7 +75,7 @@ export const LEFT_ALONE_MS = 500;
 export const BREAKER_FAILURES = 5;
 export const BREAKER_OPEN_MS = 5_000;
 /** Reads that a gateway works on at once; further ones get 503 rather than a place in a line that only grows. */
-export const MAX_READS_UNDER_WAY = 4_096;
+export const MAX_READS_UNDER_WAY = 2_048;
 /** Parts that a gateway may ask again for every read, and how many of them in store: what one slave had under way when it died. */
 export const RETRIES_PER_READ = 0.2;
 export const RETRIES_IN_STORE = 1_024;

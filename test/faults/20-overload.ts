@@ -5,7 +5,7 @@ import { knownLines, knownQueries } from './known.ts';
 
 const CONNECTIONS = 64;
 /** Each request may wait for a free one of these: clients as many as there are. */
-const CROWD = 1_500;
+const CROWD = 3_000;
 const TIMES_OVER = 3;
 const LEAST_SHARE = 0.8;
 /** Few, so that finding out what to send costs nothing. */
