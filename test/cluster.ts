@@ -96,9 +96,13 @@ export async function startCluster(
   return { cluster, dataDir, log, ready, addGateway, stop };
 }
 
+/** Sent with every request of `call` and what goes through it: the API key of a cluster that asks for one. */
+export const ALWAYS_SENT: Record<string, string> = {};
+
 /** One request; the answer must be an envelope. */
 export async function call(url: string, init: RequestInit = {}): Promise<Answer> {
-  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_MS) });
+  const headers = { ...ALWAYS_SENT, ...(init.headers as Record<string, string> | undefined) };
+  const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(REQUEST_MS) });
   const text = await answer.text();
   try {
     return { status: answer.status, headers: answer.headers, body: JSON.parse(text) };

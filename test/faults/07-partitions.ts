@@ -1,9 +1,17 @@
-import { startCluster } from '../cluster.ts';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keyLine } from '../../shared/keys.ts';
+import { ALWAYS_SENT, startCluster } from '../cluster.ts';
 import { hasEtcd, TestEtcd } from '../etcd.ts';
 import { type Experiment, emptyFinding, seconds } from './experiment.ts';
 import { Network } from './network.ts';
 import { replaced } from './proxied.ts';
 import { isFreshEverywhere, type Scene, underReads } from './scene.ts';
+
+const KEY = 'faults-key-faults-key-faults-key-faults-key';
+const TOKEN = 'faults-token-faults-token-faults-token-faults';
 
 let network: Network;
 let etcd: TestEtcd;
@@ -14,13 +22,18 @@ const experiment = underReads({
   async start(given) {
     network = new Network(Math.random);
     etcd = await TestEtcd.start(network.host);
+    const folder = mkdtempSync(join(tmpdir(), 'kamaitachi-secrets-'));
+    const secrets = writeSecrets(folder);
+    ALWAYS_SENT['x-api-key'] = KEY;
     const close = async () => {
+      delete ALWAYS_SENT['x-api-key'];
+      rmSync(folder, { recursive: true, force: true });
       await etcd.stop();
       network.close();
     };
     try {
       const running = await startCluster(
-        { ...given, discovery: 'etcd', etcd: [etcd.url], leaseTtlMs: 3_000 },
+        { ...given, ...secrets, discovery: 'etcd', etcd: [etcd.url], leaseTtlMs: 3_000 },
         (part, { file, args }) =>
           network.inside(part, file, replaced(args, { '--host': network.address(part) })),
       );
@@ -55,6 +68,19 @@ export const partitions: Experiment = {
     return experiment.run(stage);
   },
 };
+
+/** Away from 127.0.0.1 nothing listens without them. */
+function writeSecrets(folder: string): { clusterTokenFile: string; keys: string } {
+  const clusterTokenFile = join(folder, 'token');
+  const keys = join(folder, 'keys');
+  const sha256 = createHash('sha256').update(KEY).digest('hex');
+  writeFileSync(clusterTokenFile, `${TOKEN}\n`);
+  writeFileSync(
+    keys,
+    `${keyLine({ id: 'faults', name: 'faults', scopes: ['read', 'write', 'admin'], sha256 })}\n`,
+  );
+  return { clusterTokenFile, keys };
+}
 
 async function partition(
   { cluster, stage, seq, strike, recovered }: Scene,

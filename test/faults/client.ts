@@ -3,6 +3,7 @@
  * again only where the connection was refused, so nobody can have seen it. A connection that breaks is a failed request.
  */
 import { Agent, request as httpRequest } from 'node:http';
+import { ALWAYS_SENT } from '../cluster.ts';
 
 export interface HttpAnswer {
   status: number;
@@ -89,6 +90,7 @@ export class Client {
           headers: {
             'content-type': 'application/json',
             'content-length': String(Buffer.byteLength(body)),
+            ...ALWAYS_SENT,
             ...headers,
           },
         },
