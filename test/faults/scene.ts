@@ -98,7 +98,7 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
     finding.requests = load.requests;
     for (const [i, what] of struck.entries()) {
       const { during, after } = stretchOf(load.samples, faultsAt[i], faultsAt[i + 1]);
-      stage.say(`${what}: p99 ${during.p99.toFixed(0)} ms in the first 2 s, then ${after.p99.toFixed(0)} ms`);
+      stage.say(`${what}: p99 ${inMs(during)} in the first 2 s, then ${inMs(after)}`);
     }
     finding.failed = load.failed;
     finding.wrong = load.wrong;
@@ -115,6 +115,10 @@ async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
     client?.close();
     await running.stop();
   }
+}
+
+function inMs(latency: Latency | undefined): string {
+  return latency === undefined ? '–' : `${latency.p99.toFixed(0)} ms`;
 }
 
 /** Every query once through every gateway, when every slave has the known data. */

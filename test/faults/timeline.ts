@@ -6,10 +6,11 @@ export const SHOCK_MS = 2_000;
 /** The law: p99 outside the shock stays below this, or ten times the calm one. */
 export const LEAST_BOUND_MS = 50;
 
+/** Undefined where nothing was asked. */
 export interface Phases {
-  calm: Latency;
-  during: Latency;
-  after: Latency;
+  calm: Latency | undefined;
+  during: Latency | undefined;
+  after: Latency | undefined;
 }
 
 export function phasesOf(samples: readonly Sample[], faultsAt: readonly number[]): Phases {
@@ -39,9 +40,10 @@ export function boundOf({ p99 }: Latency): number {
   return Math.max(10 * p99, LEAST_BOUND_MS);
 }
 
-export function latencyOf(values: readonly number[]): Latency {
+export function latencyOf(values: readonly number[]): Latency | undefined {
+  if (values.length === 0) return undefined;
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   return { p50: at(0.5), p99: at(0.99) };
 }
 
