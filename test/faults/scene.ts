@@ -5,7 +5,14 @@ import type { Part } from '../../cli/start/part.ts';
 import type { Options } from '../../shared/config.ts';
 import { call, eventually, ingest, post, startCluster, type TestCluster } from '../cluster.ts';
 import { Client } from './client.ts';
-import { type Experiment, emptyFinding, type Finding, type Stage, seconds } from './experiment.ts';
+import {
+  type Experiment,
+  emptyFinding,
+  type Finding,
+  type Latency,
+  type Stage,
+  seconds,
+} from './experiment.ts';
 import { type KnownQuery, knownLines, knownQueries } from './known.ts';
 import { Load } from './load.ts';
 import { boundOf, phasesOf, stretchOf } from './timeline.ts';
