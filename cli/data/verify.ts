@@ -5,8 +5,6 @@ import { CommandError } from '../import/command.ts';
 export interface SlaveAddress {
   node: string;
   address: string;
-  /** Why it cannot be asked, where that is known. */
-  away?: string;
 }
 
 export interface SlaveResult {
@@ -41,7 +39,6 @@ export async function verifyCluster(options: VerifyOptions): Promise<SlaveResult
   return Promise.all(
     slaves.map(async (slave) => {
       const nothing = { node: slave.node, checked: 0, badSlots: 0, bad: [] };
-      if (slave.away !== undefined) return { ...nothing, error: slave.away };
       return verifySlave(slave, options, ask).catch((error: Error) => ({ ...nothing, error: error.message }));
     }),
   );
@@ -55,11 +52,7 @@ async function findSlaves(to: string, ask: Ask): Promise<SlaveAddress[]> {
   });
   // A gateway, the master, a slave.
   if (Array.isArray(status.slaves) && status.members === undefined)
-    return status.slaves.map(({ node, address, linked }) => ({
-      node,
-      address,
-      ...(linked ? {} : { away: 'no link to it' }),
-    }));
+    return status.slaves.map(({ node, address }) => ({ node, address }));
   if (Array.isArray(status.members))
     return status.members
       .filter(({ role }) => role === 'slave')
