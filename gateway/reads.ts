@@ -76,7 +76,8 @@ export class Reads {
           run.only = part;
           const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
           if (isHedged !== true) part.holder.succeeded();
-          const heardAt = part.holder.link.lastHeard;
+          // When the link heard it; of a hedged one that would be another link's time.
+          const heardAt = isHedged ? this.cluster.options.now() : part.holder.link.lastHeard;
           const ms = heardAt - run.startedAt;
           if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
           this.hedging.answered(ms);

@@ -116,7 +116,9 @@ function check(path: string): Copy {
     if (found !== 'ok') throw new CopyError(`${path}: integrity check: ${found}`);
     const chunks = checkChunks(database);
     return {
-      ...{ path, history: String(meta(database, 'history')), chunks },
+      path,
+      history: String(meta(database, 'history')),
+      chunks,
       seq: seqOf(database),
       subjects: Number(one(database, 'SELECT COUNT(*) AS n FROM subjects').n),
       bytes: statSync(path).size,

@@ -189,7 +189,11 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
   }
 
   const feed = {
-    ...{ store, log, chunks, history, pageBytes },
+    store,
+    log,
+    chunks,
+    history,
+    pageBytes,
     onDamage(slot: number, why: string) {
       damagedSlots.add(slot);
       tell();

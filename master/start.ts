@@ -76,8 +76,12 @@ export async function startMaster(
     server.off('request', standby);
     server.on('request', opened.listener);
     const registration = several?.discovery.register({
-      ...{ id: 'master', role: 'master', address },
-      ...{ weight: 1, zone: '', version: VERSION },
+      id: 'master',
+      role: 'master',
+      address,
+      weight: 1,
+      zone: '',
+      version: VERSION,
     });
     return { ...opened, leave: async () => (await registration)?.leave() };
   };
@@ -165,8 +169,17 @@ async function openMaster(options: MasterOptions, ports: OpenPorts): Promise<Omi
   );
   const { isSure } = leadership;
   const app = createApp({
-    ...{ sql, registry, watchers, slaves, metrics, isSure, now, isPeer },
-    ...{ version: VERSION, maxIngestBytes, log: log.error },
+    sql,
+    registry,
+    watchers,
+    slaves,
+    metrics,
+    isSure,
+    isPeer,
+    version: VERSION,
+    maxIngestBytes,
+    log: log.error,
+    now,
   });
   return {
     listener: getRequestListener(app.fetch),

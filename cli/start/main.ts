@@ -52,7 +52,8 @@ async function run(options: Options): Promise<void> {
     await cluster.ready(READY_MS);
     if (options.sample === 'fundamentals')
       await loadSample({
-        ...{ url: cluster.gateway.url, key },
+        url: cluster.gateway.url,
+        key,
         fetch: createNodePeerFetch({ token: undefined, ca: access.ca }),
       });
   } catch (error) {
