@@ -480,3 +480,15 @@ describe('a bug', () => {
     expect(test.logs.some((line) => line.includes('"event":"bug"') && line.includes('find-me'))).toBe(true);
   });
 });
+
+describe('the log', () => {
+  it('does not drown where every request fails', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => ({ code: 'unavailable', message: 'not now' });
+    for (let i = 0; i < 200; i++)
+      await test.post('/kamaitachi/api/data/v1/snapshot', { ids: 'eps', subjects: 's' });
+    const lines = test.logs.filter((line) => line.includes('"event":"request"'));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(100);
+  });
+});

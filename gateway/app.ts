@@ -43,6 +43,8 @@ export type Respond = (
 
 const MAX_URL_CHARS = 16_384;
 const PREFIX = '/data';
+/** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
+const WARNINGS_PER_SECOND = 50;
 /** Requests that took longer than this are logged. */
 const SLOW_MS = 1_000;
 
@@ -50,6 +52,7 @@ export function createApp(options: AppOptions): Hono {
   const app = new Hono();
   const { metrics, now, yieldTurn, respond = plainResponse } = options;
   const cors = createCors(options.corsOrigins);
+  const mayWarn = createWarningLimit();
   const unmatched = metrics.route('*', 'unmatched');
 
   const answer = async (
@@ -83,7 +86,7 @@ export function createApp(options: AppOptions): Hono {
     if (options.leaving.isOn) options.leaving.answer(counts.route, headers);
     const ms = now() - startedAt;
     observe(counts, status, ms);
-    if (status >= 500 || ms > SLOW_MS)
+    if ((status >= 500 || ms > SLOW_MS) && mayWarn(startedAt))
       options.log.warn('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     else
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
@@ -127,6 +130,20 @@ export function createApp(options: AppOptions): Hono {
 
 function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
   return new Response(body, { status, headers });
+}
+
+/** Whether one more warning may be logged in the second that `now` is in. */
+function createWarningLimit(): (now: number) => boolean {
+  let second = 0;
+  let logged = 0;
+  return (now) => {
+    const current = Math.floor(now / 1000);
+    if (current !== second) {
+      second = current;
+      logged = 0;
+    }
+    return ++logged <= WARNINGS_PER_SECOND;
+  };
 }
 
 /** A body in pieces is made, encoded and written one at a time, between the answers to others. */
