@@ -1,6 +1,6 @@
 /** The same load over more and more subjects, and more and more slaves. */
 import { ClusterUnderTest } from './cluster.ts';
-import { ingestSample } from './ingest.ts';
+import { batchesOf, ingestSample } from './ingest.ts';
 import type { BenchOptions } from './options.ts';
 import { figure, ms, progress, type Report } from './report.ts';
 import { hitRate, type Measured, measure, type Sample } from './scenario-run.ts';
@@ -51,7 +51,7 @@ async function grow(sample: Sample, slaves: number, options: BenchOptions): Prom
   });
   try {
     const ingested = await ingestSample(cluster.url, sample, {
-      prepared: true,
+      batches: [...batchesOf(sample)],
       onProgress: (share) =>
         progress.say(`${figure(sample.subjects)} subjects: ${(share * 100).toFixed(0)}% in`),
     });

@@ -16,35 +16,39 @@ const BATCH_CHARS = 2 * 1024 * 1024;
 /** Requests under way at once. */
 const AT_ONCE = 4;
 
+/** A request's worth of lines, as the bytes to send: strings of this size would keep collectors busy beside what is measured. */
 export interface Batch {
-  body: string;
+  body: Uint8Array<ArrayBuffer>;
   lines: number;
 }
 
-/** Requests' worth of lines. */
-export function* batchesOf(lines: Iterable<string>): Generator<Batch> {
-  let batch: Batch = { body: '', lines: 0 };
-  for (const line of lines) {
-    batch.body += `${line}\n`;
-    batch.lines++;
-    if (batch.body.length < BATCH_CHARS) continue;
-    yield batch;
-    batch = { body: '', lines: 0 };
+type SampleSize = SampleOptions & { subjects: number; indicators: number; quarters: number };
+
+export function* batchesOf(sample: SampleSize): Generator<Batch> {
+  const encoder = new TextEncoder();
+  let body = '';
+  let lines = 0;
+  for (const line of sampleLines(sample)) {
+    body += `${line}\n`;
+    lines++;
+    if (body.length < BATCH_CHARS) continue;
+    yield { body: encoder.encode(body), lines };
+    body = '';
+    lines = 0;
   }
-  if (batch.lines > 0) yield batch;
+  if (lines > 0) yield { body: encoder.encode(body), lines };
 }
 
 /**
- * Loads the sample. `prepared`: all requests are made before the first is sent, so that their making is not measured.
- * In time order they go one after the other, as news comes; else several at once.
+ * Loads the sample; in time order one request after the other, as news comes, else several at once. `batches`: those of the
+ * sample, made before, so that their making is not measured.
  */
 export async function ingestSample(
   url: string,
-  sample: SampleOptions & { subjects: number; indicators: number; quarters: number },
-  options: { prepared?: boolean; key?: string; onProgress?(share: number): void } = {},
+  sample: SampleSize,
+  options: { batches?: readonly Batch[]; key?: string; onProgress?(share: number): void } = {},
 ): Promise<Ingested> {
-  const made = batchesOf(sampleLines(sample));
-  const batches = options.prepared ? [...made] : made;
+  const batches = options.batches ?? batchesOf(sample);
   const records = sample.subjects * sample.quarters;
   const total = sample.subjects + records;
   const client = new Client({

@@ -3,10 +3,10 @@
  * the cache cost, and whether anybody stands still beside import, fill, scans and large answers.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { indicatorNames } from '../cli/sample/sample.ts';
+import { indicatorNames, type SampleOptions } from '../cli/sample/sample.ts';
 import { ClusterUnderTest } from './cluster.ts';
 import { Histogram, median } from './histogram.ts';
-import { type Ingested, ingestSample } from './ingest.ts';
+import { batchesOf, type Ingested, ingestSample } from './ingest.ts';
 import { type Background, startBackground } from './load/load.ts';
 import type { BenchOptions } from './options.ts';
 import { figure, ms, progress, type Report } from './report.ts';
@@ -109,17 +109,15 @@ async function ingestBeside(
   // A few subjects first, so that there is something to ask for.
   const few = await ingestSample(cluster.url, { ...sample, subjects: 8 });
   await cluster.caughtUp(few.seq);
+  const whole: Sample & SampleOptions = { ...sample, order };
+  const batches = [...batchesOf(whole)];
   let ingested = few;
   let behindSeconds = 0;
   const beside = await besideWork(cluster, `ingest in ${order} order`, async () => {
-    ingested = await ingestSample(
-      cluster.url,
-      { ...sample, order },
-      {
-        prepared: true,
-        onProgress: (share) => progress.say(`ingest in ${order} order: ${(share * 100).toFixed(0)}%`),
-      },
-    );
+    ingested = await ingestSample(cluster.url, whole, {
+      batches,
+      onProgress: (share) => progress.say(`ingest in ${order} order: ${(share * 100).toFixed(0)}%`),
+    });
     behindSeconds = await cluster.caughtUp(ingested.seq);
   });
   return { ingested, behindSeconds, beside };

@@ -40,7 +40,7 @@ export class Client {
   }
 
   /** Sends NDJSON; the same key and body are written once however often they arrive. */
-  async ingest(body: string, idempotencyKey: string): Promise<Answer> {
+  async ingest(body: string | Uint8Array<ArrayBuffer>, idempotencyKey: string): Promise<Answer> {
     const answer = await this.#request('/ingest', {
       method: 'POST',
       headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': idempotencyKey },
@@ -60,7 +60,7 @@ export class Client {
 
   async #request(
     path: string,
-    init: { method: string; headers: Record<string, string>; body?: string },
+    init: { method: string; headers: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> },
   ): Promise<Answer> {
     const { to, key, signal, notice, wait = pause } = this.#options;
     const headers: Record<string, string> = { ...init.headers, 'x-kamaitachi-timeout-ms': DEADLINE_MS };
