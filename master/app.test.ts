@@ -193,6 +193,12 @@ describe('the feed over HTTP', () => {
     expect(slaves.list()).toMatchObject([{ node: 's', seq: 5, live: true }]);
   });
 
+  it('does not count one of another history as behind: it may have to wait for others', async () => {
+    const { post, slaves } = create(() => new Uint8Array([1, 2]));
+    await post(TAIL_PATH, request({ history: 'before', after: 1 }));
+    expect(slaves.list()).toEqual([]);
+  });
+
   it('asks for everybody else', async () => {
     const { post, asked } = create(() => new Uint8Array([1, 2]));
     for (const more of [{ after: 4 }, { after: 6 }, { history: '' }]) await post(TAIL_PATH, request(more));

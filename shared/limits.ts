@@ -27,6 +27,8 @@ export const MIN_SEQ_WAIT_MS = 2_000;
 /** The master sends its head this often; a slave that has heard none for STALE_AFTER_MS is lagging. */
 export const HEARTBEAT_MS = 250;
 export const STALE_AFTER_MS = 1_000;
+/** After a restore a slave goes on with what it has until others are further; where they do not get on, for no longer than this. */
+export const RESET_WAIT_MS = 60_000;
 /** Writes are slowed while a live slave is further behind than this. */
 export const MAX_LAG_MS = 5_000;
 

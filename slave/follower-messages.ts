@@ -28,6 +28,8 @@ export type ToFollower =
    * there is nothing left to drop, and what has been filled since is not meant.
    */
   | { type: 'drop'; slots: number[]; resets: number }
+  /** Go over to this history, if the master still says that it is in it: everything held is given up. */
+  | { type: 'reset'; history: string }
   /** Where the master is now. */
   | { type: 'master'; url: string }
   /** Compare all that is held with the master now; with `refill` what differs is filled again. */
@@ -58,6 +60,8 @@ export type FromFollower =
     }
   | { type: 'filled'; slots: number[]; infos: [string, StoredInfo][] }
   | { type: 'dropped'; slots: number[] }
+  /** The master is in another history, as after a restore. What is held stays as it is until a `reset` is asked for. */
+  | { type: 'restored'; history: string }
   /** Another history, or too far behind: everything held is gone from the file and has to be filled again, from `position` on. */
   | { type: 'reset'; history: string; position: number; resets: number }
   /** Rows of these slots are not as they were written, or not what the master has: they have to be dropped and filled again. */

@@ -41,7 +41,14 @@ describe('a slave that follows', () => {
         arbitrary: fc.record({ do: fc.constant('break' as const), asks: fc.nat(3), transactions: fc.nat(3) }),
       },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), back: fc.nat(3) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          do: fc.constant('restore' as const),
+          back: fc.nat(3),
+          mayReset: fc.boolean(),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('raise floor' as const) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('query' as const) }) },
     );
@@ -57,15 +64,18 @@ describe('a slave that follows', () => {
           if (what.do === 'write') master.write(what.lines);
           else if (what.do === 'own') followed.own(what.slots);
           else if (what.do === 'release') release(what.slots);
-          else if (what.do === 'break') breakNext(what.asks, what.transactions);
+          else if (what.do === 'restore') {
+            followed.mayReset = what.mayReset;
+            master.restore(`${master.history}+`, master.head - what.back);
+          } else if (what.do === 'break') breakNext(what.asks, what.transactions);
           else if (what.do === 'restart') {
             await followed.restart();
             followed.own(SLOTS_OF);
-          } else if (what.do === 'restore') master.restore(`${master.history}+`, master.head - what.back);
-          else if (what.do === 'raise floor') master.floor = master.head;
+          } else if (what.do === 'raise floor') master.floor = master.head;
           else await askHeld();
         }
         followed.own(SLOTS_OF);
+        followed.mayReset = true;
         await followed.settled();
         const state = stateOf(master);
         for (const query of ALL) expect(await ask(query)).toEqual(answerOf(state, query));
@@ -168,6 +178,93 @@ describe('a slave that follows', () => {
     };
     master.write([record('a', 1)]);
     await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+  });
+});
+
+describe('a slave whose master comes back in another history', () => {
+  beforeEach(async () => {
+    master.write([record('a', 1), record('b', 1)]);
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    followed.mayReset = false;
+  });
+  const restored = () => followed.messages.filter(({ type }) => type === 'restored').length;
+
+  it('goes on answering what it has, as old, until it is told to go over', async () => {
+    master.restore('second', 0);
+    master.write([record('a', 2)]);
+    await until(() => restored() >= 5);
+    const { slave } = followed;
+    expect(slave.state()).toMatchObject({ history: 'first', seq: 1, fresh: false, staleSeconds: 1 });
+    expect(await ask(tableOf('a'))).toMatchObject({ rows: [{ data: { 1: [1] } }] });
+    expect(slave.restoredTo(0)).toBe('second');
+    slave.reset('second');
+    await followed.settled();
+    expect(slave.isFresh()).toBe(true);
+    expect(slave.restoredTo(0)).toBeUndefined();
+    expect(await ask(tableOf('a'))).toMatchObject({ rows: [{ data: { 2: [2] } }] });
+    expect(await ask(tableOf('b'))).toMatchObject({ rows: [] });
+  });
+
+  it('goes over to no other than it was told to', async () => {
+    master.restore('second', 0);
+    await until(() => restored() >= 1);
+    master.restore('third', 0);
+    followed.slave.reset('second');
+    const before = restored();
+    await until(() => restored() >= before + 5);
+    expect(followed.slave.history).toBe('first');
+    expect(followed.slave.restoredTo(0)).toBe('third');
+    followed.slave.reset('third');
+    await followed.settled();
+  });
+
+  it('follows on where the master comes back in the old one after all', async () => {
+    const { log } = master;
+    master.restore('second', 0);
+    await until(() => restored() >= 2);
+    Object.assign(master, { history: 'first', log, head: 1 });
+    master.write([record('a', 2)]);
+    await followed.settled();
+    expect(followed.slave.isFresh()).toBe(true);
+    expect(followed.messages.filter(({ type }) => type === 'reset')).toHaveLength(1);
+  });
+
+  it('fills and compares nothing meanwhile, and gives up what moved away', async () => {
+    master.restore('second', 1);
+    await until(() => restored() >= 1);
+    const asked = master.asked.length;
+    followed.slave.verify(true);
+    followed.own([slotOf('a'), 1]);
+    release([slotOf('b')]);
+    const before = restored();
+    await until(() => restored() >= before + 5);
+    expect(master.asked.slice(asked).every((body) => 'after' in body)).toBe(true);
+    expect(followed.slave.slots.ready.has(slotOf('b'))).toBe(false);
+    followed.slave.reset('second');
+    await followed.settled();
+    expect(await followed.verified()).toEqual([]);
+  });
+
+  it('goes over at once where it holds nothing', async () => {
+    followed.own([]);
+    release(SLOTS_OF);
+    await until(() => followed.messages.some(({ type }) => type === 'dropped'));
+    master.restore('second', 1);
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    expect(restored()).toBe(0);
+  });
+
+  it('asks for leave again after a restart', async () => {
+    master.restore('second', 0);
+    await until(() => restored() >= 1);
+    await followed.restart();
+    followed.own(SLOTS_OF);
+    const before = restored();
+    await until(() => restored() >= before + 2);
+    expect(followed.slave.state()).toMatchObject({ history: 'first', fresh: false });
     expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
   });
 });

@@ -48,6 +48,8 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
   let { resets } = store.standing();
   let stopped = false;
   let heldText = held.toBase64();
+  /** The history that the main thread agreed to go over to. */
+  let agreed = '';
 
   async function run(): Promise<void> {
     ports.send({ type: 'opened', ...store.standing() });
@@ -55,7 +57,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     while (!stopped) {
       try {
         drop();
-        await tail();
+        if (!(await tail())) continue;
         if (wanted.length > 0) await fill();
         else if (verifier.isDue()) await verify();
         retryMs = FIRST_RETRY_MS;
@@ -72,14 +74,25 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     ports.send({ type: 'stopped' });
   }
 
-  /** Takes a page of the log, up to `limit`. */
-  async function tail(limit = Infinity): Promise<void> {
+  /** Takes a page of the log, up to `limit`; returns false where there is none of the history that is held. */
+  async function tail(limit = Infinity): Promise<boolean> {
     const waitMs = wanted.length > 0 || verifier.left() !== undefined ? 0 : HEARTBEAT_MS;
     const page = await ports.ask(TAIL_PATH, { node, history, after: position, slots: heldText, waitMs });
     const { header, blobs } = decodePage<TailHeader>(page);
+    if (header.reset && !mayReset(header.history)) {
+      ports.send({ type: 'restored', history: header.history });
+      await ports.pause(HEARTBEAT_MS);
+      return false;
+    }
     if (header.reset) reset(header.history, header.upTo);
     else if (header.upTo > position) apply(cutAt(header, limit), blobs);
     ports.send({ type: 'heard', head: header.head, caughtUp: position >= header.head });
+    return true;
+  }
+
+  /** What is held of another history may be all that anybody can answer with: the main thread says when it may go. */
+  function mayReset(newHistory: string): boolean {
+    return newHistory === history || newHistory === agreed || held.size === 0;
   }
 
   /** Applies a page: first the file, then the main thread hears of it. */
@@ -196,7 +209,7 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     if (header.reset || header.history !== history) return;
     if (header.seq < position) throw new Error(`sums: expected seq ${position} or later, got ${header.seq}`);
     const before = resets;
-    while (position < header.seq && resets === before && !stopped) await tail(header.seq);
+    while (position < header.seq && resets === before && !stopped) if (!(await tail(header.seq))) return;
     if (position !== header.seq || resets !== before) return;
     const bad: BadSlot[] = [];
     const toRefill: BadSlot[] = [];
@@ -263,7 +276,8 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
         wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));
       } else if (message.type === 'drop') {
         if (message.resets === resets) toDrop.push(...message.slots);
-      } else if (message.type === 'verify') verifier.start(held, message.refill);
+      } else if (message.type === 'reset') agreed = message.history;
+      else if (message.type === 'verify') verifier.start(held, message.refill);
       else stopped = true;
     },
   };

@@ -41,11 +41,16 @@ describe('a slave that owns less than it holds', () => {
       leaseTtlMs: 0,
       now: () => 0,
     });
-    membership.update({ epoch: '1', members: ['alone', 'whole', 'old', 'silent'].map(member), departed: [] });
+    membership.update({
+      epoch: '1',
+      members: ['alone', 'whole', 'old', 'silent', 'moved'].map(member),
+      departed: [],
+    });
     alone.slave.own(membership);
     const answers: Record<string, object> = {
-      whole: { history: 'history', ready: SlotSet.all().toBase64() },
-      old: { history: 'another', ready: SlotSet.all().toBase64() },
+      whole: { node: 'whole', history: 'history', ready: SlotSet.all().toBase64() },
+      old: { node: 'old', history: 'another', ready: SlotSet.all().toBase64() },
+      moved: { node: 'somebody else', history: 'history', ready: SlotSet.all().toBase64() },
     };
     const others: typeof fetch = async (url) => {
       const answer = answers[new URL(String(url)).hostname];

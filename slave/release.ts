@@ -47,7 +47,9 @@ export function createReleaser(
     if (asking || slave.slots.surplus().length === 0) return;
     asking = true;
     try {
-      const readyAt = await askOthers(slave, membership, fetchFrom);
+      const readyAt = new Map<string, SlotSet>();
+      for (const [id, other] of await askOthers(slave, membership, fetchFrom))
+        if (other?.history === slave.history) readyAt.set(id, other.ready);
       const { withdraw, release } = handover.step(slave.slots.releasable(membership, readyAt), now());
       slave.release(release);
       slave.withdraw(withdraw);
@@ -57,21 +59,29 @@ export function createReleaser(
   };
 }
 
-/** What the other slaves hold ready; one that does not answer counts as holding nothing. */
-async function askOthers(
+/** What a slave holds ready, and of which history. */
+export interface Held {
+  history: string;
+  ready: SlotSet;
+}
+
+/** What the other live slaves hold ready; undefined for one that does not answer. */
+export async function askOthers(
   slave: Slave,
   membership: Membership,
   fetchFrom: typeof fetch,
-): Promise<Map<string, SlotSet>> {
-  const readyAt = new Map<string, SlotSet>();
+): Promise<Map<string, Held | undefined>> {
+  const held = new Map<string, Held | undefined>();
   const others = membership.all().filter(({ id }) => id !== slave.node && membership.isLive(id));
-  await Promise.allSettled(
+  await Promise.all(
     others.map(async ({ id, address }) => {
-      const { history, ready } = await askSlots(fetchFrom, address);
-      if (history === slave.history) readyAt.set(id, SlotSet.fromBase64(ready));
+      const answer = await askSlots(fetchFrom, address).catch(() => undefined);
+      // Another slave may have got its address.
+      const isIt = answer?.node === id;
+      held.set(id, isIt ? { history: answer.history, ready: SlotSet.fromBase64(answer.ready) } : undefined);
     }),
   );
-  return readyAt;
+  return held;
 }
 
 /** What the slave at an address says that it is and holds. */

@@ -69,6 +69,8 @@ export class Slave {
   readonly soundness: Soundness = { verified: 0, refilled: 0, files: 0 };
   verification: Verification = { run: 0, running: false, slots: 0, checked: 0, bad: [], badSlots: 0 };
   private master = '';
+  /** The history that the master is in where it is not the one held, and when it said so last. */
+  private restored: { history: string; at: number } | undefined;
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
@@ -223,7 +225,17 @@ export class Slave {
         if (found.damaged.length > 0) this.refill(found.damaged, 'infos are not as they were written');
         break;
       }
+      case 'restored': {
+        const isNews = this.restored?.history !== message.history;
+        this.restored = { history: message.history, at: this.now() };
+        if (!isNews) return;
+        // What is held is right as of its seq, and nothing newer will come to it.
+        this.caughtUp = false;
+        this.log('restored', { history: message.history, held: this.slots.ready.size });
+        break;
+      }
       case 'heard': {
+        this.restored = undefined;
         const wasFresh = this.isFresh();
         this.head = message.head;
         this.heardAt = this.now();
@@ -244,6 +256,7 @@ export class Slave {
         break;
       case 'reset': {
         const held = [...this.slots.ready];
+        this.restored = undefined;
         cache.resets = message.resets;
         // The first history of an empty file is no loss.
         if (this.history !== '') this.log('reset', { history: message.history });
@@ -300,12 +313,24 @@ export class Slave {
     this.patched = 0;
     this.changed = new ChangedSlots();
     this.caughtUp = false;
+    this.restored = undefined;
     this.work.abandon(held);
     this.forget(held);
     this.sources.cache.clear();
     this.sources.rankings.clear();
     this.verification.running = false;
     for (const listener of this.listeners) listener();
+  }
+
+  /** The history that the master is in, where it is not the one held here and was spoken of within `ms`. */
+  restoredTo(ms: number): string | undefined {
+    const { restored } = this;
+    return restored !== undefined && this.now() - restored.at <= ms ? restored.history : undefined;
+  }
+
+  /** Gives everything up and fills it again from this history, as soon as the master says that it is in it. */
+  reset(history: string): void {
+    this.post({ type: 'reset', history });
   }
 
   /** Compares everything held with the master, unless that is under way; `refill`: what differs is filled again. */

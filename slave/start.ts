@@ -25,6 +25,7 @@ import { createMetrics } from './metrics.ts';
 import { Rankings } from './ranking.ts';
 import { Reach } from './reach.ts';
 import { askSlots, createReleaser } from './release.ts';
+import { createTurn } from './restored.ts';
 import { Slave } from './slave.ts';
 import { openStorage } from './storage.ts';
 import { readWarmList, saveWarmList, warm } from './warm-list.ts';
@@ -156,10 +157,12 @@ export async function startSlave(options: Options): Promise<Running> {
     if (master !== undefined) slave.follow(`http://${master.address}`);
   });
   const release = createReleaser(slave, membership, now, fetchFrom);
+  const takeTurn = createTurn(slave, membership, now, fetchFrom);
   const tick = setInterval(() => {
     void reach.look(membership.lost());
     if (membership.tick()) membersChanged();
     release().catch((error) => log.warn('release', { message: String(error) }));
+    takeTurn().catch((error) => log.warn('restored', { message: String(error) }));
   }, TICK_MS);
   const saveWarm = () =>
     saveWarmList(warmPath, cache).catch((error) => log.warn('warm', { message: String(error) }));

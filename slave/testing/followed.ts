@@ -150,6 +150,8 @@ export class Followed {
   /** Called before every question to the master and every transaction: what it throws happens to them. */
   onAsk: (body: TailRequest | FillRequest) => void = () => {};
   onTransaction: () => void = () => {};
+  /** Whether it may go over to another history as soon as there is one. */
+  mayReset = true;
   private readonly folder = mkdtempSync(join(tmpdir(), 'kamaitachi-followed-'));
   private follower!: ReturnType<typeof createFollower>;
   private connections: Connection[] = [];
@@ -188,7 +190,10 @@ export class Followed {
         send: (message) => {
           this.messages.push(message);
           // As between threads: what was posted arrives later, in order.
-          setImmediate(() => slave.receive(structuredClone(message)));
+          setImmediate(() => {
+            slave.receive(structuredClone(message));
+            if (message.type === 'restored' && this.mayReset) slave.reset(message.history);
+          });
         },
         now: () => 1,
         pause: async (ms) => {
