@@ -42,7 +42,7 @@ describe('whose turn it is to give the old history up', () => {
     });
     const owned = fc.array(fc.subarray(ids, { minLength: 2 }), { minLength: 5, maxLength: 5 });
     fc.assert(
-      fc.property(owned, fc.array(step, { maxLength: 60 }), (owners, steps) => {
+      fc.property(owned, fc.array(step, { minLength: 30, maxLength: 80 }), (owners, steps) => {
         const ownership = { owners: (slot: number) => owners[slot] };
         const states = new Map(
           ids.map((id) => [id, held('old', ...slots.filter((slot) => owners[slot].includes(id)))]),

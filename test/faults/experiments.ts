@@ -20,6 +20,7 @@ import { hugeRequests } from './19-huge-requests.ts';
 import { overload } from './20-overload.ts';
 import { rollingRestart } from './22-rolling-restart.ts';
 import { slavesComeAndGo } from './23-slaves-come-and-go.ts';
+import { restored } from './24-restore.ts';
 import { beyondTheLog } from './25-beyond-the-log.ts';
 import { registryWiped } from './26-registry-wiped.ts';
 import type { Experiment } from './experiment.ts';
@@ -46,6 +47,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   overload,
   rollingRestart,
   slavesComeAndGo,
+  restored,
   beyondTheLog,
   registryWiped,
 ];
