@@ -7,7 +7,7 @@ import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';
 
 const HELP = `npm run restore -- BACKUP [options]
 Checks a backup and puts it in the place of the master's database; the master must be stopped. What is there is kept as
-kamaitachi.db.old. The history gets a new id, so that slaves drop what they have and fill again by themselves.
+kamaitachi.db.old. The history gets a new id, so that slaves drop what they have and fill again by themselves, one after the other.
 
 ${helpText(DATABASE_OPTIONS)}`;
 
