@@ -26,8 +26,8 @@ export interface TestCluster {
   /** The last lines that the parts wrote, to be shown with a failure. */
   log: string[];
   ready(): Promise<void>;
-  /** A second gateway, on another runtime; it is stopped with the rest. */
-  addGateway(runtime: Runtime): Promise<Part>;
+  /** A second gateway, on another runtime or with other options; it is stopped with the rest. */
+  addGateway(runtime: Runtime, given?: Partial<Options>): Promise<Part>;
   stop(): Promise<void>;
 }
 
@@ -67,13 +67,13 @@ export async function startCluster(
       throw new Error([String(error), ...log].join('\n'));
     }
   };
-  const addGateway = async (runtime: Runtime) => {
+  const addGateway = async (runtime: Runtime, others: Partial<Options> = {}) => {
     const gateway = new Part({
       name: `gateway-on-${runtime}`,
       port: 0,
       command: (port) => {
         const command = gatewayCommand(
-          { ...options, master: cluster.master.url },
+          { ...options, ...others, master: cluster.master.url },
           port,
           chooseRuntime(runtime),
         );

@@ -1,30 +1,24 @@
-/** A real etcd for tests: found on the PATH or installed, started on a free port, killed, wiped, stopped and put back. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+/** A real etcd for tests: started on a free port, killed, wiped, stopped and put back. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { etcdArgs, etcdEnvironment, findEtcd, HOW_TO_GET_ETCD } from '../cli/start/etcd.ts';
 import { eventually } from './cluster.ts';
+import { hasProgram } from './programs.ts';
 
-const INSTALL_MS = 300_000;
 const KEPT_CHARS = 4_000;
 /** Below the ports that outgoing connections get: none of them may take the port of an etcd that is down. */
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 
-/**
- * Whether there is an etcd to test with. Installs it on Debian as root; elsewhere, without one, it says what is not run
- * and how to change that. Where everything has to run (CI=true) it throws instead.
- */
 export function hasEtcd(whatNeedsIt: string): boolean {
-  if (findEtcd() === undefined) install();
-  if (findEtcd() !== undefined) return true;
-  const line = `not run, since there is no etcd on the PATH: ${whatNeedsIt}; ${HOW_TO_GET_ETCD}`;
-  if (process.env.CI === 'true') throw new Error(line);
-  console.warn(line);
-  return false;
+  return hasProgram(
+    { name: 'etcd', debianPackage: 'etcd-server', find: findEtcd, howToGetIt: HOW_TO_GET_ETCD },
+    whatNeedsIt,
+  );
 }
 
 export class TestEtcd {
@@ -119,20 +113,6 @@ export class TestEtcd {
   private get dataDir(): string {
     return join(this.folder, 'data');
   }
-}
-
-/** Under a lock: test files that run side by side all come here. */
-function install(): void {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  const get = 'apt-get install -y --no-install-recommends etcd-server';
-  // A machine that never looked knows no packages.
-  const script = `command -v etcd || ${get} || (apt-get update && ${get})`;
-  spawnSync('/usr/bin/flock', [join(tmpdir(), 'kamaitachi-etcd.lock'), '/bin/sh', '-c', script], {
-    stdio: 'ignore',
-    timeout: INSTALL_MS,
-    // Run level 1: the package must not start an etcd of its own.
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-  });
 }
 
 /** A port that is free, and that nobody gets by chance. */

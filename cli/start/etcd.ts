@@ -11,12 +11,16 @@ const PROBE_MS = 2_000;
 const HERE = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Path of the etcd binary on the PATH. */
-export function findEtcd(path = process.env.PATH ?? ''): string | undefined {
-  const name = process.platform === 'win32' ? 'etcd.exe' : 'etcd';
+export function findEtcd(path?: string): string | undefined {
+  return findOnPath('etcd', path);
+}
+
+/** Path of a program on the PATH. */
+export function findOnPath(name: string, path = process.env.PATH ?? ''): string | undefined {
   return path
     .split(delimiter)
     .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
+    .map((folder) => join(folder, process.platform === 'win32' ? `${name}.exe` : name))
     .find((file) => existsSync(file));
 }
 
