@@ -80,6 +80,30 @@ describe('bad requests', () => {
   });
 });
 
+describe('bytes that are no UTF-8', () => {
+  const around = (before: string, bytes: number[], after: string) =>
+    new Uint8Array([...new TextEncoder().encode(before), ...bytes, ...new TextEncoder().encode(after)]);
+
+  it.each([
+    [SNAPSHOT, '{"ids":"eps","subjects":"s'],
+    ['/data/v1/search', '{"tableId":1,"subjectIds":"s'],
+    ['/data/v1/save?id=1', '{"data":{"5":[1]},"id":"s'],
+    [INGEST, '[{"type":"record","time":5,"values":{"eps":1},"subject":"s'],
+  ])('are 400 at %s, not another subject', async (path, before) => {
+    const test = await start();
+    for (const bytes of [[0xff], [0xf0, 0x9f, 0x98], [0xed, 0xa0, 0x80]]) {
+      const body = around(before, bytes, path === INGEST ? '"}]' : '"}');
+      for (const isAnnounced of [false, true]) {
+        const headers = new Headers({ 'content-type': 'application/json' });
+        if (isAnnounced) headers.set('content-length', String(body.length));
+        const answer = await test.gateway.app.request(path, { method: 'POST', headers, body });
+        expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('UTF-8')]);
+      }
+    }
+    expect(test.written).toEqual([]);
+  });
+});
+
 describe('paths', () => {
   it('are served with and without /data, with and without a slash at the end', async () => {
     const test = await start();
@@ -122,6 +146,14 @@ describe('paths', () => {
     const test = await start();
     const long = `?prefix=${'x'.repeat(20_000)}`;
     expect((await test.gateway.app.request(`/kamaitachi/api/data/v1/subjects${long}`)).status).toBe(414);
+  });
+
+  it('are found out without parsing the URL, which on Deno holds whatever stands in `host`', async () => {
+    const test = await start();
+    const request = new Request('http://gateway/nowhere');
+    Object.defineProperty(request, 'url', { value: 'http://a b/nowhere' });
+    const answer = await test.gateway.app.fetch(request);
+    expect([answer.status, (await answer.json()).status_msg]).toEqual([404, 'no such path: /nowhere']);
   });
 });
 

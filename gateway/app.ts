@@ -11,6 +11,7 @@ import {
   STALE,
   tableErrorBody,
 } from '../shared/http.ts';
+import { MAX_URL_CHARS } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { Access, Check } from './access.ts';
 import type { Answer, Handler } from './handlers.ts';
@@ -41,7 +42,6 @@ export type Respond = (
   headers: Readonly<Record<string, string>>,
 ) => Response;
 
-const MAX_URL_CHARS = 16_384;
 const PREFIX = '/data';
 /** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
 const WARNINGS_PER_SECOND = 50;
@@ -108,7 +108,8 @@ export function createApp(options: AppOptions): Hono {
 
   app.notFound((c) =>
     answer(c, unmatched, errorBody, ({ raw }): Answer => {
-      const path = new URL(raw.url).pathname;
+      // As the router sees it. `raw.url` may be none: Deno puts whatever stands in `host` into it.
+      const { path } = c.req;
       const methods = methodsOf(path);
       if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
       const allow = methods.join(', ');

@@ -1,6 +1,7 @@
 /** Bodies of requests: read whole, but never more than allowed and never for longer than allowed. */
 import { KamaitachiError } from '../shared/errors.ts';
 import { BODY_TIMEOUT_MS, MAX_DRAINED_BODY_BYTES } from '../shared/limits.ts';
+import { decodeUtf8 } from '../shared/text.ts';
 import { Bag, type Bagged } from './bag.ts';
 
 interface Reading extends Bagged {
@@ -17,11 +18,12 @@ export class Bodies {
     this.now = now;
   }
 
-  /** A body as text; what is no UTF-8 becomes U+FFFD, which no JSON needs. */
+  /** A body as text; 400 for what is no UTF-8. */
   text(request: Request, maxBytes: number): Promise<string> {
     const announced = request.headers.get('content-length');
-    if (announced !== null && Number(announced) <= maxBytes) return this.inTime(request.text());
-    return this.bytes(request, maxBytes).then((bytes) => new TextDecoder().decode(bytes));
+    const isBounded = announced !== null && Number(announced) <= maxBytes;
+    const body = isBounded ? this.inTime(wholeBody(request)) : this.bytes(request, maxBytes);
+    return body.then(decodeUtf8);
   }
 
   bytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -63,6 +65,14 @@ export class Bodies {
       );
     });
   }
+}
+
+/**
+ * The runtime reads it. `bytes` is the fastest on Deno, as fast as `text`; requests of Node's server only inherit it from a
+ * class that they are not of, if that has it.
+ */
+function wholeBody(request: Request): Promise<Uint8Array | ArrayBuffer> {
+  return Object.hasOwn(Object.getPrototypeOf(request), 'bytes') ? request.bytes() : request.arrayBuffer();
 }
 
 async function readStream(

@@ -23,6 +23,7 @@ import {
 } from '../shared/parse.ts';
 import type { Query } from '../shared/query.ts';
 import type { Table, Tables } from '../shared/tables.ts';
+import { decodeUtf8 } from '../shared/text.ts';
 import type { Bodies } from './body.ts';
 import type { Cluster } from './cluster.ts';
 import type { EdgeAnswer, EdgeCache } from './edge.ts';
@@ -152,7 +153,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     save: async (request) => {
       const bytes = await bodies.bytes(request.raw, options.maxIngestBytes);
       const table = tableIn(request.raw, 'id', tables);
-      const lines = saveLines(new TextDecoder().decode(bytes), table);
+      const lines = saveLines(decodeUtf8(bytes), table);
       return tableAnswer(await pass(request, lines, NDJSON));
     },
     deleteRow: async (request) => {

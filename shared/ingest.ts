@@ -5,7 +5,7 @@
 import { badRequest, KamaitachiError } from './errors.ts';
 import { MAX_PERIOD_BYTES, MAX_STRING_BYTES, MAX_SUBJECT_BYTES, MAX_TIME, MIN_TIME } from './limits.ts';
 import type { DeleteLine, IngestLine, RecordLine, SubjectLine } from './lines.ts';
-import { isIndicator, isPlainText, isSubject } from './text.ts';
+import { decodeUtf8, isIndicator, isPlainText, isSubject } from './text.ts';
 
 export type IngestKind = 'ndjson' | 'json';
 
@@ -55,14 +55,6 @@ export function checkLine(value: unknown): IngestLine {
 }
 
 type Fields = Record<string, unknown>;
-
-function decodeUtf8(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new KamaitachiError('bad_request', 'body: expected UTF-8, got bytes that are not');
-  }
-}
 
 function parseNdjson(text: string): CheckedLine[] {
   const lines: CheckedLine[] = [];

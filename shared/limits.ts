@@ -122,6 +122,9 @@ export const MAX_IDEMPOTENCY_KEYS = 10_000_000;
 export const BODY_TIMEOUT_MS = 30_000;
 /** The headers of a request that have not come in whole by then: 408, where the runtime lets us. */
 export const HEADERS_TIMEOUT_MS = 10_000;
+export const MAX_URL_CHARS = 16_384;
+/** A URL and its headers, on Node; Deno has a limit of its own. */
+export const MAX_HEAD_BYTES = 32_768;
 /** A kept connection may be idle for this long: longer than clients keep theirs, so that it is they who close them. */
 export const KEEP_ALIVE_MS = 75_000;
 export const MAX_INTERNAL_BODY_BYTES = 1024 * 1024;

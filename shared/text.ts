@@ -1,4 +1,5 @@
 /** What a string may be: UTF-8 sizes, well-formedness, control characters; and ASCII JSON, where a character is a byte. */
+import { KamaitachiError } from './errors.ts';
 import { MAX_INDICATOR_CHARS, MAX_SUBJECT_BYTES } from './limits.ts';
 
 export const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
@@ -7,6 +8,16 @@ const RESERVED = new Set(
   'subject name listing_date report_date time end_date period declare_date year combine __proto__'.split(' '),
 );
 const BEYOND_ASCII = /[^\u0000-\u007f]/;
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** A body as text, without a byte order mark. Throws `bad_request` for bytes that are no UTF-8: U+FFFD in their place would be another subject. */
+export function decodeUtf8(body: Uint8Array | ArrayBuffer): string {
+  try {
+    return decoder.decode(body);
+  } catch {
+    throw new KamaitachiError('bad_request', 'body: expected UTF-8, got bytes that are not');
+  }
+}
 
 /** Bytes of `text` in UTF-8 (a lone surrogate counts three, as its replacement would). */
 export function utf8Bytes(text: string): number {

@@ -24,6 +24,7 @@ import { type BodyKind, parseQueryBody } from '../shared/parse.ts';
 import { isOpenPath, NO_TOKEN } from '../shared/peers.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet } from '../shared/slot.ts';
+import { decodeUtf8 } from '../shared/text.ts';
 import type { SlaveMetrics } from './metrics.ts';
 import type { PartAnswer, Slave } from './slave.ts';
 
@@ -75,7 +76,7 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
 
   async function answerQuery(c: Context, kind: BodyKind): Promise<Response> {
     const deadline = options.now() + parseTimeoutMs(c.req.header(TIMEOUT));
-    const query = parseQueryBody(kind, await c.req.text());
+    const query = parseQueryBody(kind, decodeUtf8(await bodyOf(c)));
     const part: PartRequest = { query, whole: true, minSeq: parseMinSeq(c.req.header(MIN_SEQ)) };
     // This slave alone is asked, so it must hold every slot that the pool may be in: a shorter list would be wrong.
     if (namedSubjects(query) === null) part.slots = SlotSet.all().toBase64();
@@ -177,6 +178,16 @@ function limitBody(maxSize: number) {
       throw new KamaitachiError('too_large', `body: expected up to ${maxSize} bytes`);
     },
   });
+}
+
+async function bodyOf(c: Context): Promise<ArrayBuffer> {
+  try {
+    return await c.req.arrayBuffer();
+  } catch (error) {
+    if (error instanceof KamaitachiError) throw error;
+    // The client went away in the middle: no bug of ours.
+    throw new KamaitachiError('bad_request', 'body: cut off');
+  }
 }
 
 function fail(c: Context, error: KamaitachiError): Response {

@@ -5,7 +5,7 @@ import { serve } from '@hono/node-server';
 import { drain } from '../../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
-import { SERVER_OPTIONS } from '../../shared/adapter/node-server.ts';
+import { answerUnreadable, SERVER_OPTIONS } from '../../shared/adapter/node-server.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
@@ -53,6 +53,7 @@ async function startGateway(options: Options): Promise<Running> {
     ...(tls === undefined ? {} : { createServer }),
     serverOptions: { ...SERVER_OPTIONS, ...tls },
   }) as Server;
+  answerUnreadable(server);
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {
