@@ -491,6 +491,14 @@ describe('operating paths', () => {
     const { schema } = api.paths[SNAPSHOT].post.requestBody.content['application/json'];
     expect(schema.required).toEqual(['ids']);
     expect(schema.properties.limit).toMatchObject({ description: expect.stringContaining('10') });
+    const headersOf = ({ parameters }: { parameters: { in: string; name: string }[] }) =>
+      parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name);
+    for (const read of [api.paths['/data/v1/search'].post, api.paths['/data/v1/get/{id}'].get])
+      expect(headersOf(read)).toContain('x-kamaitachi-min-seq');
+    for (const write of [api.paths['/data/v1/save'].post, api.paths['/data/v1/delete/{id}'].delete]) {
+      expect(headersOf(write)).toContain('idempotency-key');
+      expect(Object.keys(write.responses)).toContain('422');
+    }
     const page = await test.gateway.app.request('/docs');
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect((await test.gateway.app.request('/docs/start.js')).status).toBe(200);

@@ -70,15 +70,15 @@ function operation(route: Route): Json {
   };
 }
 
-function parametersOf({ path, query = {}, tag }: Route): Json[] {
-  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => ({
-    name,
+function parametersOf({ name, path, query = {}, tag }: Route): Json[] {
+  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, segment]) => ({
+    name: segment,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }));
-  const inQuery = Object.entries(query).map(([name, type]) => ({
-    name,
+  const inQuery = Object.entries(query).map(([parameter, type]) => ({
+    name: parameter,
     in: 'query',
     required: !type.safeParse(undefined).success,
     schema: schemaOf(type),
@@ -94,9 +94,9 @@ function parametersOf({ path, query = {}, tag }: Route): Json[] {
       }),
     );
   }
-  if (tag === 'queries' || tag === 'catalogue')
+  if (SCOPE_OF[name] === 'read')
     headers.push(header(MIN_SEQ, 'answer from this state or a later one', { type: 'integer', minimum: 0 }));
-  if (tag === 'writes')
+  if (SCOPE_OF[name] === 'write')
     headers.push(header('idempotency-key', 'the same key and body are written once', { type: 'string' }));
   return [...inPath, ...inQuery, ...headers];
 }
@@ -139,7 +139,8 @@ function errorsOf({ tag, name, isIngest, body }: Route): number[] {
   if (tag !== 'operating') for (const status of [400, 503, 504]) statuses.add(status);
   if (body !== undefined) for (const status of [408, 413]) statuses.add(status);
   if (SCOPE_OF[name] !== 'open') for (const status of [401, 403, 429]) statuses.add(status);
-  if (isIngest) for (const status of [415, 422]) statuses.add(status);
+  if (SCOPE_OF[name] === 'write') statuses.add(422);
+  if (isIngest) statuses.add(415);
   if (name === 'getRow') statuses.add(404);
   if (name === 'ready' || name === 'stats' || name === 'cacheReset') statuses.add(503);
   if (name === 'cacheReset') statuses.add(415);

@@ -27,11 +27,23 @@ export function readCsv(path: string, delimiter: string): Reading<Row> {
       if ('reason' in row && columns.length === 0)
         throw new CommandError(`${path}: the header cannot be read; ${row.reason}`, 2);
       if ('reason' in row) yield row;
-      else if (columns.length === 0) columns.push(...row.cells.map((cell) => String(cell).trim()));
+      else if (columns.length === 0) columns.push(...distinct(row.cells.map((cell) => String(cell).trim())));
       else yield fitting(row, columns.length);
     }
   }
   return { columns, rows: rows(), done: () => (size === 0 ? 1 : read / size) };
+}
+
+/** Two columns of one name would overwrite each other: the second `price` is `price_2`. Those without a name stay so. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const counts = new Map<string, number>();
+  return names.map((name) => {
+    let count = (counts.get(name) ?? 0) + 1;
+    while (count > 1 && taken.has(`${name}_${count}`)) count++;
+    counts.set(name, count);
+    return name === '' || count === 1 ? name : `${name}_${count}`;
+  });
 }
 
 /** The separator that the first line holds most of, outside quotes. */

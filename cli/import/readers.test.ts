@@ -40,6 +40,12 @@ describe('CSV', () => {
     expect(reading.done()).toBe(1);
   });
 
+  test('columns of one name are told apart, those without one are left alone', async () => {
+    const reading = readCsv(file('a,a,,a_2,b, a ,\n1,2,3,4,5,6,7\n'), ',');
+    expect(await all(reading)).toEqual([{ line: 2, cells: ['1', '2', '3', '4', '5', '6', '7'] }]);
+    expect(reading.columns).toEqual(['a', 'a_3', '', 'a_2', 'b', 'a_4', '']);
+  });
+
   test('the separator is the one of the header, outside quotes', () => {
     expect(guessDelimiter('a,b,c\n1;2;3;4;5')).toBe(',');
     expect(guessDelimiter('a;b;c\n1,5;2,5;3,5')).toBe(';');

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createNodeServer } from './node-server.ts';
 
@@ -45,6 +46,16 @@ describe('what Node cannot read', () => {
       status_msg: expect.stringContaining(`${field}: expected`),
       data: null,
     });
+  });
+
+  it('is given up without an answer where it is the connection itself that failed', () => {
+    const socket = new PassThrough();
+    server.emit(
+      'clientError',
+      Object.assign(new Error('handshake'), { code: 'ERR_SSL_HTTP_REQUEST' }),
+      socket,
+    );
+    expect([socket.destroyed, socket.read()]).toEqual([true, null]);
   });
 
   it('is not a URL of 16,384 characters beside headers', async () => {

@@ -41,7 +41,8 @@ export function createNodeServer(tls: Secrets['tls']): Server {
 /** What Node's parser gives up before we see it gets an error like any other; by itself Node sends a bare status. */
 export function answerUnreadable(server: Server): Server {
   return server.on('clientError', (thrown: Unreadable, socket: Duplex) => {
-    if (!socket.writable) {
+    // A connection that is gone, or over TLS a handshake that failed: an answer would wait for ever to be sent.
+    if (!socket.writable || !/^(HPE_|ERR_HTTP_)/.test(thrown.code ?? '')) {
       socket.destroy();
       return;
     }
