@@ -18,6 +18,7 @@ import type { Answer, Handler } from './handlers.ts';
 import type { Leaving } from './leaving.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
+import type { Writing } from './writing.ts';
 
 export interface AppOptions {
   handlers: Record<RouteName, Handler>;
@@ -32,8 +33,7 @@ export interface AppOptions {
   yieldTurn?: () => Promise<void>;
   /** Makes a response; for a runtime that has a faster way than the constructor's own. */
   respond?: Respond;
-  /** Runs a function at the end of this turn of the event loop. */
-  schedule: (run: () => void) => void;
+  writing: Writing;
 }
 
 export type Respond = (
@@ -91,7 +91,14 @@ export function createApp(options: AppOptions): Hono {
     else
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     if (yieldTurn !== undefined) await yieldTurn();
-    return respond(typeof body === 'string' ? body : bodyOf(body, options.schedule), status, headers);
+    return respond(typeof body === 'string' ? body : bodyOf(raw, body), status, headers);
+  };
+
+  const bodyOf = ({ method }: Request, body: Exclude<Answer['body'], string>): BodyInit | null => {
+    if (body === null || body instanceof Uint8Array) return body;
+    if (method !== 'HEAD') return options.writing.body(body);
+    body.release();
+    return null;
   };
 
   for (const prefix of ['', PREFIX]) {
@@ -145,25 +152,6 @@ function createWarningLimit(): (now: number) => boolean {
     }
     return ++logged <= WARNINGS_PER_SECOND;
   };
-}
-
-/** A body in pieces is made, encoded and written one at a time, between the answers to others. */
-function bodyOf(body: Exclude<Answer['body'], string>, schedule: AppOptions['schedule']): BodyInit | null {
-  if (body === null || body instanceof Uint8Array) return body;
-  const encoder = new TextEncoder();
-  const pieces = body[Symbol.iterator]();
-  return new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      // A runtime may ask for one piece after the other without ever coming back to its event loop.
-      await new Promise<void>((resolve) => schedule(resolve));
-      const next = pieces.next();
-      if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
-    },
-    cancel() {
-      pieces.return?.();
-    },
-  });
 }
 
 const MATCHERS = ROUTES.map((route) => ({ route, segments: route.path.split('/').slice(1) }));

@@ -8,9 +8,9 @@ describe('the answer budget', () => {
     const budget = new AnswerBudget(100);
     const granted: string[] = [];
     const [a, b, c] = [share(), share(), share()];
-    budget.reserve(a, 60, () => granted.push('a'));
-    budget.reserve(b, 60, () => granted.push('b'));
-    budget.reserve(c, 10, () => granted.push('c'));
+    budget.reserve(a, 60, () => granted.push('a') > 0);
+    budget.reserve(b, 60, () => granted.push('b') > 0);
+    budget.reserve(c, 10, () => granted.push('c') > 0);
     expect([granted, budget.waiting]).toEqual([['a'], 2]);
     budget.release(a);
     expect([granted, budget.usedBytes]).toEqual([['a', 'b', 'c'], 70]);
@@ -20,7 +20,7 @@ describe('the answer budget', () => {
     const budget = new AnswerBudget(100);
     const [a, b] = [share(), share()];
     let granted = 0;
-    for (const own of [a, b, a, b]) budget.reserve(own, 50, () => granted++);
+    for (const own of [a, b, a, b]) budget.reserve(own, 50, () => ++granted > 0);
     expect(granted).toBe(4);
     budget.release(a);
     budget.release(b);
@@ -31,15 +31,29 @@ describe('the answer budget', () => {
     const budget = new AnswerBudget(100);
     const [a, b, c] = [share(), share(), share()];
     let granted = '';
-    budget.reserve(a, 100, () => {});
+    budget.reserve(a, 100, () => true);
     budget.reserve(b, 50, () => {
       granted += 'b';
+      return true;
     });
     budget.reserve(c, 500, () => {
       granted += 'c';
+      return true;
     });
     budget.release(b);
     budget.release(a);
     expect(granted).toBe('c');
+  });
+
+  it('keeps no room for what nobody wants when its turn has come', () => {
+    const budget = new AnswerBudget(100);
+    const [a, b, c] = [share(), share(), share()];
+    const granted: string[] = [];
+    budget.reserve(a, 100, () => true);
+    budget.reserve(b, 60, () => false);
+    budget.reserve(c, 60, () => granted.push('c') > 0);
+    budget.release(a);
+    budget.release(a);
+    expect([granted, budget.usedBytes, budget.waiting]).toEqual([['c'], 60, 0]);
   });
 });

@@ -10,7 +10,7 @@ export interface Share {
 interface Waiting {
   share: Share;
   bytes: number;
-  grant: () => void;
+  grant: () => boolean;
 }
 
 export class AnswerBudget {
@@ -32,17 +32,18 @@ export class AnswerBudget {
   }
 
   /**
-   * Calls `grant` when there is room. A request that holds some already gets more at once: two that each waited for the
+   * Calls `grant` when there is room; where that is false nobody wants it any more, and it is not taken. A request that holds some already gets more at once: two that each waited for the
    * other's share would wait for ever.
    */
-  reserve(share: Share, bytes: number, grant: () => void): void {
+  reserve(share: Share, bytes: number, grant: () => boolean): void {
     if (share.reserved > 0 || (this.line.length === 0 && this.used + bytes <= this.total))
       this.take({ share, bytes, grant });
     else this.line.push({ share, bytes, grant });
   }
 
-  /** Gives back all that a request has, and lets the next ones in. */
+  /** Gives back all that a request has, and lets the next ones in. Only the first call for a request counts. */
   release(share: Share): void {
+    if (share.isOver) return;
     share.isOver = true;
     this.used -= share.reserved;
     share.reserved = 0;
@@ -53,8 +54,8 @@ export class AnswerBudget {
   }
 
   private take({ share, bytes, grant }: Waiting): void {
+    if (!grant()) return;
     this.used += bytes;
     share.reserved += bytes;
-    grant();
   }
 }

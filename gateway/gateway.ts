@@ -22,6 +22,7 @@ import { RequestMetrics } from './metrics.ts';
 import type { Assets } from './pages.ts';
 import { RateLimits } from './rate-limits.ts';
 import { Reads } from './reads.ts';
+import { Writing } from './writing.ts';
 
 export type GatewayOptions = Pick<
   Options,
@@ -64,6 +65,7 @@ export interface Measured {
   cluster: Cluster;
   reads: Reads;
   budget: AnswerBudget;
+  writing: Writing;
   edge: EdgeCache | undefined;
   access: Access;
 }
@@ -105,6 +107,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   });
   const reads = new Reads(cluster, budget);
   const bodies = new Bodies(deps.now());
+  const writing = new Writing(budget, deps.schedule, deps.now());
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
@@ -117,6 +120,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   cluster.onTick = (now) => {
     reads.tick(now);
     bodies.tick(now);
+    writing.tick(now);
     leaving.tick(now);
   };
   const handlers = createHandlers({
@@ -134,7 +138,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       cluster.master === undefined
         ? options.master
         : `${new URL(options.master).protocol}//${cluster.master}`,
-    metrics: deps.metrics({ requests, cluster, reads, budget, edge, access }),
+    metrics: deps.metrics({ requests, cluster, reads, budget, writing, edge, access }),
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
@@ -148,7 +152,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     leaving,
     yieldTurn: deps.yieldTurn,
     respond: deps.respond,
-    schedule: deps.schedule,
+    writing,
   });
   return {
     app,

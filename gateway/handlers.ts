@@ -28,13 +28,13 @@ import type { Bodies } from './body.ts';
 import type { Cluster } from './cluster.ts';
 import type { EdgeAnswer, EdgeCache } from './edge.ts';
 import type { Leaving } from './leaving.ts';
-import type { Text } from './merge.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
 import type { ReadOptions, ReadResult, Reads } from './reads.ts';
 import type { RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
+import type { LargeText } from './writing.ts';
 
 /** A request as handlers see it. */
 export interface GatewayRequest {
@@ -50,7 +50,7 @@ export interface GatewayRequest {
 
 export interface Answer {
   status: number;
-  body: Text | Uint8Array<ArrayBuffer> | null;
+  body: string | LargeText | Uint8Array<ArrayBuffer> | null;
   headers: Record<string, string>;
 }
 
@@ -104,9 +104,8 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   const ask = async (query: Query, asked: ReadOptions, key: string, envelope: typeof successBody) => {
     const since = edge?.begin() ?? 0;
     const result = await reads.read(query, asked);
-    if (typeof result.data !== 'string') return readAnswer(inEnvelope(result.data, envelope), result);
-    const body = envelope(result.data);
-    edge?.keep(key, query, since, body, result);
+    const body = inEnvelope(result.data, envelope);
+    if (typeof body === 'string') edge?.keep(key, query, since, body, result);
     return readAnswer(body, result);
   };
 
@@ -140,15 +139,15 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
     getRow: async ({ raw, param, startedAt }) => {
       const table = tableIn(raw, 'tableId', tables);
-      const { rows, seq, staleSeconds } = await reads.readRows(rowQuery(table, param('id')), {
+      const row = await reads.readRow(rowQuery(table, param('id')), {
         minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
         timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
         startedAt,
         request: raw,
       });
-      if (rows.length === 0)
+      if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
-      return readAnswer(tableSuccessBody(rows[0]), { seq, staleSeconds });
+      return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
     },
     save: async (request) => {
       const bytes = await bodies.bytes(request.raw, options.maxIngestBytes);
@@ -220,15 +219,23 @@ function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
 }
 
-/** The envelope around a large answer: the pieces stay pieces. */
-function* inEnvelope(pieces: Iterable<string>, envelope: typeof successBody): Iterable<string> {
+/** The envelope around an answer: the pieces of a large one stay pieces. */
+function inEnvelope(data: string | LargeText, envelope: typeof successBody): string | LargeText {
+  if (typeof data === 'string') return envelope(data);
+  return { pieces: enveloped(data.pieces, envelope), release: data.release };
+}
+
+function* enveloped(pieces: Iterable<string>, envelope: typeof successBody): Iterable<string> {
   const [before, after] = envelope('\n').split('\n');
   yield before;
   yield* pieces;
   yield after;
 }
 
-function readAnswer(body: Text, { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>): Answer {
+function readAnswer(
+  body: string | LargeText,
+  { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>,
+): Answer {
   const headers: Record<string, string> = { 'content-type': JSON_TYPE };
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);

@@ -77,6 +77,8 @@ export class PartFailure extends Error {
 /** A request that is under way. */
 export interface Call {
   readonly answer: Promise<PartAnswer>;
+  /** The slave has answered: a piece of it is here, and the others come as there is room for them. */
+  readonly hasBegun: boolean;
 }
 
 interface PendingCall extends Call {
@@ -84,6 +86,7 @@ interface PendingCall extends Call {
   share: Share;
   pieces: string[];
   received: number;
+  hasBegun: boolean;
   resolve: (answer: PartAnswer) => void;
   reject: (failure: PartFailure) => void;
 }
@@ -142,7 +145,13 @@ export class Link {
 
   /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
   call(payload: string, timeoutMs: number, share: Share): Call {
-    const call = { id: 0, share, pieces: NO_PIECES, received: 0 } as unknown as PendingCall & {
+    const call = {
+      id: 0,
+      share,
+      pieces: NO_PIECES,
+      received: 0,
+      hasBegun: false,
+    } as unknown as PendingCall & {
       answer: Promise<PartAnswer>;
     };
     call.answer = new Promise((resolve, reject) => {
@@ -315,6 +324,7 @@ export class Link {
     }
     if (call.received === 0) {
       call.pieces = [];
+      call.hasBegun = true;
       this.askForRest(attempt, call, total);
     } else this.credit.came(id, payload.length);
     call.pieces.push(payload);
@@ -327,8 +337,9 @@ export class Link {
 
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
     this.options.budget.reserve(share, total, () => {
-      if (this.isCurrent(attempt) && this.pending.get(id) !== undefined && total > PIECE_BYTES)
-        this.credit.want(id, total - PIECE_BYTES);
+      if (!this.isCurrent(attempt) || this.pending.get(id) === undefined) return false;
+      if (total > PIECE_BYTES) this.credit.want(id, total - PIECE_BYTES);
+      return true;
     });
   }
 

@@ -11,7 +11,7 @@ import type {
   TableQuery,
 } from '../shared/query.ts';
 import { compareText } from '../shared/text.ts';
-import { type AnsweredPart, mergeParts, rowsOf, type Text } from './merge.ts';
+import { type AnsweredPart, firstRow, mergeParts, type Text } from './merge.ts';
 
 interface Row {
   subject: string;
@@ -330,11 +330,16 @@ describe('merging', () => {
     expect(() => merge({ kind: 'topics' }, [{ query, text }])).toThrow('part: expected rows of a topics');
   });
 
-  it('tells the rows of a part', () => {
-    expect(rowsOf('{"kind":"table","subjects":["a","b"],"lengths":[1,2],"count":2}\n122')).toEqual([
-      '1',
-      '22',
-    ]);
-    expect(rowsOf('{"kind":"topics","topics":{}}\n')).toEqual([]);
+  it('tells the first row, large or small', () => {
+    const query = { kind: 'topics' } as const;
+    const none = { query, text: '{"kind":"table","subjects":[],"lengths":[],"count":0}\n' };
+    const some = '{"kind":"table","subjects":["a","b"],"lengths":[2,1],"count":2}\n122';
+    expect(firstRow([none, { query, text: some }])).toBe('12');
+    expect(firstRow([{ query, text: piecesOf(some) }, none])).toBe('12');
+    expect(firstRow([none])).toBeUndefined();
+    const large = `{"kind":"table","subjects":["a"],"lengths":[100000],"count":1}\n${'x'.repeat(100_000)}`;
+    const row = firstRow([{ query, text: large }])!;
+    expect(typeof row).toBe('object');
+    expect(joined(row)).toBe('x'.repeat(100_000));
   });
 });

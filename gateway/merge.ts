@@ -46,10 +46,13 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
  */
 export type Text = string | Iterable<string>;
 
-/** The rows of a part, none of them parsed. */
-export function rowsOf(text: AnsweredPart['text']): string[] {
-  const { rows } = readPart(undefined, text);
-  return Array.from(rows.ends, (_, index) => wholeRow({ rows, index }));
+/** The first row of parts as it stands there; undefined where they have none. */
+export function firstRow(parts: readonly AnsweredPart[]): Text | undefined {
+  for (const { text } of parts) {
+    const { rows } = readPart(undefined, text);
+    if (rows.ends.length > 0) return textOf([{ before: '', row: { rows, index: 0 } }], '');
+  }
+  return undefined;
 }
 
 /** An answer that is too large for anybody. */

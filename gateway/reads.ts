@@ -9,9 +9,10 @@ import type { AnswerBudget, Share } from './budget.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
 import { HedgePolicy } from './hedge.ts';
 import { type Call, PartFailure } from './link.ts';
-import { type AnsweredPart, mergeParts, rowsOf, type Text } from './merge.ts';
+import { type AnsweredPart, firstRow, mergeParts, type Text } from './merge.ts';
 import { type Part, planQuery } from './plan.ts';
 import { RetryBudget } from './retry-budget.ts';
+import type { LargeText } from './writing.ts';
 
 export interface ReadOptions {
   minSeq: number;
@@ -23,8 +24,8 @@ export interface ReadOptions {
 }
 
 export interface ReadResult {
-  /** The final `data`, JSON text. */
-  data: Text;
+  /** The final `data`, JSON text. Whoever takes a large one has to give its room back. */
+  data: string | LargeText;
   /** Every part was read from state ≥ this; undefined where nobody had to be asked. */
   seq: number | undefined;
   staleSeconds: number;
@@ -81,8 +82,9 @@ export class Reads {
           const ms = heardAt - run.startedAt;
           if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
           this.hedging.answered(ms);
+          const data = this.handOver(run, text);
           // Who it was that answered a hedged request does not matter enough to be remembered.
-          return { data: text, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
+          return { data, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
         } catch (thrown) {
           tried = new Set(tried).add(part.holder.id);
           parts = this.planAgain(run, part, tried, thrown);
@@ -90,24 +92,22 @@ export class Reads {
       }
       run.only = undefined;
       const answered = await this.answerAll(run, parts, tried);
+      const data = this.handOver(run, mergeParts(query, answered));
       const { seq, staleSeconds, answeredBy } = run;
-      return { data: mergeParts(query, answered), seq, staleSeconds, answeredBy };
+      return { data, seq, staleSeconds, answeredBy };
     } finally {
       this.end(run);
     }
   }
 
-  /** The rows of a query, each as JSON text. */
-  async readRows(query: Query, options: ReadOptions): Promise<{ rows: string[] } & Omit<ReadResult, 'data'>> {
+  /** The first row of a query; undefined where it has none. */
+  async readRow(query: Query, options: ReadOptions): Promise<ReadResult | undefined> {
     const run = this.begin(options);
     try {
       const parts = planQuery(query, this.cluster.routes(), options).map(asRows);
-      const answered = await this.answerAll(run, parts, NOBODY);
-      return {
-        rows: answered.flatMap(({ text }) => rowsOf(text)),
-        seq: run.seq,
-        staleSeconds: run.staleSeconds,
-      };
+      const row = firstRow(await this.answerAll(run, parts, NOBODY));
+      if (row === undefined) return undefined;
+      return { data: this.handOver(run, row), seq: run.seq, staleSeconds: run.staleSeconds };
     } finally {
       this.end(run);
     }
@@ -120,7 +120,13 @@ export class Reads {
         this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
       else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
         this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
-      else if (run.only !== undefined && !run.isHedged && now - run.startedAt >= this.hedging.delayMs) {
+      else if (
+        run.only !== undefined &&
+        !run.isHedged &&
+        now - run.startedAt >= this.hedging.delayMs &&
+        // One that has begun to answer is not slow: the rest waits for room here.
+        !run.calls[run.calls.length - 1].call.hasBegun
+      ) {
         run.only.holder.wasLate(now);
         this.hedge(run, run.only);
       }
@@ -169,6 +175,7 @@ export class Reads {
       failure: undefined,
       only: undefined,
       isHedged: false,
+      isHandedOver: false,
       seq: undefined,
       staleSeconds: 0,
       answeredBy: [],
@@ -181,7 +188,14 @@ export class Reads {
   private end(run: Run): void {
     this.running.remove(run);
     if (run.isHedged) for (const { call, holder } of run.calls) holder.link.cancel(call, LATE);
-    this.budget.release(run.share);
+    if (!run.isHandedOver) this.budget.release(run.share);
+  }
+
+  /** A large answer takes its room along. */
+  private handOver(run: Run, text: Text): string | LargeText {
+    if (typeof text === 'string') return text;
+    run.isHandedOver = true;
+    return { pieces: text, release: () => this.budget.release(run.share) };
   }
 
   private ask(run: Run, { holder, query, slots, whole }: Part<SlaveNode>): Call {
@@ -198,7 +212,7 @@ export class Reads {
   private fail(run: Run, error: KamaitachiError, now: number): KamaitachiError {
     run.failure ??= error;
     for (const { call, holder } of run.calls) {
-      const isSlow = error.code === 'deadline' && now - run.startedAt >= SLOW_MS;
+      const isSlow = error.code === 'deadline' && now - run.startedAt >= SLOW_MS && !call.hasBegun;
       if (holder.link.cancel(call, error) && isSlow) this.holderFailed(holder);
     }
     return run.failure;
@@ -280,6 +294,8 @@ interface Run extends Bagged {
   /** The one part that everything was asked with. */
   only: Part<SlaveNode> | undefined;
   isHedged: boolean;
+  /** Its room belongs to the answer now. */
+  isHandedOver: boolean;
   seq: number | undefined;
   staleSeconds: number;
   answeredBy: SlaveNode[];

@@ -39,8 +39,18 @@ export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 export const PIECE_BYTES = 64 * 1024;
 /** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
 export const LINK_WINDOW_BYTES = 512 * 1024;
-/** All bytes of large answers that a gateway holds at once; further ones wait for room. */
-export const ANSWER_BUDGET_BYTES = 256 * 1024 * 1024;
+/**
+ * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. V8 lets the
+ * strings that it no longer needs grow to several times those that it does, so a gateway takes up to eight times this.
+ */
+export const ANSWER_BUDGET_BYTES = 128 * 1024 * 1024;
+/** Large answers that a slave has made and that wait for one gateway to have room; further ones get 503. */
+export const MAX_ANSWERS_WAITING_BYTES = 256 * 1024 * 1024;
+/**
+ * A client that takes nothing of a large answer for this long is given up, and one that has not taken all of it by then
+ * where others wait for its room.
+ */
+export const MAX_ANSWER_WRITE_MS = 30_000;
 /** A frame that announces more than this is a broken peer. */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, KamaitachiError } from '../shared/errors.ts';
 import { publicError } from '../shared/http.ts';
-import { ANSWER_BUDGET_BYTES, HEARTBEAT_MS, PIECE_BYTES } from '../shared/limits.ts';
+import { HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../shared/limits.ts';
 import {
   type Hello,
   LINK_PATH,
@@ -243,7 +243,7 @@ class Link {
 
   private reply(id: number, answer: PartAnswer, deadline: number): void {
     if (!this.open.has(id)) return;
-    if (answer.length > PIECE_BYTES && this.waitingBytes() + answer.length > ANSWER_BUDGET_BYTES) {
+    if (answer.length > PIECE_BYTES && this.waitingBytes() + answer.length > MAX_ANSWERS_WAITING_BYTES) {
       this.fail(id, new KamaitachiError('unavailable', 'too many large answers wait on one link: try again'));
       return;
     }

@@ -8,6 +8,7 @@ export function createPrometheus({
   cluster,
   reads,
   budget,
+  writing,
   edge,
   access,
 }: Measured): () => Promise<{
@@ -72,6 +73,10 @@ export function createPrometheus({
   gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));
+  gauge('answers_being_written', 'Large answers on their way to clients', [], (set) => set(writing.underWay));
+  counter('answers_given_up_total', 'Large answers that clients did not take', [], (add) =>
+    add(writing.givenUp),
+  );
   gauge('slots_missing', 'Slots without a ready holder', [], (set) => set(cluster.missing()));
   gauge('slave_linked', 'Whether a slave is linked', ['slave'], (set) => {
     for (const { id, link } of cluster.all()) set(link.isOpen ? 1 : 0, { slave: id });
