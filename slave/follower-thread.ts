@@ -1,7 +1,9 @@
 /** Entry of the follower's thread: opens the writing connection and wires the follower to the master and the main thread. */
+import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import { isFileDamage } from '../shared/damage.ts';
+import { REQUEST_ID } from '../shared/http.ts';
 import { SLOTS } from '../shared/slot.ts';
 import { openDatabase } from './database.ts';
 import { createFollower, type FollowerPorts } from './follower.ts';
@@ -24,16 +26,20 @@ let request = new AbortController();
 const ports: FollowerPorts = {
   async ask(path, body) {
     request = new AbortController();
+    const id = randomUUID();
     const late = setTimeout(() => request.abort(new Error('the master took too long')), REQUEST_TIMEOUT_MS);
     try {
       const response = await fetchFrom(new URL(path, masterUrl), {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', [REQUEST_ID]: id },
         body: JSON.stringify(body),
         signal: request.signal,
       });
       if (!response.ok)
         throw new Error(`master answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+      // A page that comes again, or in place of another, looks right by itself, and what it leaves out would be lost.
+      const answered = response.headers.get(REQUEST_ID);
+      if (answered !== id) throw new Error(`feed: expected the answer to ${id}, got one to ${answered}`);
       return new Uint8Array(await response.arrayBuffer());
     } finally {
       clearTimeout(late);

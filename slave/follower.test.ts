@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
-import type { FillRequest } from '../shared/feed.ts';
+import { decodePage, encodePage, type FillRequest, TAIL_PATH, type TailHeader } from '../shared/feed.ts';
 import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
 import type { IngestLine, RecordLine } from '../shared/lines.ts';
 import type { Query, TableQuery } from '../shared/query.ts';
@@ -179,6 +179,32 @@ describe('a slave that follows', () => {
     master.write([record('a', 1)]);
     await followed.settled();
     expect(await ask(tableOf('a'))).toMatchObject({ count: 1 });
+  });
+
+  it('takes a page whose entries are in another order, or twice in it, for none, and asks again', async () => {
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    const { ask: honest } = master;
+    let lies = 4;
+    master.ask = async (path, body) => {
+      const answer = await honest.call(master, path, body);
+      const { header, blobs } = decodePage<TailHeader>(answer);
+      if (path !== TAIL_PATH || header.entries.length < 2 || lies === 0) return answer;
+      const [first] = header.entries;
+      return lies-- % 2 === 0
+        ? encodePage({ ...header, entries: header.entries.toReversed() }, blobs.toReversed())
+        : encodePage({ ...header, entries: [first, ...header.entries] }, [blobs[0], ...blobs]);
+    };
+    master.pageSize = 10;
+    const write = (eps: number) => master.write([{ type: 'record', subject: 'a', time: 1, values: { eps } }]);
+    let eps = 0;
+    await until(() => {
+      for (let i = 0; i < 3; i++) write(++eps);
+      return lies === 0;
+    });
+    await followed.settled();
+    expect(await ask(tableOf('a'))).toMatchObject({ rows: [{ data: { 1: [eps] } }] });
+    expect(followed.messages.filter(({ type }) => type === 'trouble')).toHaveLength(4);
   });
 });
 

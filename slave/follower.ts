@@ -138,7 +138,11 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     const places = new Map<string, number>();
     const groups: SubjectLines[] = [];
     const texts: string[][] = [];
+    let last = position;
     header.entries.forEach(({ seq, at }, i) => {
+      if (seq <= last || seq > header.upTo)
+        throw new RangeError(`feed page: expected seqs that grow from ${last} to ${header.upTo}, got ${seq}`);
+      last = seq;
       for (const segment of readSegments(blobs[i])) {
         if (!store.isNews(segment.slot, seq)) continue;
         for (const text of segmentLines(segment)) {

@@ -14,14 +14,16 @@ export interface Proxies {
 
 const SLAVES = 2;
 
-/** `use` gets the proxies as soon as they stand. */
+/** `use` gets the proxies as soon as they stand. `before`: something else of that kind between them and the master. */
 export async function startProxied(
   given: Partial<Options>,
   use: (proxies: Proxies) => void,
+  before?: (masterPort: number) => Promise<{ port: number; close(): Promise<void> }>,
 ): Promise<TestCluster> {
   const masterPort = await quietPort();
   const ports = new Map<string, number>();
-  const proxies: Proxies = { slaves: new Map(), master: await TcpProxy.start(masterPort) };
+  const last = await before?.(masterPort);
+  const proxies: Proxies = { slaves: new Map(), master: await TcpProxy.start(last?.port ?? masterPort) };
   for (let i = 1; i <= SLAVES; i++) {
     const port = await quietPort();
     ports.set(`slave-${i}`, port);
@@ -39,7 +41,10 @@ export async function startProxied(
     }
     return part === 'master' ? { file, args } : { file, args: replaced(args, given) };
   };
-  const close = () => Promise.all([proxies.master, ...proxies.slaves.values()].map((proxy) => proxy.close()));
+  const close = async () => {
+    await Promise.all([proxies.master, ...proxies.slaves.values()].map((proxy) => proxy.close()));
+    await last?.close();
+  };
   try {
     const running = await startCluster({ ...given, slaves: SLAVES, discovery: 'static', masterPort }, wrap);
     return {

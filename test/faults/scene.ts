@@ -1,5 +1,6 @@
 /** The common frame: a cluster of real processes, known data, a steady checked read load, a fault, and what it did to the reads. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../bench/random.ts';
 import type { Cluster } from '../../cli/start/cluster.ts';
 import type { Part } from '../../cli/start/part.ts';
 import type { Options } from '../../shared/config.ts';
@@ -46,7 +47,7 @@ export interface SceneOptions {
   /** Gateways that the load is spread over; the first is the cluster's own. */
   gateways?: number;
   /** Anything else to start a cluster with; by default the launcher's own. */
-  start?: (options: Partial<Options>) => Promise<TestCluster>;
+  start?: (options: Partial<Options>, random: Random) => Promise<TestCluster>;
   fault(scene: Scene): Promise<void>;
 }
 
@@ -59,9 +60,9 @@ export function underReads(options: SceneOptions): Experiment {
 }
 
 async function play(stage: Stage, options: SceneOptions): Promise<Finding> {
-  const { start = startCluster, gateways: count = 1, isLaw = true } = options;
+  const { start = (given) => startCluster(given), gateways: count = 1, isLaw = true } = options;
   const finding = emptyFinding();
-  const running = await start({ slaves: 2, replicas: 2, ...options.cluster });
+  const running = await start({ slaves: 2, replicas: 2, ...options.cluster }, stage.random);
   let client: Client | undefined;
   let load: Load | undefined;
   try {
