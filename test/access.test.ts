@@ -13,6 +13,7 @@ import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import { keyLine, type Scope } from '../shared/keys.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { eventually, startCluster, type TestCluster } from './cluster.ts';
+import { INTERNAL } from './internal-paths.ts';
 
 const DATA = '/kamaitachi/api/data/v1';
 const OLD = `old-${'o'.repeat(32)}`;
@@ -52,32 +53,6 @@ afterAll(async () => {
   await whole?.stop();
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
-
-const INTERNAL = {
-  master: [
-    ['POST', `${DATA}/ingest`],
-    ['POST', '/internal/feed/tail'],
-    ['POST', '/internal/feed/fill'],
-    ['POST', '/internal/registry/lease'],
-    ['POST', '/internal/registry/leave'],
-    ['GET', '/internal/registry/watch'],
-    ['GET', '/monitor/status'],
-    ['GET', '/nowhere'],
-  ],
-  slave: [
-    ['POST', `${DATA}/snapshot`],
-    ['POST', `/data${DATA}/snapshot`],
-    ['POST', `${DATA}/period`],
-    ['POST', '/kamaitachi/api/selection/v1/snapshot'],
-    ['POST', '/kamaitachi/api/selection/v1/period'],
-    ['GET', `${DATA}/stats`],
-    ['POST', `${DATA}/cache/reset`],
-    ['GET', '/monitor/status'],
-    ['GET', '/internal/slots'],
-    ['GET', '/internal/link'],
-    ['GET', '/nowhere'],
-  ],
-};
 
 describe('inside a cluster with a token', () => {
   test('nothing but /health, /ready and /metrics is answered without one; every one of the file is taken', async () => {

@@ -14,7 +14,8 @@ export const rollingRestart = underReads({
   },
 });
 
-async function restart({ cluster, strike, recovered }: Scene, part: Part): Promise<void> {
+/** Told to end, and waited for. */
+export async function restart({ cluster, strike, recovered }: Scene, part: Part): Promise<void> {
   const { pid } = part;
   strike(`${part.name} told to end`);
   part.signal('SIGTERM');

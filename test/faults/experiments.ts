@@ -11,6 +11,7 @@ import { allSlavesGone } from './09-all-slaves-gone.ts';
 import { diskFull } from './10-disk-full.ts';
 import { fsyncFails } from './11-fsync-fails.ts';
 import { damagedFiles } from './12-damaged-files.ts';
+import { lyingFeed } from './13-lying-feed.ts';
 import { clocks } from './14-clocks.ts';
 import { slowClients } from './15-slow-clients.ts';
 import { lyingLengths } from './16-lying-lengths.ts';
@@ -18,6 +19,7 @@ import { floods } from './17-floods.ts';
 import { randomRequests } from './18-random-requests.ts';
 import { hugeRequests } from './19-huge-requests.ts';
 import { overload } from './20-overload.ts';
+import { strangers } from './21-strangers.ts';
 import { rollingRestart } from './22-rolling-restart.ts';
 import { slavesComeAndGo } from './23-slaves-come-and-go.ts';
 import { restored } from './24-restore.ts';
@@ -38,6 +40,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   diskFull,
   fsyncFails,
   damagedFiles,
+  lyingFeed,
   clocks,
   slowClients,
   lyingLengths,
@@ -45,6 +48,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   randomRequests,
   hugeRequests,
   overload,
+  strangers,
   rollingRestart,
   slavesComeAndGo,
   restored,
