@@ -90,7 +90,8 @@ export function createApp(options: AppOptions): Hono {
       options.log.warn('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     else
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
-    if (yieldTurn !== undefined) await yieldTurn();
+    // Those that are turned away are many: kept for a turn, all that belongs to them would outlive its scavenge.
+    if (yieldTurn !== undefined && status !== 503) await yieldTurn();
     return respond(typeof body === 'string' ? body : bodyOf(raw, body), status, headers);
   };
 

@@ -1,6 +1,8 @@
 /** What each route does with a request. Everything wrong is thrown; the app turns it into an answer. */
 import { KamaitachiError } from '../shared/errors.ts';
 import {
+  errorBody,
+  errorHeaders,
   JSON_TYPE,
   MIN_SEQ,
   parseMinSeq,
@@ -9,6 +11,7 @@ import {
   STALE,
   successBody,
   TIMEOUT,
+  tableErrorBody,
   tableSuccessBody,
 } from '../shared/http.ts';
 import { ingestKind } from '../shared/ingest.ts';
@@ -31,8 +34,9 @@ import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
-import type { ReadOptions, ReadResult, Reads } from './reads.ts';
+import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from './reads.ts';
 import type { RouteName } from './routes.ts';
+import type { Shedding } from './shedding.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 import type { LargeText } from './writing.ts';
 
@@ -76,13 +80,17 @@ export interface HandlerOptions {
 
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
   const { cluster, reads, edge, bodies, leaving, tables } = options;
+  // With an edge cache every query is let in so far: what is kept costs no more than refusing.
+  const shedding = edge === undefined ? reads.shedding : ALL_MAY_ENTER;
   const parse = createQueryParser();
   let description: string | undefined;
 
   const query =
     (kind: BodyKind): Handler =>
     async (request) => {
+      const place = shedding.enter(reads.underWay);
       const text = await bodies.text(request.raw, options.maxQueryBytes);
+      if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
       return read(request, kind + text, () => parse(kind, text));
     };
 
@@ -134,7 +142,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
 
     search: async (request) => {
+      const place = shedding.enter(reads.underWay);
       const text = await bodies.text(request.raw, options.maxQueryBytes);
+      if (!shedding.mayBegin(place)) return shedAnswer(tableErrorBody);
       return read(request, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
     },
     getRow: async ({ raw, param, startedAt }) => {
@@ -210,6 +220,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 }
 
+const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =
@@ -240,6 +251,10 @@ function readAnswer(
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
   return { status: 200, body, headers };
+}
+
+function shedAnswer(errorText: typeof errorBody): Answer {
+  return { status: TOO_MANY.status, body: errorText(TOO_MANY), headers: errorHeaders(TOO_MANY) };
 }
 
 function dataAnswer(data: unknown): Answer {

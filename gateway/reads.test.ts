@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   BREAKER_FAILURES,
   MAX_READS_UNDER_WAY,
+  MIN_READS_UNDER_WAY,
   PIECE_BYTES,
   RETRIES_IN_STORE,
   RETRIES_PER_READ,
@@ -273,6 +274,45 @@ describe('a read', () => {
     await test.advance(5_100);
     await Promise.all(waiting);
     expect((await test.post(PATH, body)).status).toBe(200);
+  }, 60_000);
+
+  it('that is refused is refused in its envelope, unread and yet taken off the connection', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const waiting = Array.from({ length: MAX_READS_UNDER_WAY }, () => test.post(PATH, body));
+    await settle();
+    const headers = { 'x-request-id': 'mine', 'content-length': '9' };
+    const refused = new Request(`http://gateway.test/data/v1/search`, {
+      method: 'POST',
+      body: 'no json {',
+      headers,
+    });
+    const answer = await test.gateway.app.fetch(refused);
+    expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('x-request-id')]).toEqual([
+      503,
+      '1',
+      'mine',
+    ]);
+    expect(await answer.json()).toMatchObject({ code: 503, status_code: 503, data: null });
+    expect(refused.bodyUsed).toBe(true);
+    for (const slave of test.slaves) slave.kill();
+    await Promise.all(waiting);
+  }, 60_000);
+
+  it('waits no longer for a cluster that answers nothing in time than it takes to see that', async () => {
+    const test = await start();
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const asked = Array.from({ length: 600 }, () =>
+      test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '500' }),
+    );
+    await test.advance(1_000);
+    for (const answer of asked) expect((await answer).status).toBe(504);
+    const again = Array.from({ length: 600 }, () => test.post(PATH, body));
+    await settle();
+    expect(test.gateway.reads.underWay).toBe(MIN_READS_UNDER_WAY);
+    for (const slave of test.slaves) slave.kill();
+    const statuses = await Promise.all(again.map(async (answer) => (await answer).status));
+    expect(new Set(statuses)).toEqual(new Set([503]));
   }, 60_000);
 
   it('avoids a slave that keeps making mistakes, and tries it again later', async () => {

@@ -1,6 +1,6 @@
 /** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
 import { KamaitachiError } from '../shared/errors.ts';
-import { MAX_ATTEMPTS, MAX_READS_UNDER_WAY, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
+import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../shared/limits.ts';
 import type { Query } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
@@ -12,6 +12,7 @@ import { type Call, PartFailure } from './link.ts';
 import { type AnsweredPart, firstRow, mergeParts, type Text } from './merge.ts';
 import { type Part, planQuery } from './plan.ts';
 import { RetryBudget } from './retry-budget.ts';
+import { Shedding } from './shedding.ts';
 import type { LargeText } from './writing.ts';
 
 export interface ReadOptions {
@@ -46,10 +47,10 @@ export class Reads {
   private readonly running = new Bag<Run>();
   private readonly hedging = new HedgePolicy();
   private readonly retrying = new RetryBudget();
+  readonly shedding = new Shedding();
   retries = 0;
   hedges = 0;
   parts = 0;
-  shed = 0;
 
   constructor(cluster: Cluster, budget: AnswerBudget) {
     this.cluster = cluster;
@@ -82,6 +83,7 @@ export class Reads {
           const ms = heardAt - run.startedAt;
           if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
           this.hedging.answered(ms);
+          this.shedding.took(ms, run.timeoutMs);
           const data = this.handOver(run, text);
           // Who it was that answered a hedged request does not matter enough to be remembered.
           return { data, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
@@ -115,10 +117,12 @@ export class Reads {
 
   /** Ends what has passed its deadline or lost its client. */
   tick(now: number): void {
+    this.shedding.tick(now);
     for (const run of this.running.items) {
-      if (now >= run.deadline)
+      if (now >= run.deadline) {
+        this.shedding.expired(run.timeoutMs);
         this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
-      else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
+      } else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
         this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
       else if (
         run.only !== undefined &&
@@ -159,16 +163,14 @@ export class Reads {
   }
 
   private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions): Run {
-    if (this.underWay >= MAX_READS_UNDER_WAY) {
-      this.shed++;
-      throw new KamaitachiError('unavailable', 'too many requests are under way; try again');
-    }
+    if (this.shedding.refuses(this.underWay)) throw TOO_MANY;
     this.retrying.earn();
     const run: Run = {
       minSeq,
       timeoutMs,
       request,
       startedAt,
+      heardAt: startedAt,
       deadline: startedAt + timeoutMs,
       calls: [],
       share: { reserved: 0, isOver: false },
@@ -225,6 +227,7 @@ export class Reads {
     tried: ReadonlySet<string>,
   ): Promise<AnsweredPart[]> {
     const lists = await Promise.all(parts.map((part) => this.answerPart(run, part, tried)));
+    if (tried === NOBODY && parts.length > 0) this.shedding.took(run.heardAt - run.startedAt, run.timeoutMs);
     return lists.flat();
   }
 
@@ -236,6 +239,7 @@ export class Reads {
     try {
       const { text, seq, staleSeconds } = await this.ask(run, part).answer;
       part.holder.succeeded();
+      run.heardAt = part.holder.link.lastHeard;
       run.seq = run.seq === undefined ? seq : Math.min(run.seq, seq);
       run.staleSeconds = Math.max(run.staleSeconds, staleSeconds);
       run.answeredBy.push(part.holder);
@@ -286,6 +290,8 @@ interface Run extends Bagged {
   timeoutMs: number;
   request: { readonly signal: AbortSignal } | undefined;
   startedAt: number;
+  /** When the last part was answered. */
+  heardAt: number;
   deadline: number;
   calls: { call: Call; holder: SlaveNode }[];
   share: Share;
@@ -301,6 +307,8 @@ interface Run extends Bagged {
   answeredBy: SlaveNode[];
 }
 
+/** Said to those that are not let in: made once, since it says nothing of where and many hear it at once. */
+export const TOO_MANY = new KamaitachiError('unavailable', 'too many requests are under way; try again');
 /** For the slower of two that were asked the same. */
 const LATE = new KamaitachiError('unavailable', 'another slave has answered');
 const NOBODY: ReadonlySet<string> = new Set();

@@ -46,8 +46,8 @@ describe('the room for large answers', () => {
     expect((await first.text()).length).toBeGreaterThan(HALF.length);
     expect((await third).status).toBe(200);
     await Promise.all([second.text(), (await third).text()]);
-    const after = await usedBy(test);
-    expect([after('answer_budget_used_bytes'), after('answers_being_written')]).toEqual([0, 0]);
+    const left = await usedBy(test);
+    expect([left('answer_budget_used_bytes'), left('answers_being_written')]).toEqual([0, 0]);
   });
 
   it('is given back when the client goes away in the middle', async () => {

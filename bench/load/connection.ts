@@ -12,15 +12,16 @@ const NOTHING = Buffer.alloc(0);
 
 export class Connection {
   private readonly host: string;
-  private readonly keyLine: string;
+  private readonly headerLines: string;
   private readonly timeoutMs: number;
   private socket: Socket | undefined;
   private received: Buffer = NOTHING;
   private waiting: { resolve(answer: HttpAnswer): void; reject(error: Error): void } | undefined;
 
-  constructor(url: string, timeoutMs: number, key?: string) {
+  constructor(url: string, timeoutMs: number, key?: string, headers: Record<string, string> = {}) {
     this.host = new URL(url).host;
-    this.keyLine = key === undefined ? '' : `x-api-key: ${key}\r\n`;
+    const all = Object.entries(key === undefined ? headers : { ...headers, 'x-api-key': key });
+    this.headerLines = all.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     this.timeoutMs = timeoutMs;
   }
 
@@ -30,7 +31,7 @@ export class Connection {
       this.waiting = { resolve, reject };
       this.socket ??= this.open();
       this.socket.write(
-        `POST ${path} HTTP/1.1\r\nhost: ${this.host}\r\ncontent-type: ${contentType}\r\n${this.keyLine}` +
+        `POST ${path} HTTP/1.1\r\nhost: ${this.host}\r\ncontent-type: ${contentType}\r\n${this.headerLines}` +
           `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
     });

@@ -63,7 +63,7 @@ export function createPrometheus({
   counter('retries_refused_total', 'Parts not sent again since too many were', [], (add) =>
     add(reads.retriesRefused),
   );
-  counter('shed_total', 'Reads refused since too many were under way', [], (add) => add(reads.shed));
+  counter('shed_total', 'Reads refused since too many were under way', [], (add) => add(reads.shedding.shed));
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>
     add(reads.hedges),
   );
@@ -71,6 +71,9 @@ export function createPrometheus({
   gauge('edge_entries', 'Answers in the edge cache', [], (set) => set(edge?.size ?? 0));
   gauge('edge_bytes', 'Size of the edge cache', [], (set) => set(edge?.bytes ?? 0));
   gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
+  gauge('reads_under_way_limit', 'Reads under way beyond which more are refused', [], (set) =>
+    set(reads.shedding.most),
+  );
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));
   gauge('answers_being_written', 'Large answers on their way to clients', [], (set) => set(writing.underWay));

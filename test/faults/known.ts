@@ -45,6 +45,22 @@ export function knownQueries(random: Random): KnownQuery[] {
   return [...own, ...cases];
 }
 
+/** The whole pool with all that it had at some time, best first. The last values have a column of their own on slaves; these are looked up. */
+export function pastRankings(random: Random, count: number): KnownQuery[] {
+  return numbers(count).map(() => {
+    const name = pick(INDICATORS, random);
+    const ids = [name, ...INDICATORS.filter((other) => other !== name)];
+    const time = pick(TIMES.slice(0, -1), random);
+    const offset = Math.floor(random() * 600);
+    const rows = numbers(SUBJECTS)
+      .filter((i) => topicsOf(i).length > 0)
+      .map((i) => row(i, ids, time))
+      .sort(byValue(name, 1));
+    const body = { ids, topic: TOPIC, timestamp: time, order: 'asc', offset, limit: 20 };
+    return query('snapshot', body, rows.slice(offset, offset + 20));
+  });
+}
+
 function snapshot(random: Random): KnownQuery {
   const wanted = distinct(random, 10);
   const rows = wanted.map((i) => row(i, ['fa', 'fb'])).sort(byValue('fa', -1));
@@ -104,8 +120,8 @@ interface Row {
   data: Record<string, number>;
 }
 
-function row(i: number, names: readonly string[]): Row {
-  const values = names.map((name) => [name, numberOf(i, INDICATORS.indexOf(name), LATEST)]);
+function row(i: number, names: readonly string[], time = LATEST): Row {
+  const values = names.map((name) => [name, numberOf(i, INDICATORS.indexOf(name), time)]);
   return { subject: infoOf(i), data: Object.fromEntries(values) };
 }
 
