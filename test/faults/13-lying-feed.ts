@@ -35,7 +35,9 @@ export const lyingFeed = underReads({
         await eventually(`pages were ${lie}`, () => feed.told[lie] >= LEAST_TOLD);
         feed.lie = undefined;
         const { seq } = writer;
-        await recovered('both slaves have what was written by now', () => isFreshEverywhere(gateway.url, seq));
+        await recovered('both slaves have what was written by now', () =>
+          isFreshEverywhere(gateway.url, seq),
+        );
       }
     } finally {
       feed.lie = undefined;
