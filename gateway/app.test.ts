@@ -386,7 +386,8 @@ describe('the table API', () => {
 });
 
 describe('operating paths', () => {
-  const counts = { entries: 1, bytes: 10, hits: 3, misses: 1, partial_hits: 1, hit_rate: '75.00%' };
+  const cells = { cell_hits: 7, cell_misses: 2, cell_partial_hits: 1 };
+  const counts = { entries: 1, bytes: 10, hits: 3, misses: 1, partial_hits: 1, ...cells, hit_rate: '75.00%' };
 
   it('add up the statistics of slaves that answer', async () => {
     const test = await start({
@@ -406,6 +407,7 @@ describe('operating paths', () => {
       ],
       aggregate: {
         ...{ entries: 2, bytes: 20, hits: 6, misses: 2, partial_hits: 2, hit_rate: '75.00%' },
+        ...{ cell_hits: 14, cell_misses: 4, cell_partial_hits: 2 },
         ...{ edge_hits: 0, edge_entries: 0, edge_bytes: 0 },
       },
     });

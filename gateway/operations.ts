@@ -43,7 +43,15 @@ export async function collectStats(
 
 /** Numbers added up; the hit rate anew from the sums. */
 export function sumUp(caches: readonly Record<string, unknown>[]): Record<string, number | string> {
-  const sums: Record<string, number> = { entries: 0, bytes: 0, hits: 0, misses: 0, partial_hits: 0 };
+  const cells = { cell_hits: 0, cell_misses: 0, cell_partial_hits: 0 };
+  const sums: Record<string, number> = {
+    entries: 0,
+    bytes: 0,
+    hits: 0,
+    misses: 0,
+    partial_hits: 0,
+    ...cells,
+  };
   for (const cache of caches) {
     for (const [name, value] of Object.entries(cache))
       if (typeof value === 'number') sums[name] = (sums[name] ?? 0) + value;

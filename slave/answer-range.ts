@@ -31,7 +31,7 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   const places: number[] = [];
   for (const [place, subject] of query.subjects.entries()) {
     const record = directory.get(subject);
-    if (record === undefined) cache.countHits(1);
+    if (record === undefined) cache.countHits(1, need.columns.length);
     else {
       const entry = cache.lookup(record, need);
       let row = entry.row(plan);
@@ -96,7 +96,7 @@ export function* dated(
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || b.item.time - a.item.time;
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
     const { block } = cache.lookup(record, need);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
       const date = dateOf(item.time);
@@ -157,7 +157,7 @@ export function* table(
   let count = 0;
   let steps = 0;
   const records =
-    query.subjects === null ? directory.inSlots(slots!) : named(directory, cache, query.subjects);
+    query.subjects === null ? directory.inSlots(slots!) : named(directory, cache, query.subjects, need);
   for (const record of records) {
     const { block } = cache.lookup(record, need);
     if (itemsOf(block, ids, from, to, Infinity).length > 0) {

@@ -66,7 +66,7 @@ function* sorted(
 ): Work<Candidate[]> {
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
     const entry = cache.lookup(record, need, counted.has(record.subject));
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });
@@ -121,7 +121,8 @@ function* ranked(
     best.push({ key: keys[place], record, entry, block });
     if (place % SUBJECTS_A_STEP === SUBJECTS_A_STEP - 1) yield;
   }
-  cache.countHits(uncounted);
+  // Of those that did not get a place only the value they are ranked by was needed.
+  cache.countHits(uncounted, uncounted);
   return best;
 }
 

@@ -5,11 +5,18 @@ import type { Subject } from './directory.ts';
 import type { EncodedRow, Entry, Need } from './entry.ts';
 import type { StoreReader } from './store-reader.ts';
 
-/** Look-ups of one subject each. A partial hit is a miss that found some of what it needed. */
+/**
+ * Look-ups of one subject each, and their cells: one for every column that a look-up needs. So cells of a hit are counted by a
+ * length alone; counting moments would mean searching the block at every hit. A partial hit is a miss that found some of what
+ * it needed: of a look-up some cells, of a cell some of its stretch of time.
+ */
 export interface CacheCounters {
   hits: number;
   misses: number;
   partial_hits: number;
+  cell_hits: number;
+  cell_misses: number;
+  cell_partial_hits: number;
   evictions: number;
   /** Seconds spent in the database by misses. */
   read_seconds: number;
@@ -56,18 +63,29 @@ export class SubjectCache {
    */
   lookup({ subject, slot }: Subject, need: Need, isAgain = false): Entry {
     const known = this.entries.get(subject);
-    if (known !== undefined && known.missing(need).length === 0) {
-      if (!isAgain) this.counters.hits++;
+    const missing = known?.missing(need) ?? need.columns;
+    if (known !== undefined && missing.length === 0) {
+      if (!isAgain) this.countHits(1, need.columns.length);
       return known;
     }
-    this.counters.misses++;
-    if (known?.knowsSome(need)) this.counters.partial_hits++;
+    this.countMiss(need, missing, known);
     return this.load(subject, slot, need, known);
   }
 
-  /** Counts look-ups that were answered from knowledge kept elsewhere. */
-  countHits(lookups: number): void {
+  /** Counts look-ups of which everything was known, with all their cells; also those answered from knowledge kept elsewhere. */
+  countHits(lookups: number, cells: number): void {
     this.counters.hits += lookups;
+    this.counters.cell_hits += cells;
+  }
+
+  private countMiss(need: Need, missing: readonly string[], known: Entry | undefined): void {
+    const hits = need.columns.length - missing.length;
+    const partial = known?.partlyKnown(missing, need) ?? 0;
+    this.counters.misses++;
+    if (hits + partial > 0) this.counters.partial_hits++;
+    this.counters.cell_hits += hits;
+    this.counters.cell_misses += missing.length;
+    this.counters.cell_partial_hits += partial;
   }
 
   private load(subject: string, slot: number, need: Need, known: Entry | undefined): Entry {
@@ -179,5 +197,6 @@ export class SubjectCache {
 const FULL_SHARE = 0.9;
 
 function noCounts(): CacheCounters {
-  return { hits: 0, misses: 0, partial_hits: 0, evictions: 0, read_seconds: 0 };
+  const cells = { cell_hits: 0, cell_misses: 0, cell_partial_hits: 0 };
+  return { hits: 0, misses: 0, partial_hits: 0, ...cells, evictions: 0, read_seconds: 0 };
 }

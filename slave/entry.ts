@@ -57,12 +57,11 @@ export class Entry {
     return need.columns.filter((column) => !this.knows(column, need));
   }
 
-  /** Whether some of what `need` asks for is known. */
-  knowsSome(need: Need): boolean {
-    return need.columns.some((column) => {
-      const extents = this.extents.get(column) ?? NOTHING;
-      return need.kind === 'range' ? touches(extents, need.from, need.to) : this.knows(column, need);
-    });
+  /** Of columns that are `missing`, how many have some of their stretch known; a single value is known or not. */
+  partlyKnown(missing: readonly string[], need: Need): number {
+    if (need.kind === 'value') return 0;
+    return missing.filter((column) => touches(this.extents.get(column) ?? NOTHING, need.from, need.to))
+      .length;
   }
 
   private knows(column: string, need: Need): boolean {

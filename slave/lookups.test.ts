@@ -158,6 +158,50 @@ describe('a look-up', () => {
   });
 });
 
+describe('the cells of a look-up', () => {
+  /** `[hits, misses, partial hits]` of cells since the last call. */
+  function cells(): number[] {
+    const { cell_hits, cell_misses, cell_partial_hits } = alone.cache.counters;
+    alone.cache.resetCounters();
+    return [cell_hits, cell_misses, cell_partial_hits];
+  }
+
+  it('are its columns, the one it sorts by and the period codes of ranges among them', async () => {
+    alone.write([record('a', 1)])();
+    await alone.ask(latest({ subjects: ['a', 'nobody'] }, { ids: ['eps', 'net'], field: 'assets' }));
+    expect(cells()).toEqual([3, 3, 0]);
+    await alone.ask(latest({ subjects: ['a', 'nobody'] }, { ids: ['eps', 'net'] }));
+    expect(cells()).toEqual([4, 0, 0]);
+    await alone.ask(range('a', 0, 1, ['eps', 'net']));
+    expect(cells()).toEqual([3, 0, 0]);
+  });
+
+  it('are each known, missed, or missed with some of their stretch known', async () => {
+    alone.write(LARGE)();
+    await alone.ask(range('large', 0, 10));
+    expect(cells()).toEqual([0, 2, 0]);
+    await alone.ask(range('large', 0, 10, ['eps', 'net']));
+    expect(cells()).toEqual([2, 1, 0]);
+    await alone.ask(range('large', 5, 9_999, ['eps', 'absent']));
+    expect(cells()).toEqual([0, 3, 2]);
+    expect(cells()).toEqual([0, 0, 0]);
+  });
+
+  it('of a ranked topic are those of the rows shown, and one of each other member', async () => {
+    alone.write(
+      Array.from({ length: 30 }, (_, i) => `m${i}`).flatMap((subject, i) => [
+        { type: 'subject', subject, topics: ['pool'] } as const,
+        record(subject, i),
+      ]),
+    )();
+    const best = latest({ topic: 'pool' }, { ids: ['eps', 'net'], limit: 4 });
+    await alone.ask(best);
+    expect(cells().slice(1)).toEqual([30, 0]);
+    await alone.ask(best);
+    expect(cells()).toEqual([4 * 2 + 26, 0, 0]);
+  });
+});
+
 describe('a row', () => {
   it('of an entry that another has replaced since is not kept, and does not bring the old one back', async () => {
     alone.write([record('a', 1)])();

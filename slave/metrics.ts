@@ -1,11 +1,23 @@
 /** What a slave tells Prometheus. */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { CacheCounters } from './cache.ts';
 import type { Slave } from './slave.ts';
 
 export interface SlaveMetrics {
   contentType: string;
   text(): Promise<string>;
 }
+
+const COUNTERS: Record<keyof CacheCounters, string> = {
+  hits: 'Look-ups that needed nothing from the database',
+  misses: 'Look-ups that read from the database',
+  partial_hits: 'Misses that found some of what they needed',
+  cell_hits: 'Columns of look-ups that were known',
+  cell_misses: 'Columns of look-ups that were read from the database',
+  cell_partial_hits: 'Missed columns with some of their stretch of time known',
+  evictions: 'Entries pushed out by others',
+  read_seconds: 'Time spent in the database by misses',
+};
 
 export function createMetrics(slave: Slave, links: () => number): SlaveMetrics {
   const registry = new Registry();
@@ -20,23 +32,8 @@ export function createMetrics(slave: Slave, links: () => number): SlaveMetrics {
         this.set(value());
       },
     });
-  read(
-    'kamaitachi_cache_hits_total',
-    'Look-ups that needed nothing from the database',
-    () => cache.counters.hits,
-  );
-  read('kamaitachi_cache_misses_total', 'Look-ups that read from the database', () => cache.counters.misses);
-  read(
-    'kamaitachi_cache_partial_hits_total',
-    'Misses that found some of what they needed',
-    () => cache.counters.partial_hits,
-  );
-  read('kamaitachi_cache_evictions_total', 'Entries pushed out by others', () => cache.counters.evictions);
-  read(
-    'kamaitachi_cache_read_seconds_total',
-    'Time spent in the database by misses',
-    () => cache.counters.read_seconds,
-  );
+  for (const [name, help] of Object.entries(COUNTERS) as [keyof CacheCounters, string][])
+    read(`kamaitachi_cache_${name}_total`, help, () => cache.counters[name]);
   read('kamaitachi_cache_entries', 'Subjects in the cache', () => cache.size);
   read('kamaitachi_cache_bytes', 'Bytes of cached data and encoded rows', () => cache.bytes);
   read('kamaitachi_subjects', 'Subjects in the slots held', () => directory.size);

@@ -6,7 +6,7 @@ import type { SlotSet } from '../shared/slot.ts';
 import { compareText } from '../shared/text.ts';
 import type { SubjectCache } from './cache.ts';
 import type { Directory, Subject } from './directory.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, Need } from './entry.ts';
 
 /** A row to be, as its subject was when it was looked up: by the time it is encoded, its entry may be patched or replaced. */
 export interface Candidate {
@@ -21,16 +21,17 @@ export function* poolMembers(
   directory: Directory,
   cache: SubjectCache,
   pool: Pool,
+  need: Need,
   slots: SlotSet | undefined,
 ): Iterable<Subject> {
   if ('subjects' in pool) {
-    yield* named(directory, cache, pool.subjects);
+    yield* named(directory, cache, pool.subjects, need);
     return;
   }
   const { topic, tag, subject } = pool;
   for (const record of subject === undefined
     ? directory.members(topic)
-    : named(directory, cache, [subject])) {
+    : named(directory, cache, [subject], need)) {
     if (slots?.has(record.slot) === false || !record.info.topics.includes(topic)) continue;
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
@@ -40,10 +41,11 @@ export function* named(
   directory: Directory,
   cache: SubjectCache,
   subjects: readonly string[],
+  need: Need,
 ): Iterable<Subject> {
   for (const subject of subjects) {
     const record = directory.get(subject);
-    if (record === undefined) cache.countHits(1);
+    if (record === undefined) cache.countHits(1, need.columns.length);
     else yield record;
   }
 }

@@ -20,7 +20,8 @@ Slave.prototype.answer = function (part, isWanted) {
   const known = answers.get(key);
   const { seq, staleSeconds } = this.state();
   if (known !== undefined && known.seq >= Math.max(seq, part.minSeq)) {
-    cache.countHits(namedSubjects(part.query)?.length ?? 1);
+    const lookups = namedSubjects(part.query)?.length ?? 1;
+    cache.countHits(lookups, lookups * ('ids' in part.query ? part.query.ids.length : 0));
     return { ...known, staleSeconds };
   }
   // What a subject's entry would know must not help the next request.
