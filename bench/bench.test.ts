@@ -20,12 +20,16 @@ test('connections share the requests out, or all walk the few there are from dif
 
 test('what wrk prints is read, its errors too', () => {
   const text = [
+    '  Latency Distribution',
+    '     50%  840.00us',
+    '     90%    1.20ms',
     '  63340 requests in 1.10s, 45.31MB read',
     '  Socket errors: connect 0, read 2, write 0, timeout 1',
     '  Non-2xx or 3xx responses: 5',
     'Requests/sec:  57563.52',
   ].join('\n');
-  expect(parseWrk(text)).toEqual({ perSecond: 57563.52, requests: 63340, errors: 8 });
+  expect(parseWrk(text)).toEqual({ perSecond: 57563.52, requests: 63340, errors: 8, p50Micros: 840 });
+  expect(parseWrk('     50%    1.50ms\n').p50Micros).toBe(1_500);
 });
 
 test('options have the defaults of the contract, and complain by name', () => {
@@ -37,13 +41,19 @@ test('options have the defaults of the contract, and complain by name', () => {
     isChecked: true,
   });
   expect(benchOptions(['--growth', '--subjects', '10,20'], {})?.subjects).toEqual([10, 20]);
+  expect(benchOptions(['--scenario', '1', '--key', 'kk.secret'], {})?.command).not.toContain('secret');
   expect(benchOptions(['--help'], {})).toBeUndefined();
   for (const [args, message] of [
     [['--scenario', '9'], '--scenario: expected a whole number from 1 to 8, got 9'],
     [['--limits', '--size'], 'got 2'],
     [['--scenario', '1', '--write-ratio', '2'], '--write-ratio: expected a number from 0 to 1, got 2'],
     [['--scenaro', '1'], 'did you mean --scenario?'],
-    [['--core', '--runtime', 'bun'], '--runtime: expected deno or node, got bun'],
+    [['--growth', '--runtime', 'bun'], '--runtime: expected deno or node, got bun'],
+    [['--core', '--runtime', 'node'], '--runtime: means nothing beside --core'],
+    [['--limits', '--target', 'http://127.0.0.1:9000'], '--target: means nothing beside --limits'],
+    [['--scenario', '1', '--target', 'http://h', '--slaves', '3'], '--slaves: expected only where a cluster'],
+    [['--scenario', '1', '--subjects', '10,20'], '--subjects: expected one number'],
+    [['--scenario', '1', '--pool-subjects', 'a,,b'], '--pool-subjects: expected A,B,…, got a,,b'],
   ] as const) {
     expect(() => benchOptions(args, {})).toThrow(CommandError);
     expect(() => benchOptions(args, {})).toThrow(message);

@@ -15,6 +15,7 @@ import {
 } from '../cli/start/commands.ts';
 import { Part } from '../cli/start/part.ts';
 import { argvOf, type Options, parseOptions } from '../shared/config.ts';
+import type { CacheCounters } from '../slave/cache.ts';
 import { cpuSeconds, residentBytes } from './processes.ts';
 
 export interface ClusterShape {
@@ -32,17 +33,13 @@ export interface ClusterShape {
   randomRouting?: boolean;
 }
 
-/** What the slaves count, added up; `seconds` as they name it. */
-export interface CacheStats {
+/** What the slaves count, added up; named as they name it. */
+export interface CacheStats extends CacheCounters {
   entries: number;
   bytes: number;
   row_bytes: number;
-  hits: number;
-  misses: number;
-  partial_hits: number;
   /** Requests that the gateway answered by itself, in no count above. */
   edge_hits: number;
-  read_seconds: number;
 }
 
 /** A stretch in which an event loop did not turn. */
@@ -116,10 +113,6 @@ export class ClusterUnderTest {
     this.slaves.push(slave);
     await slave.start();
     return slave;
-  }
-
-  async removeLastSlave(): Promise<void> {
-    await this.slaves.pop()?.stop();
   }
 
   /** Takes a slave's folder from it; resolves when it listens again. */

@@ -1,5 +1,14 @@
 /** The cluster through one hop, in turn with bare servers that answer the same bytes: every figure becomes a ratio. */
-import { type Contender, isInstalled, startBare } from './bare/contenders.ts';
+import {
+  type Contender,
+  DENO,
+  DENO_REDIS,
+  DENO_YIELDING,
+  isInstalled,
+  NGINX_CACHE,
+  NODE_HONO,
+  startBare,
+} from './bare/contenders.ts';
 import { type ClusterUnderTest, statsOf } from './cluster.ts';
 import { median } from './histogram.ts';
 import { runLoad } from './load/load.ts';
@@ -7,13 +16,15 @@ import { runWrk } from './load/wrk.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuSeconds } from './processes.ts';
 import { seeded } from './random.ts';
-import { figure, progress, type Report, type Section } from './report.ts';
-import { hitRate, poolOf, type Sample, startLoaded } from './scenario-run.ts';
-import { type BenchRequest, makeRequests } from './scenarios.ts';
+import { figure, ms, progress, type Report, type Section } from './report.ts';
+import { complaints, hitRate, poolOf, type Sample, spread, startLoaded } from './scenario-run.ts';
+import { type BenchRequest, makeRequests, PERIOD } from './scenarios.ts';
 import { barChart } from './svg.ts';
+import { query } from './warm.ts';
 
 interface Round {
   perSecond: number;
+  p50Micros: number;
   /** µs of CPU a request: all processes of the contender, and the client's. */
   serverMicros: number;
   clientMicros: number;
@@ -23,6 +34,7 @@ interface Round {
 interface Load {
   name: string;
   requests: BenchRequest[];
+  connections: number;
   /** Only the cluster is asked: the bare ones answer any request alike. */
   answer: string;
 }
@@ -37,8 +49,18 @@ const SAMPLE: Sample = { subjects: 8, indicators: 6, quarters: 40 };
 const BODIES = 2_000;
 const EDGE_BYTES = 64 * 1024 * 1024;
 const WARM_SECONDS = 1;
-const BARE = 'Deno.serve + Hono';
-const YIELDING = 'Deno.serve + Hono + yield';
+/** Answers of each load at each gateway that are compared with what they should be. */
+const CHECKED = 50;
+/** What figures are divided by, where it takes part. */
+const BASES = [
+  { header: `÷ ${DENO}`, name: DENO },
+  { header: '÷ the same + yield', name: DENO_YIELDING },
+  { header: '÷ the same + Redis', name: DENO_REDIS },
+  { header: '÷ nginx proxy_cache', name: NGINX_CACHE },
+  { header: `÷ ${NODE_HONO}`, name: NODE_HONO },
+];
+/** Items of some 250 bytes that make an answer of about 5 KB. */
+const ITEMS_OF_5_KB = 20;
 
 export async function runLimits(options: BenchOptions): Promise<Report> {
   const cluster = await startLoaded(options, SAMPLE);
@@ -51,34 +73,52 @@ export async function runLimits(options: BenchOptions): Promise<Report> {
       { name: 'Kamaitachi, Node gateway', url: node.url, pids: [node.pid!, ...slaves], stop: () => {} },
       { name: 'Kamaitachi, edge cache', url: edge.url, pids: [edge.pid!, ...slaves], stop: () => {} },
     ];
-    const loads = await makeLoads(cluster, options.seed);
+    const loads = await makeLoads(cluster, options);
     const measured: Measurement[] = [];
     const before = await statsOf(cluster.url);
     for (const load of loads) measured.push(...(await measureLoad(load, own, options)));
     const after = await statsOf(cluster.url);
     const rate = hitRate({ hits: after.hits - before.hits, misses: after.misses - before.misses });
-    return reportOf(options, loads, measured, rate, cluster.deaths);
+    const wrong = await wrongAnswers(own, loads);
+    return reportOf(options, loads, measured, rate, [...wrong, ...cluster.deaths]);
   } finally {
     await cluster.stop();
   }
 }
 
-/** One hot body, 2,000 bodies with answers of the same size, and the random ones of S1 and S3. */
-async function makeLoads(cluster: ClusterUnderTest, seed: number): Promise<Load[]> {
+/** One hot body, the random ones of S1 and S3, and what one connection waits for answers of two sizes. */
+async function makeLoads(
+  cluster: ClusterUnderTest,
+  { seed, concurrent }: Pick<BenchOptions, 'seed' | 'concurrent'>,
+): Promise<Load[]> {
   const pool = poolOf(SAMPLE);
+  const [subjects] = pool.subjects;
+  const range = {
+    subjects,
+    ids: pool.indicators.slice(0, 3).join(),
+    from: pool.times.at(-ITEMS_OF_5_KB),
+    to: pool.times.at(-1),
+  };
   const random = (scenario: number, count: number) =>
     makeRequests({ scenario, pool, count, writeRatio: 0, zipf: 1, random: seeded(seed) });
-  const loads: [string, BenchRequest[]][] = [
-    ['one hot query', random(1, 1)],
-    [`S1, ${figure(BODIES)} bodies`, random(1, BODIES)],
-    [`S3, ${figure(BODIES)} bodies`, random(3, BODIES)],
+  const loads: Omit<Load, 'answer'>[] = [
+    { name: 'one hot query', connections: concurrent, requests: random(1, 1) },
+    { name: `S1, ${figure(BODIES)} bodies`, connections: concurrent, requests: random(1, BODIES) },
+    { name: `S3, ${figure(BODIES)} bodies`, connections: concurrent, requests: random(3, BODIES) },
+    { name: 'one connection, 0.5 KB', connections: 1, requests: random(1, 1) },
+    {
+      name: 'one connection, 5 KB',
+      connections: 1,
+      requests: [query(PERIOD, range)],
+    },
   ];
   return Promise.all(
-    loads.map(async ([name, requests]) => {
+    loads.map(async (load) => {
+      const { requests } = load;
       const answers = await Promise.all(requests.slice(0, 25).map((request) => ask(cluster.url, request)));
       // The bare servers answer one thing: one of middle length stands for all.
       const [answer] = answers.sort((a, b) => a.length - b.length).slice(answers.length >> 1);
-      return { name, requests, answer };
+      return { ...load, answer };
     }),
   );
 }
@@ -93,6 +133,23 @@ async function ask(url: string, { path, contentType, body }: BenchRequest): Prom
   return answer.text();
 }
 
+/** What is wrong with answers of the cluster's gateways after all of it; kept ones of the edge cache are among them. */
+async function wrongAnswers(own: readonly Contender[], loads: readonly Load[]): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { name: contender, url } of own)
+    for (const { name, requests } of loads) {
+      const indices = spread([...requests.keys()], CHECKED);
+      const asked = indices.map(async (index) => ({
+        index,
+        status: 200,
+        body: await ask(url, requests[index]),
+      }));
+      const wrong = complaints(SAMPLE, requests, await Promise.all(asked));
+      faults.push(...wrong.map((fault) => `${contender}, ${name}: ${fault}`));
+    }
+  return faults;
+}
+
 async function measureLoad(
   load: Load,
   own: readonly Contender[],
@@ -101,9 +158,12 @@ async function measureLoad(
   progress.step(`${load.name}: starting bare servers`);
   const bare = await startBare(load.answer);
   try {
-    const measured = [...own, ...bare].map((contender) => ({ contender, rounds: [] as Round[] }));
+    // Alone on its connection it is the latency that counts, and one round has thousands of those.
+    const isAlone = load.connections === 1;
+    const others = isAlone ? bare.filter(({ name }) => name === DENO) : bare;
+    const measured = [...own, ...others].map((contender) => ({ contender, rounds: [] as Round[] }));
     for (const { contender } of measured) await oneRound(contender, load, options, WARM_SECONDS);
-    for (let round = 1; round <= options.rounds; round++) {
+    for (let round = 1; round <= (isAlone ? 1 : options.rounds); round++) {
       for (const { contender, rounds } of measured) {
         progress.step(`${load.name}, round ${round} of ${options.rounds}: ${contender.name}`);
         rounds.push(await oneRound(contender, load, options, options.seconds));
@@ -117,17 +177,18 @@ async function measureLoad(
 
 async function oneRound(
   { url, pids }: Contender,
-  { requests }: Load,
-  { concurrent, processes }: BenchOptions,
+  { requests, connections }: Load,
+  { processes }: BenchOptions,
   seconds: number,
 ): Promise<Round> {
   const total = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   let server = total();
   if (isInstalled('wrk')) {
-    const result = await runWrk({ url, requests, connections: concurrent, seconds });
+    const result = await runWrk({ url, requests, connections, seconds });
     server = total() - server;
     return {
       perSecond: result.perSecond,
+      p50Micros: result.p50Micros,
       serverMicros: (server * 1e6) / result.requests,
       clientMicros: (result.cpuSeconds * 1e6) / result.requests,
       errors: result.errors,
@@ -136,9 +197,9 @@ async function oneRound(
   const result = await runLoad({
     url,
     requests,
-    connections: concurrent,
+    connections,
     seconds,
-    processes: Math.max(2, processes),
+    processes: Math.min(connections, Math.max(2, processes)),
     before: () => {
       server = total();
     },
@@ -148,6 +209,7 @@ async function oneRound(
   });
   return {
     perSecond: result.perSecond,
+    p50Micros: result.reads.percentile(50),
     serverMicros: (server * 1e6) / result.requests,
     clientMicros: (result.cpuSeconds * 1e6) / result.requests,
     errors: result.requests - (result.statuses['200'] ?? 0) + result.failed,
@@ -159,42 +221,54 @@ function reportOf(
   loads: readonly Load[],
   measured: readonly Measurement[],
   rate: string,
-  deaths: readonly string[],
+  faults: readonly string[],
 ): Report {
   const client = isInstalled('wrk') ? 'wrk -t1' : 'autocannon in two processes';
-  const sections = loads.map(({ name, answer }): Section => {
+  const sections = loads.map(({ name, connections, answer }): Section => {
     const own = measured.filter(({ load }) => load === name);
+    const bases = BASES.filter((base) => own.some(({ contender }) => contender === base.name));
+    const [{ rounds: all }] = own;
     return {
       title: name,
       text:
-        `${Buffer.byteLength(answer)} bytes, ${options.concurrent} connections, medians of ${options.rounds} rounds of ` +
-        `${options.seconds} s in turn; client: ${client}`,
-      headers: ['', 'requests/s', `÷ ${BARE}`, `÷ the same + yield`, 'server µs', 'client µs', 'errors'],
+        `${Buffer.byteLength(answer)} bytes; connections: ${connections}; rounds of ${options.seconds} s in turn, medians: ` +
+        `${all.length}; client: ${client}`,
+      headers: [
+        '',
+        'requests/s',
+        'p50 ms',
+        ...bases.map(({ header }) => header),
+        'server µs',
+        'client µs',
+        'errors',
+      ],
       rows: own.map(({ contender, rounds }) => [
         contender,
         figure(median(rounds.map(({ perSecond }) => perSecond))),
-        ratio(own, contender, BARE),
-        ratio(own, contender, YIELDING),
+        ms(median(rounds.map(({ p50Micros }) => p50Micros))),
+        ...bases.map((base) => ratio(own, contender, base.name)),
         figure(median(rounds.map(({ serverMicros }) => serverMicros)), 1),
         figure(median(rounds.map(({ clientMicros }) => clientMicros)), 1),
         rounds.reduce((sum, { errors }) => sum + errors, 0),
       ]),
     };
   });
-  sections[0].text += `; hit rate of the cluster over all loads ${rate}`;
-  const charts = loads.map(({ name }, i) => ({
-    name: `limits-${i + 1}`,
-    svg: barChart(
-      name,
-      'requests/s',
-      measured
-        .filter(({ load }) => load === name)
-        .map(({ contender, rounds }) => ({
-          label: contender,
-          value: median(rounds.map(({ perSecond }) => perSecond)),
-        })),
-    ),
-  }));
+  sections[0].text += `; hit rate of the cluster over all loads ${rate}; answers compared: ${CHECKED} of each load and gateway`;
+  const charts = loads
+    .filter(({ connections }) => connections > 1)
+    .map(({ name }, i) => ({
+      name: `limits-${i + 1}`,
+      svg: barChart(
+        name,
+        'requests/s',
+        measured
+          .filter(({ load }) => load === name)
+          .map(({ contender, rounds }) => ({
+            label: contender,
+            value: median(rounds.map(({ perSecond }) => perSecond)),
+          })),
+      ),
+    }));
   const failing = measured.filter(({ rounds }) => rounds.some(({ errors }) => errors > 0));
   return {
     name: 'limits',
@@ -203,14 +277,12 @@ function reportOf(
     sections,
     raw: { options, measured },
     charts,
-    faults: [...failing.map(({ load, contender }) => `${contender}: errors under ${load}`), ...deaths],
+    faults: [...failing.map(({ load, contender }) => `${contender}: errors under ${load}`), ...faults],
   };
 }
 
 /** Median of the ratios of rounds that followed one another. */
 function ratio(measured: readonly Measurement[], name: string, to: string): string {
-  const rounds = measured.find(({ contender }) => contender === name)?.rounds ?? [];
-  const base = measured.find(({ contender }) => contender === to)?.rounds;
-  if (base === undefined) return '–';
+  const [rounds, base] = [name, to].map((one) => measured.find(({ contender }) => contender === one)!.rounds);
   return median(rounds.map(({ perSecond }, i) => perSecond / base[i].perSecond)).toFixed(2);
 }

@@ -45,7 +45,7 @@ const OPTIONS = {
   subjects: {
     type: 'string',
     value: 'N,…',
-    help: 'subjects of the sample; --growth takes a list; by default what the mode needs',
+    help: 'subjects of the sample; --growth takes a list; by default what the mode needs, 8 at a --target as npm start loads them',
   },
   indicators: { type: 'string', value: 'N', help: 'indicators of the sample' },
   quarters: { type: 'string', value: 'N', help: 'quarters of the sample' },
@@ -76,6 +76,30 @@ const OPTIONS = {
   out: { type: 'string', value: 'DIR', help: 'where results go; bench/results by default' },
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
+
+/** Options of the modes besides --out: one that means nothing where it stands would be taken for something it is not. */
+const CLUSTER = ['slaves', 'replicas', 'runtime'] as const;
+const SAMPLE = ['subjects', 'indicators', 'quarters'] as const;
+const LOAD = ['requests', 'concurrent', 'repeat', 'rate', 'zipf', 'seed', 'processes'] as const;
+const AT_TARGET = [
+  ...LOAD,
+  ...SAMPLE,
+  'write-ratio',
+  'pool-subjects',
+  'pool-indicators',
+  'target',
+  'check',
+  'key',
+];
+const TAKES: Record<Mode, readonly string[]> = {
+  scenario: [...AT_TARGET, ...CLUSTER],
+  limits: [...CLUSTER, 'concurrent', 'processes', 'seed', 'seconds', 'rounds'],
+  size: [...CLUSTER, ...SAMPLE],
+  evolution: [...CLUSTER, ...LOAD, 'subjects'],
+  growth: [...CLUSTER, ...LOAD, ...SAMPLE],
+  core: [...SAMPLE, 'seed', 'zipf'],
+};
+const OF_EVERY_MODE = ['out', 'help', 'key'];
 
 export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'core'] as const;
 export type Mode = (typeof MODES)[number];
@@ -128,10 +152,33 @@ export function benchOptions(
       `expected one of ${MODES.map((mode) => `--${mode}`).join(', ')}, got ${modes.length}`,
       2,
     );
+  const [mode] = modes;
+  const isAtTarget = given.target !== undefined;
+  for (const name of Object.keys(given)) {
+    const takes = mode === 'scenario' && isAtTarget ? AT_TARGET : TAKES[mode];
+    if (name === mode || OF_EVERY_MODE.includes(name) || takes.includes(name)) continue;
+    throw new CommandError(
+      TAKES[mode].includes(name)
+        ? `--${name}: expected only where a cluster is started, got --target too`
+        : `--${name}: means nothing beside --${mode} (--help lists all)`,
+      2,
+    );
+  }
   const whole = (name: keyof typeof given, min: number, max: number): number | undefined =>
     given[name] === undefined ? undefined : wholeNumber(name, String(given[name]), min, max);
-  const wholes = (name: 'subjects' | 'slaves', max: number): number[] | undefined =>
-    given[name]?.split(',').map((item) => wholeNumber(name, item, 1, max));
+  const wholes = (name: 'subjects' | 'slaves', max: number): number[] | undefined => {
+    const items = given[name]?.split(',').map((item) => wholeNumber(name, item, 1, max));
+    if (items === undefined || items.length === 1 || mode === 'growth') return items;
+    throw new CommandError(
+      `--${name}: expected one number (only --growth takes a list), got ${given[name]}`,
+      2,
+    );
+  };
+  const names = (name: 'pool-subjects' | 'pool-indicators'): string[] | undefined => {
+    const items = given[name]?.split(',').map((item) => item.trim());
+    if (items?.includes('')) throw new CommandError(`--${name}: expected A,B,…, got ${given[name]}`, 2);
+    return items;
+  };
   const decimal = (name: 'write-ratio' | 'zipf', max: number): number | undefined => {
     const text = given[name];
     if (text === undefined) return undefined;
@@ -156,7 +203,7 @@ export function benchOptions(
       2,
     );
   return {
-    mode: modes[0],
+    mode,
     scenario: whole('scenario', 1, 8) ?? 1,
     requests: whole('requests', 1, 10_000_000) ?? 10_000,
     concurrent: whole('concurrent', 1, 10_000) ?? 50,
@@ -171,8 +218,8 @@ export function benchOptions(
     subjects: wholes('subjects', SAMPLE_BOUNDS.subjects),
     indicators: whole('indicators', 6, SAMPLE_BOUNDS.indicators),
     quarters: whole('quarters', 1, SAMPLE_BOUNDS.quarters),
-    poolSubjects: given['pool-subjects']?.split(','),
-    poolIndicators: given['pool-indicators']?.split(','),
+    poolSubjects: names('pool-subjects'),
+    poolIndicators: names('pool-indicators'),
     slaves: wholes('slaves', 64),
     replicas: whole('replicas', 1, 64),
     runtime: oneOf('runtime', ['deno', 'node']),
@@ -180,6 +227,7 @@ export function benchOptions(
     seconds: whole('seconds', 1, 3_600) ?? 3,
     rounds: whole('rounds', 1, 1_000) ?? 3,
     out: given.out ?? 'bench/results',
-    command: ['npm run bench --', ...args].join(' '),
+    // Reports show it.
+    command: ['npm run bench --', ...args].join(' ').replace(/--key[ =]\S+/, '--key …'),
   };
 }

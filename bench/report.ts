@@ -48,12 +48,17 @@ export function publish(report: Report, folder: string): boolean {
   const markdown = markdownOf(report);
   const { charts, ...rest } = report;
   writeFileSync(join(folder, `${report.name}.md`), markdown);
-  writeFileSync(join(folder, `${report.name}.json`), `${JSON.stringify(rest, null, 2)}\n`);
+  writeFileSync(join(folder, `${report.name}.json`), `${JSON.stringify(rest, withoutKey, 2)}\n`);
   for (const { name, svg } of charts) writeFileSync(join(folder, `${name}.svg`), svg);
   progress.clear();
   console.log(markdown);
   console.log(`written to ${join(folder, `${report.name}.md`)}, .json and .svg`);
   return report.faults.length === 0;
+}
+
+/** Reports are passed on; an API key among the options is not meant for that. */
+function withoutKey(name: string, value: unknown): unknown {
+  return name === 'key' ? undefined : value;
 }
 
 /** One line on stderr that is written over on a terminal, and kept short in a log. */

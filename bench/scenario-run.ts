@@ -1,4 +1,5 @@
 /** One scenario: a cluster of its own or a given one, the load, the check of what it answered, the report. */
+import { CommandError } from '../cli/import/command.ts';
 import { indicatorNames, sampleLines, subjectOf } from '../cli/sample/sample.ts';
 import {
   type CacheStats,
@@ -30,10 +31,21 @@ export interface Sample {
   quarters: number;
 }
 
+const COUNTERS = [
+  'hits',
+  'misses',
+  'partial_hits',
+  'cell_hits',
+  'cell_misses',
+  'cell_partial_hits',
+  'edge_hits',
+] as const satisfies (keyof CacheStats)[];
+type Counter = (typeof COUNTERS)[number];
+
 export interface Measured {
   load: LoadResult;
   /** Look-ups during the run. */
-  cache: Pick<CacheStats, 'hits' | 'misses' | 'partial_hits' | 'edge_hits'>;
+  cache: Pick<CacheStats, Counter>;
   /** CPU seconds of every process of an own cluster, the client among them. */
   cpu: Map<string, number>;
   checked: number;
@@ -48,29 +60,52 @@ export const TOPIC = 'stock_a_listing_pool';
 /** Enough for the compilers of all processes to have seen everything. */
 const WARM_REQUESTS = 5_000;
 const WHOLE_SET = new Set([6, 8]);
+/** Subjects of KamaitachiGo's tool, and of the sample that `npm start` loads. */
+export const POOL = 8;
 
 export async function runScenario(options: BenchOptions): Promise<Report> {
   const { scenario, target } = options;
   const sample: Sample = {
-    subjects: options.subjects?.[0] ?? (WHOLE_SET.has(scenario) ? 1_000 : 8),
+    subjects: options.subjects?.[0] ?? (target === undefined && WHOLE_SET.has(scenario) ? 1_000 : POOL),
     indicators: options.indicators ?? 6,
     quarters: options.quarters ?? 40,
   };
+  if (target !== undefined) await reach(target, options.key);
   const own = target === undefined ? await startLoaded(options, sample) : undefined;
   try {
-    if (own !== undefined) {
-      // The code warm, the caches cold: a first run says more about the compiler than about the cache.
-      progress.step('warming up');
-      const warm = { ...options, rate: undefined, requests: WARM_REQUESTS, isChecked: false, writeRatio: 0 };
-      await measure(own, sample, { ...warm, seed: options.seed + 1 });
-      await own.clearCaches();
-    }
+    if (own !== undefined) await warmUp(own, sample, options);
     const measured = await measure(own ?? target!, sample, options);
     return reportOf(options, sample, measured, own);
   } finally {
     await own?.stop();
   }
 }
+
+/** The code warm, the caches cold: a first run says more about the compiler than about the cache. */
+export async function warmUp(
+  cluster: ClusterUnderTest,
+  sample: Sample,
+  options: BenchOptions,
+): Promise<void> {
+  progress.step('warming up');
+  const warm = { ...options, rate: undefined, requests: WARM_REQUESTS, isChecked: false, writeRatio: 0 };
+  await measure(cluster, sample, { ...warm, seed: options.seed + 1 });
+  await cluster.clearCaches();
+}
+
+/** Says what is the matter with a target before anything is measured. */
+async function reach(target: string, key: string | undefined): Promise<void> {
+  try {
+    await statsOf(target, key);
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: Error };
+    throw new CommandError(`--target: expected a gateway that answers, got: ${cause?.message ?? message}`);
+  }
+}
+
+const OTHER_DATA =
+  'the check expects the sample as it was loaded: with other data, or after writes such as those of scenario 7, --check none; ' +
+  'with another number of subjects --subjects';
 
 /** A cluster with the sample in it, every slave up to date. */
 export async function startLoaded(
@@ -137,16 +172,15 @@ export async function measure(
   cpu.set('client', load.cpuSeconds);
   const asked = hasWrites ? await askAgain({ url, key: options.key }, requests, keep) : load.kept;
   const faults = faultsOf(load, hasWrites);
-  if (options.isChecked) faults.push(...complaints(sample, requests, asked));
-  const { hits, misses, partial_hits, edge_hits } = after;
+  if (options.isChecked) {
+    const wrong = complaints(sample, requests, asked);
+    faults.push(...wrong);
+    if (typeof at === 'string' && wrong.length > 0) faults.push(OTHER_DATA);
+  }
+  const counted = COUNTERS.map((name) => [name, after[name] - before[name]]);
   return {
     load,
-    cache: {
-      hits: hits - before.hits,
-      misses: misses - before.misses,
-      partial_hits: partial_hits - before.partial_hits,
-      edge_hits: edge_hits - before.edge_hits,
-    },
+    cache: Object.fromEntries(counted) as Measured['cache'],
     cpu,
     checked: asked.length,
     faults,
@@ -182,7 +216,7 @@ export function poolOf(
 }
 
 /** Up to `count` of the items, evenly over them all. */
-function spread<Item>(items: readonly Item[], count: number): Item[] {
+export function spread<Item>(items: readonly Item[], count: number): Item[] {
   const step = Math.max(1, items.length / count);
   return items.filter((_, i) => Math.floor(i / step) !== Math.floor((i - 1) / step));
 }
@@ -219,7 +253,11 @@ function post({ contentType, body }: BenchRequest, key: string | undefined, minS
 }
 
 /** What the answers of a run say that is not so, the first of it. */
-function complaints(sample: Sample, requests: readonly BenchRequest[], kept: LoadResult['kept']): string[] {
+export function complaints(
+  sample: Sample,
+  requests: readonly BenchRequest[],
+  kept: LoadResult['kept'],
+): string[] {
   progress.step(`checking ${kept.length} answers`);
   const bodies = kept.map(({ index }) => JSON.parse(requests[index].body) as { subjects?: string });
   const wanted = new Set(bodies.flatMap(({ subjects }) => subjects?.split(',') ?? []));
@@ -306,9 +344,18 @@ function sectionsOf({ load, cache, cpu, checked, faults }: Measured, text: strin
       headers: ['', 'requests', 'mean', 'p50', 'p95', 'p99', 'p99.9', 'max'],
       rows,
     },
-    { title: 'Look-ups', headers: ['hits', 'partial', 'misses', 'hit rate'], rows: [lookupRow(cache)] },
+    {
+      title: 'Look-ups',
+      text: LOOKUPS_ARE,
+      headers: ['', 'hits', 'partial', 'misses', 'hit rate'],
+      rows: [
+        lookupRow('look-ups', cache.hits, cache.partial_hits, cache.misses),
+        lookupRow('cells', cache.cell_hits, cache.cell_partial_hits, cache.cell_misses),
+      ],
+    },
     {
       title: 'CPU',
+      text: cpu.size === 1 ? 'Of the client alone: the processes of a target are not known here.' : undefined,
       headers: ['process', 'seconds', 'µs a request'],
       rows: [...cpu].map(([name, seconds]) => [
         name,
@@ -319,8 +366,12 @@ function sectionsOf({ load, cache, cpu, checked, faults }: Measured, text: strin
   ];
 }
 
-function lookupRow({ hits, misses, partial_hits }: Measured['cache']): string[] {
-  return [figure(hits), figure(partial_hits), figure(misses), hitRate({ hits, misses })];
+const LOOKUPS_ARE =
+  'A look-up is one subject at one slave, a cell one column of it: an indicator, or in ranges the period codes. Partial ones ' +
+  'are among the misses.';
+
+function lookupRow(unit: string, hits: number, partial: number, misses: number): string[] {
+  return [unit, figure(hits), figure(partial), figure(misses), hitRate({ hits, misses })];
 }
 
 export function hitRate({ hits, misses }: Pick<CacheStats, 'hits' | 'misses'>): string {

@@ -1,5 +1,7 @@
 /** Brings everything of the sample into the caches of the slaves, page by page. */
 import { indicatorNames } from '../cli/sample/sample.ts';
+import { SlotSet, slotOf } from '../shared/slot.ts';
+import { askSlots } from '../slave/release.ts';
 import type { ClusterUnderTest } from './cluster.ts';
 import { figure, progress } from './report.ts';
 import { poolOf, type Sample } from './scenario-run.ts';
@@ -7,16 +9,21 @@ import { type BenchRequest, PERIOD } from './scenarios.ts';
 
 const PAGE = 500;
 
+/**
+ * Every slave is asked for all that it holds: through the gateway one holder of each subject would learn it, and which one is
+ * asked depends on what a query asks for besides.
+ */
 export async function warmAll(cluster: ClusterUnderTest, sample: Sample): Promise<void> {
   const { subjects, times } = poolOf(sample);
   const ids = indicatorNames(sample.indicators).join();
-  for (let from = 0; from < subjects.length; from += PAGE) {
-    const page = subjects.slice(from, from + PAGE).join();
-    await ask(
-      cluster.url,
-      query(PERIOD, { subjects: page, ids, from: times[0], to: times.at(-1), limit: 1 }),
-    );
-    progress.say(`warming: ${figure(from)} of ${figure(subjects.length)} subjects`);
+  for (const { name, url } of cluster.slaves) {
+    const slots = SlotSet.fromBase64((await askSlots(fetch, new URL(url).host)).ready);
+    const held = subjects.filter((subject) => slots.has(slotOf(subject)));
+    for (let from = 0; from < held.length; from += PAGE) {
+      const page = held.slice(from, from + PAGE).join();
+      await ask(url, query(PERIOD, { subjects: page, ids, from: times[0], to: times.at(-1), limit: 1 }));
+      progress.say(`warming ${name}: ${figure(from)} of ${figure(held.length)} subjects`);
+    }
   }
 }
 

@@ -17,6 +17,13 @@ export interface Contender {
   stop(): void;
 }
 
+/** Names, for those that figures are divided by. */
+export const DENO = 'Deno.serve + Hono';
+export const DENO_YIELDING = 'Deno.serve + Hono + yield';
+export const DENO_REDIS = 'Deno.serve + Hono + yield + Redis GET';
+export const NODE_HONO = 'Hono on Node';
+export const NGINX_CACHE = 'nginx proxy_cache, body as key';
+
 const HOST = '127.0.0.1';
 const LISTENS = /listens on (http:\/\/\S+)/;
 const START_MS = 20_000;
@@ -26,12 +33,12 @@ export async function startBare(answer: string): Promise<Contender[]> {
   const started: Contender[] = [];
   try {
     if (hasDeno()) {
-      started.push(await bare('Deno.serve + Hono', denoCommand(['plain']), answer));
-      started.push(await bare('Deno.serve + Hono + yield', denoCommand(['yield']), answer));
+      started.push(await bare(DENO, denoCommand(['plain']), answer));
+      started.push(await bare(DENO_YIELDING, denoCommand(['yield']), answer));
       if (isInstalled('redis-server')) started.push(await overRedis(answer));
     }
     const http = await bare('node:http', nodeCommand('http'), answer);
-    started.push(http, await bare('Hono on Node', nodeCommand('hono'), answer));
+    started.push(http, await bare(NODE_HONO, nodeCommand('hono'), answer));
     if (isInstalled('nginx')) started.push(...(await nginx(answer, http.url)));
     return started;
   } catch (error) {
@@ -86,11 +93,7 @@ async function overRedis(answer: string): Promise<Contender> {
   });
   try {
     await reachable(port);
-    const front = await bare(
-      'Deno.serve + Hono + yield + Redis GET',
-      denoCommand(['redis', String(port)]),
-      answer,
-    );
+    const front = await bare(DENO_REDIS, denoCommand(['redis', String(port)]), answer);
     return {
       ...front,
       pids: [...front.pids, redis.pid!],
@@ -114,12 +117,12 @@ async function nginx(answer: string, upstream: string): Promise<Contender[]> {
   writeFileSync(
     join(folder, 'nginx.conf'),
     // Started by root it would give its worker to somebody who may not read this folder.
-    `${process.getuid?.() === 0 ? 'user root; ' : ''}daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/logs/error.log;
+    `${process.getuid?.() === 0 ? 'user root; ' : ''}daemon off; worker_processes 1; worker_rlimit_nofile 8192; pid ${folder}/pid; error_log ${folder}/logs/error.log;
 events { worker_connections 1024; }
 http {
   access_log off; default_type application/json; keepalive_requests 100000000; client_body_buffer_size 64k;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
-  open_file_cache max=100; sendfile on;
+  open_file_cache max=4096; sendfile on;
   proxy_cache_path ${folder}/cache keys_zone=answers:16m;
   server { listen ${HOST}:${fixed}; root ${folder}/html; error_page 405 =200 /answer; location / { try_files /answer =404; } }
   server { listen ${HOST}:${cached}; location / {
@@ -138,7 +141,7 @@ http {
     const pids = [child.pid!, ...childrenOf(child.pid!)];
     return [
       { name: 'nginx, a file', url: `http://${HOST}:${fixed}`, pids, stop },
-      { name: 'nginx proxy_cache, body as key', url: `http://${HOST}:${cached}`, pids, stop: () => {} },
+      { name: NGINX_CACHE, url: `http://${HOST}:${cached}`, pids, stop: () => {} },
     ];
   } catch (error) {
     stop();

@@ -11,6 +11,7 @@ export interface WrkResult {
   requests: number;
   /** Answers that were not 2xx, and requests without one. */
   errors: number;
+  p50Micros: number;
   cpuSeconds: number;
 }
 
@@ -27,7 +28,15 @@ export async function runWrk({ url, requests, connections, seconds }: WrkOptions
   writeFileSync(script, luaOf(requests));
   const cpuBefore = endedChildrenCpuSeconds();
   try {
-    const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url]);
+    const text = await output('wrk', [
+      '-t1',
+      '--latency',
+      `-c${connections}`,
+      `-d${seconds}s`,
+      '-s',
+      script,
+      url,
+    ]);
     return { ...parseWrk(text), cpuSeconds: endedChildrenCpuSeconds() - cpuBefore };
   } finally {
     rmSync(folder, { recursive: true });
@@ -39,12 +48,16 @@ export function parseWrk(text: string): Omit<WrkResult, 'cpuSeconds'> {
   const number = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? 0);
   const socket = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
   const lost = socket === null ? 0 : socket.slice(1).reduce((sum, count) => sum + Number(count), 0);
+  const [, p50, unit] = /^\s+50%\s+([\d.]+)(us|ms|s)$/m.exec(text) ?? [];
   return {
+    p50Micros: Number(p50 ?? 0) * (unit === undefined ? 1 : MICROS[unit]),
     perSecond: number(/Requests\/sec:\s+([\d.]+)/),
     requests: number(/(\d+) requests in/),
     errors: number(/Non-2xx or 3xx responses: (\d+)/) + lost,
   };
 }
+
+const MICROS: Record<string, number> = { us: 1, ms: 1_000, s: 1_000_000 };
 
 /** The requests are formatted once; wrk then walks the list. */
 function luaOf(requests: readonly BenchRequest[]): string {
