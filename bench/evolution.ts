@@ -22,32 +22,48 @@ const STAGES: Stage[] = [
   { name: 'consistent hashing, data-aware cache' },
   { name: 'the same, with an edge cache', edgeCacheBytes: 64 * 1024 * 1024 },
 ];
-/** Scenarios, with the share of writes; the one that changes the data comes last. */
-const LOADS = [
-  { scenario: 1, writeRatio: 0 },
-  { scenario: 3, writeRatio: 0 },
-  { scenario: 4, writeRatio: 0 },
-  { scenario: 8, writeRatio: 0 },
-  { scenario: 7, writeRatio: 0.1 },
+interface EvolutionLoad {
+  /** What its picture is called. */
+  name: string;
+  title: string;
+  scenario: number;
+  repeat?: number;
+  writeRatio?: number;
+}
+
+/** Random requests hardly repeat, clients do: so one load does. The one that changes the data comes last. */
+const LOADS: EvolutionLoad[] = [
+  { name: 's1', title: `S1: ${SCENARIOS[1]}`, scenario: 1 },
+  { name: 's1-repeated', title: 'S1, 100 distinct requests repeated', scenario: 1, repeat: 100 },
+  { name: 's3', title: `S3: ${SCENARIOS[3]}`, scenario: 3 },
+  { name: 's4', title: `S4: ${SCENARIOS[4]}`, scenario: 4 },
+  { name: 's8', title: `S8: ${SCENARIOS[8]}`, scenario: 8 },
+  { name: 's7', title: `S7: ${SCENARIOS[7]}`, scenario: 7, writeRatio: 0.1 },
 ];
+
+interface Run {
+  stage: string;
+  load: string;
+  run: Measured;
+}
 
 export async function runEvolution(options: BenchOptions): Promise<Report> {
   const sample: Sample = { subjects: options.subjects?.[0] ?? 100, indicators: 6, quarters: 40 };
   const faults: string[] = [];
-  const measured: { stage: string; scenario: number; run: Measured }[] = [];
+  const measured: Run[] = [];
   for (const { name, ...shape } of STAGES) {
     const cluster = await startLoaded(options, sample, shape);
     try {
-      // By requests that are not among those measured: whole answers are kept beyond the emptying of caches.
-      await warmUp(cluster, { ...sample, subjects: POOL }, { ...options, scenario: 2 });
+      await warmUp(cluster, { ...sample, subjects: POOL }, { ...options, scenario: 1 });
       for (const load of LOADS) {
-        progress.step(`${name}: S${load.scenario}`);
+        progress.step(`${name}: ${load.title}`);
         await cluster.clearCaches();
         // S1–S7 ask for the eight subjects of KamaitachiGo's tool, S8 for all.
         const pool = load.scenario === 8 ? sample : { ...sample, subjects: POOL };
-        const run = await measure(cluster, pool, { ...options, ...load });
-        measured.push({ stage: name, scenario: load.scenario, run });
-        faults.push(...run.faults.map((fault) => `${name}, S${load.scenario}: ${fault}`));
+        const { scenario, repeat, writeRatio = 0 } = load;
+        const run = await measure(cluster, pool, { ...options, scenario, repeat, writeRatio });
+        measured.push({ stage: name, load: load.name, run });
+        faults.push(...run.faults.map((fault) => `${name}, ${load.title}: ${fault}`));
       }
       faults.push(...cluster.deaths);
     } finally {
@@ -57,18 +73,14 @@ export async function runEvolution(options: BenchOptions): Promise<Report> {
   return reportOf(options, measured, faults);
 }
 
-function reportOf(
-  options: BenchOptions,
-  measured: readonly { stage: string; scenario: number; run: Measured }[],
-  faults: string[],
-): Report {
+function reportOf(options: BenchOptions, measured: readonly Run[], faults: string[]): Report {
   const sections = LOADS.map(
-    ({ scenario }): Section => ({
-      title: `S${scenario}: ${SCENARIOS[scenario]}`,
+    ({ name, title }): Section => ({
+      title,
       text: `${figure(options.requests)} requests, ${options.concurrent} connections, caches empty at the start`,
       headers: ['', 'requests/s', 'hit rate', 'from the edge', 'p50 ms', 'p99 ms', 'server µs a request'],
       rows: measured
-        .filter((one) => one.scenario === scenario)
+        .filter(({ load }) => load === name)
         .map(({ stage, run: { load, cache, cpu } }) => [
           stage,
           figure(load.perSecond),
@@ -80,13 +92,13 @@ function reportOf(
         ]),
     }),
   );
-  const charts = LOADS.map(({ scenario }) => ({
-    name: `evolution-s${scenario}`,
+  const charts = LOADS.map(({ name, title }) => ({
+    name: `evolution-${name}`,
     svg: barChart(
-      `S${scenario}: ${SCENARIOS[scenario]}`,
+      title,
       'requests/s',
       measured
-        .filter((one) => one.scenario === scenario)
+        .filter(({ load }) => load === name)
         .map(({ stage, run }) => ({ label: stage, value: run.load.perSecond })),
     ),
   }));

@@ -95,7 +95,7 @@ const TAKES: Record<Mode, readonly string[]> = {
   scenario: [...AT_TARGET, ...CLUSTER],
   limits: [...CLUSTER, 'concurrent', 'processes', 'seed', 'seconds', 'rounds'],
   size: [...CLUSTER, ...SAMPLE],
-  evolution: [...CLUSTER, ...LOAD, 'subjects'],
+  evolution: [...CLUSTER, ...LOAD.filter((name) => name !== 'repeat'), 'subjects'],
   growth: [...CLUSTER, ...LOAD, ...SAMPLE],
   core: [...SAMPLE, 'seed', 'zipf'],
 };

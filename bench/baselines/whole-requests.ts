@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import { runProcess } from '../../shared/adapter/node-process.ts';
 import { namedSubjects } from '../../shared/query.ts';
+import { SubjectCache } from '../../slave/cache.ts';
 import { type PartAnswer, Slave } from '../../slave/slave.ts';
 import { startSlave } from '../../slave/start.ts';
 
@@ -13,6 +14,13 @@ const MAX_BYTES = 512 * 1024 * 1024;
 
 const answers = new LRUCache<string, PartAnswer>({ maxSize: MAX_BYTES });
 const { answer } = Slave.prototype;
+const { clear } = SubjectCache.prototype;
+
+/** Whoever empties the cache means this one too. */
+SubjectCache.prototype.clear = function () {
+  answers.clear();
+  clear.call(this);
+};
 
 Slave.prototype.answer = function (part, isWanted) {
   const key = JSON.stringify([part.query, part.slots, part.whole]);
@@ -25,7 +33,7 @@ Slave.prototype.answer = function (part, isWanted) {
     return { ...known, staleSeconds };
   }
   // What a subject's entry would know must not help the next request.
-  cache.clear();
+  clear.call(cache);
   const made = answer.call(this, part, isWanted);
   if (made instanceof Promise) return made;
   answers.set(key, made, { size: key.length + made.length });
