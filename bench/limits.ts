@@ -1,4 +1,5 @@
 /** The cluster through one hop, in turn with bare servers that answer the same bytes: every figure becomes a ratio. */
+import type { Part } from '../cli/start/part.ts';
 import {
   type Contender,
   DENO,
@@ -9,7 +10,7 @@ import {
   NODE_HONO,
   startBare,
 } from './bare/contenders.ts';
-import { type ClusterUnderTest, statsOf } from './cluster.ts';
+import { type ClusterUnderTest, minus, statsOf } from './cluster.ts';
 import { median } from './histogram.ts';
 import { runLoad } from './load/load.ts';
 import { runWrk } from './load/wrk.ts';
@@ -25,8 +26,8 @@ import { query } from './warm.ts';
 interface Round {
   perSecond: number;
   p50Micros: number;
-  /** µs of CPU a request: all processes of the contender, and the client's. */
-  serverMicros: number;
+  /** µs of CPU a request: each process of the contender, and the client. */
+  serverMicros: Record<string, number>;
   clientMicros: number;
   errors: number;
 }
@@ -67,11 +68,17 @@ export async function runLimits(options: BenchOptions): Promise<Report> {
   try {
     const node = await cluster.addGateway('gateway on node', 'node');
     const edge = await cluster.addGateway('edge gateway', undefined, { edgeCacheBytes: EDGE_BYTES });
-    const slaves = cluster.slaves.map(({ pid }) => pid!);
-    const own: Contender[] = [
-      { name: 'Kamaitachi', url: cluster.url, pids: [cluster.gateway.pid!, ...slaves], stop: () => {} },
-      { name: 'Kamaitachi, Node gateway', url: node.url, pids: [node.pid!, ...slaves], stop: () => {} },
-      { name: 'Kamaitachi, edge cache', url: edge.url, pids: [edge.pid!, ...slaves], stop: () => {} },
+    const slaves = cluster.slaves.map(({ name, pid }) => ({ name, pid: pid! }));
+    const contender = (name: string, { url, pid }: Part): Contender => ({
+      name,
+      url,
+      processes: [{ name: 'gateway', pid: pid! }, ...slaves],
+      stop: () => {},
+    });
+    const own = [
+      contender('Kamaitachi', cluster.gateway),
+      contender('Kamaitachi, Node gateway', node),
+      contender('Kamaitachi, edge cache', edge),
     ];
     const loads = await makeLoads(cluster, options);
     const measured: Measurement[] = [];
@@ -176,20 +183,22 @@ async function measureLoad(
 }
 
 async function oneRound(
-  { url, pids }: Contender,
+  contender: Contender,
   { requests, connections }: Load,
   { processes }: BenchOptions,
   seconds: number,
 ): Promise<Round> {
-  const total = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-  let server = total();
+  const { url } = contender;
+  let used = cpuOf(contender);
+  const perRequest = (count: number) =>
+    Object.fromEntries([...used].map(([name, cpu]) => [name, (cpu * 1e6) / count]));
   if (isInstalled('wrk')) {
     const result = await runWrk({ url, requests, connections, seconds });
-    server = total() - server;
+    used = minus(cpuOf(contender), used);
     return {
       perSecond: result.perSecond,
       p50Micros: result.p50Micros,
-      serverMicros: (server * 1e6) / result.requests,
+      serverMicros: perRequest(result.requests),
       clientMicros: (result.cpuSeconds * 1e6) / result.requests,
       errors: result.errors,
     };
@@ -201,19 +210,26 @@ async function oneRound(
     seconds,
     processes: Math.min(connections, Math.max(2, processes)),
     before: () => {
-      server = total();
+      used = cpuOf(contender);
     },
     after: () => {
-      server = total() - server;
+      used = minus(cpuOf(contender), used);
     },
   });
   return {
     perSecond: result.perSecond,
     p50Micros: result.reads.percentile(50),
-    serverMicros: (server * 1e6) / result.requests,
+    serverMicros: perRequest(result.requests),
     clientMicros: (result.cpuSeconds * 1e6) / result.requests,
     errors: result.requests - (result.statuses['200'] ?? 0) + result.failed,
   };
+}
+
+/** CPU seconds by name. */
+function cpuOf({ processes }: Contender): Map<string, number> {
+  const seconds = new Map<string, number>();
+  for (const { name, pid } of processes) seconds.set(name, (seconds.get(name) ?? 0) + cpuSeconds(pid));
+  return seconds;
 }
 
 function reportOf(
@@ -239,6 +255,7 @@ function reportOf(
         'p50 ms',
         ...bases.map(({ header }) => header),
         'server µs',
+        'by process',
         'client µs',
         'errors',
       ],
@@ -247,7 +264,8 @@ function reportOf(
         figure(median(rounds.map(({ perSecond }) => perSecond))),
         ms(median(rounds.map(({ p50Micros }) => p50Micros))),
         ...bases.map((base) => ratio(own, contender, base.name)),
-        figure(median(rounds.map(({ serverMicros }) => serverMicros)), 1),
+        figure(median(rounds.map(({ serverMicros }) => sumOf(Object.values(serverMicros)))), 1),
+        byProcess(rounds),
         figure(median(rounds.map(({ clientMicros }) => clientMicros)), 1),
         rounds.reduce((sum, { errors }) => sum + errors, 0),
       ]),
@@ -279,6 +297,16 @@ function reportOf(
     charts,
     faults: [...failing.map(({ load, contender }) => `${contender}: errors under ${load}`), ...faults],
   };
+}
+
+function byProcess(rounds: readonly Round[]): string {
+  return Object.keys(rounds[0].serverMicros)
+    .map((name) => `${name} ${figure(median(rounds.map(({ serverMicros }) => serverMicros[name])), 1)}`)
+    .join(', ');
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 /** Median of the ratios of rounds that followed one another. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseRuntime, gatewayCommand, ROOT } from '../../cli/start/commands.ts';
@@ -13,7 +13,8 @@ import { ANSWER_VARIABLE } from './answer.ts';
 export interface Contender {
   name: string;
   url: string;
-  pids: number[];
+  /** Processes by name; several may share one. */
+  processes: { name: string; pid: number }[];
   stop(): void;
 }
 
@@ -82,7 +83,8 @@ async function bare(name: string, command: Command, answer: string): Promise<Con
     });
     child.once('exit', (code) => reject(new Error(`${name}: ended (exit ${code}) before it listened`)));
   });
-  return { name, url, pids: [child.pid!], stop: () => child.kill('SIGKILL') };
+  const processes = [{ name: basename(command.file), pid: child.pid! }];
+  return { name, url, processes, stop: () => child.kill('SIGKILL') };
 }
 
 async function overRedis(answer: string): Promise<Contender> {
@@ -96,7 +98,7 @@ async function overRedis(answer: string): Promise<Contender> {
     const front = await bare(DENO_REDIS, denoCommand(['redis', String(port)]), answer);
     return {
       ...front,
-      pids: [...front.pids, redis.pid!],
+      processes: [...front.processes, { name: 'redis', pid: redis.pid! }],
       stop: () => {
         front.stop();
         redis.kill('SIGKILL');
@@ -138,10 +140,10 @@ http {
   };
   try {
     await Promise.all([reachable(fixed), reachable(cached)]);
-    const pids = [child.pid!, ...childrenOf(child.pid!)];
+    const processes = [child.pid!, ...childrenOf(child.pid!)].map((pid) => ({ name: 'nginx', pid }));
     return [
-      { name: 'nginx, a file', url: `http://${HOST}:${fixed}`, pids, stop },
-      { name: NGINX_CACHE, url: `http://${HOST}:${cached}`, pids, stop: () => {} },
+      { name: 'nginx, a file', url: `http://${HOST}:${fixed}`, processes, stop },
+      { name: NGINX_CACHE, url: `http://${HOST}:${cached}`, processes, stop: () => {} },
     ];
   } catch (error) {
     stop();
