@@ -54,6 +54,19 @@ describe('npm start', () => {
     expect(pids.filter(isRunning)).toEqual([]);
   }, 120_000);
 
+  test.each(['SIGINT', 'SIGHUP'] as const)(
+    'ends in order when a terminal sends a %s to everybody: no part ends by itself, and so is started again',
+    async (signal) => {
+      const launcher = launch(undefined, '--sample', 'none');
+      await launcher.ready();
+      process.kill(-launcher.child.pid!, signal);
+      expect(await launcher.exited).toBe(0);
+      expect(parts()).toEqual([]);
+      expect(launcher.errors.filter((line) => / died /.test(line))).toEqual([]);
+    },
+    120_000,
+  );
+
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
     'ends everything when npm gets a %s',
     async (signal) => {
@@ -171,7 +184,8 @@ function launch(
     ...ports,
     ...more,
   ];
-  const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  // A process group of its own, as a terminal gives it one.
+  const child = spawn(file, args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   const errors: string[] = [];
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve));

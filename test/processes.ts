@@ -32,6 +32,11 @@ function parentOf(pid: number): number {
   return Number(statOf(pid)[1]);
 }
 
+/** Id of the session that it is in. */
+export function sessionOf(pid: number): number {
+  return Number(statOf(pid)[3]);
+}
+
 /** State, parent, … : what follows the name, which may hold blanks and brackets itself. */
 function statOf(pid: number): string[] {
   const stat = readProc(pid, 'stat');

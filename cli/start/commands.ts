@@ -10,6 +10,8 @@ import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/
 export interface Command {
   file: string;
   args: string[];
+  /** It starts processes of its own, which have to end when it does. */
+  hasChildren?: true;
 }
 
 export type Runtime = 'deno' | 'node';
@@ -47,11 +49,12 @@ export function gatewayCommand(options: Options, port: number, runtime: Runtime)
 
 /** An etcd of the cluster's own, to listen on the host of `url`. */
 export function etcdCommand(options: Options, url: URL, port: number): Command {
-  return onNode('cli/start/etcd-main.ts', {
+  const command = onNode('cli/start/etcd-main.ts', {
     dataDir: join(options.dataDir, 'etcd'),
     host: url.hostname.replace(/^\[|\]$/g, ''),
     etcd: [`http://${url.hostname}:${port}`],
   });
+  return { ...command, hasChildren: true };
 }
 
 /** The runtime of the gateway: what was asked for, or Deno where it runs. Throws a UsageError where it does not run. */

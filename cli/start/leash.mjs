@@ -1,7 +1,8 @@
 /**
  * Loaded before a part's own code: ends the part when the launcher is gone, however it went. Without this a launcher that
- * was killed would leave a cluster behind that holds its ports and its files. Plain JavaScript, since the worker threads of
- * a part load it too, before anything there could read TypeScript.
+ * was killed would leave a cluster behind that holds its ports and its files. What a terminal sends to everybody, Ctrl-C and
+ * its own end, is left to the launcher. Plain JavaScript, since the worker threads of a part load it too, before anything there
+ * could read TypeScript.
  */
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
@@ -14,7 +15,10 @@ const GRACE_MS = 5_000;
 const launcher = Number(process.env.LAUNCHER_PID);
 let ending = false;
 
-if (isMainThread) setInterval(check, CHECK_MS).unref();
+if (isMainThread) {
+  setInterval(check, CHECK_MS).unref();
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {});
+}
 
 function check() {
   if (process.ppid === launcher) return;

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { isRunning } from '../../test/processes.ts';
+import { isRunning, sessionOf } from '../../test/processes.ts';
+import type { Command } from './commands.ts';
 import { Part, type PartOptions } from './part.ts';
 
 const LISTEN = `
@@ -89,6 +90,13 @@ describe('a part', () => {
     expect(part.isUp).toBe(true);
   });
 
+  test('shares the session of who started it, but where it starts processes itself', async () => {
+    const [own, leader] = [partOf(LISTEN), partOf(LISTEN, {}, { hasChildren: true })];
+    await Promise.all([own.start(), leader.start()]);
+    expect(sessionOf(own.pid!)).toBe(sessionOf(process.pid));
+    expect(sessionOf(leader.pid!)).toBe(leader.pid);
+  });
+
   test('that dies takes everything down with it that it has started', async () => {
     const lines: string[] = [];
     const part = partOf(
@@ -96,6 +104,7 @@ describe('a part', () => {
        const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
        console.log('child ' + child.pid); ${LISTEN}`,
       { onLine: (line) => lines.push(line) },
+      { hasChildren: true },
     );
     await part.start();
     const child = Number(lines[0].slice('child '.length));
@@ -114,11 +123,15 @@ describe('a part', () => {
   });
 });
 
-function partOf(script: string, options: Partial<PartOptions> = {}): Part {
+function partOf(script: string, options: Partial<PartOptions> = {}, more: Partial<Command> = {}): Part {
   const part = new Part({
     name: 'test',
     port: 0,
-    command: (port) => ({ file: process.execPath, args: ['-e', `const port = ${port}; ${script}`] }),
+    command: (port) => ({
+      file: process.execPath,
+      args: ['-e', `const port = ${port}; ${script}`],
+      ...more,
+    }),
     onLine: () => undefined,
     ...options,
   });

@@ -29,12 +29,18 @@ const MAX_RESTARTS = 10;
 const KEPT_LINES = 20;
 const LISTENS = /^\w+ listens on (https?):\/\/(\S+)$/;
 
+/** A process, and whether it leads a group of its own. */
+interface Running {
+  process: ChildProcess;
+  isLeader: boolean;
+}
+
 type State =
   | { is: 'down' }
-  | { is: 'starting'; child: ChildProcess }
-  | { is: 'up'; child: ChildProcess; since: number }
+  | { is: 'starting'; child: Running }
+  | { is: 'up'; child: Running; since: number }
   | { is: 'waiting'; timer: NodeJS.Timeout }
-  | { is: 'stopping'; child: ChildProcess; exited: Promise<void> };
+  | { is: 'stopping'; child: Running; exited: Promise<void> };
 
 export class Part {
   readonly name: string;
@@ -62,7 +68,7 @@ export class Part {
   }
 
   get pid(): number | undefined {
-    return 'child' in this.state ? this.state.child.pid : undefined;
+    return 'child' in this.state ? this.state.child.process.pid : undefined;
   }
 
   /** Starts it; resolves when it listens, rejects when it ends before that. */
@@ -76,7 +82,7 @@ export class Part {
   /** Ends it, with all that it may have started itself, and leaves it down. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.state.is === 'stopping') {
-      signalGroup(this.state.child, signal);
+      send(this.state.child, signal);
       return this.state.exited;
     }
     if (this.state.is === 'waiting') clearTimeout(this.state.timer);
@@ -85,36 +91,38 @@ export class Part {
       return;
     }
     const { child } = this.state;
-    const exited = exitOf(child).then(() => {
+    const exited = exitOf(child.process).then(() => {
       clearTimeout(timer);
       this.state = { is: 'down' };
     });
-    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
+    const timer = setTimeout(() => send(child, 'SIGKILL'), STOP_MS);
     this.state = { is: 'stopping', child, exited };
-    signalGroup(child, signal);
+    send(child, signal);
     return exited;
   }
 
   /** Sends a signal and does nothing about it: a part that dies of it is started again. */
   signal(signal: NodeJS.Signals): void {
-    if ('child' in this.state) signalGroup(this.state.child, signal);
+    if ('child' in this.state) send(this.state.child, signal);
   }
 
   /** `first`: who waits for it to listen; a restart has nobody. */
   private launch(first?: { resolve(): void; reject(error: Error): void }): void {
-    const { file, args } = this.options.command(this.port);
-    // A process group of its own: Ctrl-C reaches the launcher alone, which stops the parts in order.
-    const child = spawn(file, args, {
+    const { file, args, hasChildren = false } = this.options.command(this.port);
+    // Parts stay in the launcher's session, where the kernel shares cores out among their threads by priority; among sessions
+    // it would not. So Ctrl-C reaches them too: they leave it to the launcher, which stops them in order.
+    const started = spawn(file, args, {
       cwd: ROOT,
-      detached: true,
+      detached: hasChildren,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LAUNCHER_PID: String(process.pid) },
     });
+    const child = { process: started, isLeader: hasChildren };
     this.state = { is: 'starting', child };
     this.lastLines = [];
-    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), START_MS);
-    createInterface(child.stderr).on('line', (line) => this.take(line));
-    createInterface(child.stdout).on('line', (line) => {
+    const timer = setTimeout(() => send(child, 'SIGKILL'), START_MS);
+    createInterface(started.stderr).on('line', (line) => this.take(line));
+    createInterface(started.stdout).on('line', (line) => {
       const [, scheme, address] = LISTENS.exec(line) ?? [];
       if (address === undefined || this.state.is !== 'starting') return this.take(line);
       this.scheme = scheme;
@@ -125,8 +133,8 @@ export class Part {
       first?.resolve();
     });
     // What it may have started itself must not outlive it, nor keep its output open.
-    child.once('exit', () => signalGroup(child, 'SIGKILL'));
-    void exitOf(child).then((how) => {
+    if (hasChildren) started.once('exit', () => send(child, 'SIGKILL'));
+    void exitOf(started).then((how) => {
       clearTimeout(timer);
       const before = this.state;
       if (before.is === 'starting') this.state = { is: 'down' };
@@ -167,12 +175,14 @@ function exitOf(child: ChildProcess): Promise<string> {
   });
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+/** To a process, and to all of its group where it leads one. */
+function send({ process: child, isLeader }: Running, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
+  if (!isLeader) return void child.kill(signal);
   try {
     process.kill(-child.pid, signal);
   } catch (error) {
-    // Nobody is left in the group: there is nothing to end.
+    // Nobody is left: there is nothing to end.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -77,7 +77,8 @@ function serve(): void {
     deno.exit(0);
   };
   deno.addSignalListener('SIGTERM', stop);
-  deno.addSignalListener('SIGINT', stop);
+  // In a cluster of a launcher's Ctrl-C reaches everybody, and the launcher says who stops when.
+  if (deno.env.toObject().LAUNCHER_PID === undefined) deno.addSignalListener('SIGINT', stop);
 }
 
 /**

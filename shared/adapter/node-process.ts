@@ -38,7 +38,8 @@ export async function runProcess(
     process.exit(0);
   };
   process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  // In a cluster of a launcher's Ctrl-C reaches everybody, and the launcher says who stops when.
+  if (process.env.LAUNCHER_PID === undefined) process.on('SIGINT', stop);
 }
 
 function explain(error: unknown): string {
