@@ -2,12 +2,15 @@
 import { hostname } from 'node:os';
 import process from 'node:process';
 import { runProcess } from '../shared/adapter/node-process.ts';
+import { lowerProcess, WRITING } from '../shared/adapter/priority.ts';
 import { readSecrets } from '../shared/adapter/secrets.ts';
 import type { Options } from '../shared/config.ts';
 import { createDiscovery } from '../shared/create-discovery.ts';
 import { createLog } from '../shared/log.ts';
 import { type Several, startMaster } from './start.ts';
 
+// Answers do not come from here: what is written can wait a little where they need the core.
+lowerProcess(WRITING);
 await runProcess('master', 'npm run master --', (options) =>
   startMaster(
     options,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
+import { FOLLOWING, lowerThread } from '../shared/adapter/priority.ts';
 import { isFileDamage } from '../shared/damage.ts';
 import { REQUEST_ID } from '../shared/http.ts';
 import { SLOTS } from '../shared/slot.ts';
@@ -17,6 +18,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 const { node, databasePath, markPath, verifyEveryMs, ...options } = workerData as FollowerOptions;
 let { masterUrl } = options;
+// Answers are the main thread's.
+lowerThread(FOLLOWING);
 const fetchFrom = createNodePeerFetch(options.access);
 const port = parentPort!;
 const send = (message: FromFollower) => port.postMessage(message);
