@@ -12,6 +12,8 @@ export const IDEMPOTENCY_KEY = 'idempotency-key';
 /** A write with an idempotency key is tried this often; one without, once: nobody knows what became of it. */
 const ATTEMPTS = 3;
 const RETRY_AFTER_SECONDS = 2;
+/** `fetch` copies a body that is given as bytes; megabytes of copies call the collector for nothing. */
+const STREAMED_BYTES = 128 * 1024;
 const PASSED_HEADERS = [IDEMPOTENCY_KEY, 'traceparent', 'tracestate'];
 
 export interface MasterAnswer {
@@ -68,8 +70,22 @@ async function send(
   init: { headers: Record<string, string>; body: Uint8Array<ArrayBuffer> | string; signal: AbortSignal },
   fetchFrom: typeof fetch,
 ): Promise<MasterAnswer> {
-  const answer = await fetchFrom(url, { ...init, method: 'POST', redirect: 'error' });
+  const { body } = init;
+  const sent =
+    typeof body === 'string' || body.length < STREAMED_BYTES
+      ? { body }
+      : { body: streamOf(body), duplex: 'half' };
+  const answer = await fetchFrom(url, { ...init, ...sent, method: 'POST', redirect: 'error' });
   return { status: answer.status, text: await answer.text(), headers: answerHeaders(answer.headers) };
+}
+
+function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
 }
 
 /** The lines that a `save` stands for, as NDJSON. */

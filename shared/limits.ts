@@ -38,7 +38,7 @@ export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 /** An answer travels over a link in pieces of this size, so that small answers take turns with large ones. */
 export const PIECE_BYTES = 64 * 1024;
 /** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
-export const LINK_WINDOW_BYTES = 512 * 1024;
+export const LINK_WINDOW_BYTES = 128 * 1024;
 /**
  * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. V8 lets the
  * strings that it no longer needs grow to several times those that it does, so a gateway takes up to eight times this.
