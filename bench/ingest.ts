@@ -22,7 +22,7 @@ export interface Batch {
   lines: number;
 }
 
-type SampleSize = SampleOptions & { subjects: number; indicators: number; quarters: number };
+export type SampleSize = SampleOptions & { subjects: number; indicators: number; quarters: number };
 
 export function* batchesOf(sample: SampleSize): Generator<Batch> {
   const encoder = new TextEncoder();

@@ -45,6 +45,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 /** Paced requests beside something else; `rate` is needed, and neither an amount nor a time. */
 export async function startBackground(options: LoadOptions): Promise<Background> {
   const clients = await startClients(options);
+  await options.before?.();
   for (const client of clients) client.go();
   return {
     async stop() {
