@@ -283,6 +283,26 @@ describe('writes', () => {
     expect(calls).toBe(4);
   });
 
+  it.each([true, false])(
+    'of some size arrive whole, also at the second try (length announced: %s)',
+    async (says) => {
+      const lines = line.repeat(10_000);
+      const taken: string[] = [];
+      const test = await start({
+        fetch: async (input, init) => {
+          const body = await new Request(input, init).text();
+          taken.push(body);
+          if (taken.length === 1) throw new TypeError('connection reset');
+          return new Response(successBody('{"accepted":10000,"seq":9}'));
+        },
+      });
+      const length: Record<string, string> = says ? { 'content-length': String(lines.length) } : {};
+      const answer = await test.post(INGEST, lines, { ...ndjson, ...length, 'idempotency-key': 'k' });
+      expect(answer.status).toBe(200);
+      expect(taken.map((body) => body === lines)).toEqual([true, true]);
+    },
+  );
+
   it('of a table become records', async () => {
     const test = await start();
     const answer = await test.post('/data/v1/save?id=1', {
