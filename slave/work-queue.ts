@@ -4,7 +4,7 @@ import type { SlotSet } from '../shared/slot.ts';
 import type { Work } from './rows.ts';
 
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
 const MAX_WAITING = 256;
