@@ -7,11 +7,11 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import process from 'node:process';
 
-/** Nice values: beside a thread of the usual 0 one of 10 gets a tenth of a core, one of 13 a twentieth, and all that is left over. */
+/** Nice values: beside a thread of the usual 0 one of 5 gets a quarter of a core, one of 7 a sixth, and all that is left over. */
 export type Niceness = typeof FOLLOWING | typeof WRITING;
 /** What a slave does to keep up: before what lets new writes in, or it would fall behind. */
-export const FOLLOWING = 10;
-export const WRITING = 13;
+export const FOLLOWING = 5;
+export const WRITING = 7;
 
 /** Lowers the thread that calls this, and those that it starts from now on. */
 export function lowerThread(to: Niceness): void {
