@@ -52,7 +52,7 @@ const read = fc.record({
 const about = <Name extends string>(name: Name) => fc.record({ do: fc.constant(name), slave });
 const ofOne = <Name extends string>(name: Name) => fc.record({ do: fc.constant(name), slave, subject });
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 12, arbitrary: read },
+  { weight: 20, arbitrary: read },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), subject }) },
   {
     weight: 6,
