@@ -11,6 +11,8 @@ const EDGE_BYTES = 64 * 1024 * 1024;
 const LAG_MS = 4_000;
 const SUBJECTS = Array.from({ length: 6 }, (_, i) => `edge:${i}`);
 const ROUNDS = 40;
+/** So many at least, however quick the reads are beside them. */
+const WRITES_BESIDE = 20;
 
 let running: TestCluster | undefined;
 
@@ -33,9 +35,10 @@ describe('with the edge cache on', () => {
       const { url } = running.cluster.gateway;
       const headers = { 'x-kamaitachi-min-seq': String(await ingest(url, dataset)) };
       const writer = startWriter(url);
-      for (let round = 0; round < 3; round++) expect(await wrongAnswers(url, cases, headers)).toEqual([]);
+      for (let round = 0; round < 3 || writer.count <= WRITES_BESIDE; round++)
+        expect(await wrongAnswers(url, cases, headers)).toEqual([]);
       expect(await edgeHits(url)).toBeGreaterThan(0);
-      expect(await writer.stop()).toBeGreaterThan(20);
+      await writer.stop();
       // With nothing written nearly all of it is kept, topics too; a slave that is short of breath is asked.
       await eventually('most cases come from the edge', async () => {
         const before = await edgeHits(url);
@@ -125,13 +128,12 @@ function lines(round: number): string {
   return all.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
-/** Writes to subjects that no case asks for, all over the ring; resolves with how many writes there were. */
-function startWriter(url: string): { stop(): Promise<number> } {
+/** Writes to subjects that no case asks for, all over the ring. */
+function startWriter(url: string): { readonly count: number; stop(): Promise<void> } {
   let going = true;
   let count = 0;
   const done = (async () => {
     while (going) {
-      count++;
       const texts = Array.from({ length: 20 }, (_, i) =>
         JSON.stringify({
           type: 'record',
@@ -141,15 +143,18 @@ function startWriter(url: string): { stop(): Promise<number> } {
         }),
       );
       await ingest(url, `${texts.join('\n')}\n`);
+      count++;
     }
   })();
   // Where a test fails before it asks, its cluster is gone first.
   done.catch(() => undefined);
   return {
+    get count() {
+      return count;
+    },
     async stop() {
       going = false;
       await done;
-      return count;
     },
   };
 }
