@@ -32,8 +32,8 @@ export class AnswerBudget {
   }
 
   /**
-   * Calls `grant` when there is room; where that is false nobody wants it any more, and it is not taken. A request that holds some already gets more at once: two that each waited for the
-   * other's share would wait for ever.
+   * Calls `grant` when there is room; where that is false nobody wants it any more, and it is not taken. A request that holds
+   * some already gets more at once: two that each waited for the other's share would wait for ever.
    */
   reserve(share: Share, bytes: number, grant: () => boolean): void {
     if (share.reserved > 0 || (this.line.length === 0 && this.used + bytes <= this.total))

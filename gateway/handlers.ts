@@ -85,14 +85,17 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   const parse = createQueryParser();
   let description: string | undefined;
 
-  const query =
-    (kind: BodyKind): Handler =>
+  /** A read whose question is its body. */
+  const asked =
+    (kind: string, parsed: (text: string) => Query, { success, error }: Envelope): Handler =>
     async (request) => {
       const place = shedding.enter(reads.underWay);
       const text = await bodies.text(request.raw, options.maxQueryBytes);
-      if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
-      return read(request, kind + text, () => parse(kind, text));
+      if (!shedding.mayBegin(place)) return shedAnswer(error);
+      return read(request, kind + text, () => parsed(text), success);
     };
+
+  const query = (kind: BodyKind) => asked(kind, (text) => parse(kind, text), DATA_ENVELOPE);
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
@@ -109,9 +112,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw }, key, envelope);
   };
 
-  const ask = async (query: Query, asked: ReadOptions, key: string, envelope: typeof successBody) => {
+  const ask = async (query: Query, how: ReadOptions, key: string, envelope: typeof successBody) => {
     const since = edge?.begin() ?? 0;
-    const result = await reads.read(query, asked);
+    const result = await reads.read(query, how);
     const body = inEnvelope(result.data, envelope);
     if (typeof body === 'string') edge?.keep(key, query, since, body, result);
     return readAnswer(body, result);
@@ -141,12 +144,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return read(request, `subjects?${params}`, () => parseSubjectsQuery(params));
     },
 
-    search: async (request) => {
-      const place = shedding.enter(reads.underWay);
-      const text = await bodies.text(request.raw, options.maxQueryBytes);
-      if (!shedding.mayBegin(place)) return shedAnswer(tableErrorBody);
-      return read(request, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
-    },
+    search: asked('search', (text) => parseSearch(text, tables), TABLE_ENVELOPE),
     getRow: async ({ raw, param, startedAt }) => {
       const table = tableIn(raw, 'tableId', tables);
       const row = await reads.readRow(rowQuery(table, param('id')), {
@@ -220,6 +218,14 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 }
 
+/** How an API wraps what it answers, right or wrong. */
+interface Envelope {
+  success: typeof successBody;
+  error: typeof errorBody;
+}
+
+const DATA_ENVELOPE: Envelope = { success: successBody, error: errorBody };
+const TABLE_ENVELOPE: Envelope = { success: tableSuccessBody, error: tableErrorBody };
 const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
