@@ -6,39 +6,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { indicatorNames } from '../cli/sample/sample.ts';
 import { ClusterUnderTest } from './cluster.ts';
 import { Histogram, median } from './histogram.ts';
-import { type Ingested, ingestSample, type SampleSize } from './ingest.ts';
+import { ingestSample, type SampleSize } from './ingest.ts';
 import { HeavyClient } from './load/heavy-job.ts';
 import { type Background, startBackground } from './load/load.ts';
 import type { BenchOptions } from './options.ts';
-import { figure, ms, progress, type Report } from './report.ts';
+import { progress, type Report } from './report.ts';
 import { poolOf, type Sample, TOPIC } from './scenario-run.ts';
 import { type BenchRequest, PERIOD, SNAPSHOT } from './scenarios.ts';
-import { barChart } from './svg.ts';
+import {
+  type Beside,
+  type Cold,
+  type Fill,
+  type Longest,
+  type Memory,
+  type OrderRun,
+  PROBES_PER_SECOND,
+  type Rankings,
+  reportOf,
+  totalOf,
+} from './size-report.ts';
 import { ask, query, warmAll } from './warm.ts';
 
-/** What small queries and event loops felt beside some work. */
-interface Beside {
-  work: string;
-  seconds: number;
-  small: Histogram;
-  errors: number;
-  /** By process: the longest that its event loop stood still, and the longest that it ran meanwhile. */
-  stalls: Map<string, Longest>;
-}
-
-/** Milliseconds. */
-interface Longest {
-  stall: number;
-  ran: number;
-}
-
-interface OrderRun {
-  ingested: Ingested;
-  behindSeconds: number;
-  beside: Beside;
-}
-
-const PROBES_PER_SECOND = 100;
 const CACHE_BYTES = 2 ** 31;
 const COLD_READS = 300;
 const LARGE_BYTES = 60 * 1024 * 1024;
@@ -174,12 +162,6 @@ async function stallsOf(cluster: ClusterUnderTest): Promise<Map<string, Longest>
   return longest;
 }
 
-/** µs in the database for three indicators of a subject of which nothing is known; the first reads run code for the first time. */
-interface Cold {
-  mean: number;
-  median: number;
-}
-
 async function coldReads(cluster: ClusterUnderTest, sample: Sample): Promise<Cold> {
   const { subjects, times } = poolOf(sample);
   await cluster.clearCaches();
@@ -194,14 +176,6 @@ async function coldReads(cluster: ClusterUnderTest, sample: Sample): Promise<Col
     readBefore = read_seconds;
   }
   return { mean: (readBefore * 1e6) / each.length, median: median(each) };
-}
-
-interface Memory {
-  observations: number;
-  bytesPerObservation: number;
-  rowBytesPerObservation: number;
-  /** Growth of the slaves' resident memory. */
-  residentPerObservation: number;
 }
 
 async function memoryOf(cluster: ClusterUnderTest, sample: Sample): Promise<Memory> {
@@ -224,11 +198,7 @@ function slavesResident(cluster: ClusterUnderTest): number {
   return cluster.slaves.reduce((sum, { name }) => sum + (resident.get(name) ?? 0), 0);
 }
 
-/** Milliseconds for the top 50 of all subjects, through the gateway. */
-async function rank(
-  cluster: ClusterUnderTest,
-  sample: Sample,
-): Promise<{ first: number; p50: number; p99: number }> {
+async function rank(cluster: ClusterUnderTest, sample: Sample): Promise<Rankings> {
   const first: number[] = [];
   const warm = new Histogram();
   for (const indicator of indicatorNames(Math.min(5, sample.indicators))) {
@@ -274,12 +244,6 @@ async function largeAnswers(
   );
 }
 
-interface Fill {
-  /** From listening to ready. */
-  seconds: number;
-  observations: number;
-}
-
 /** One more slave over an empty folder takes its part over. */
 async function fillBeside(
   cluster: ClusterUnderTest,
@@ -314,115 +278,8 @@ async function refill(cluster: ClusterUnderTest, sample: Sample): Promise<Fill> 
   return { seconds: (performance.now() - startedAt) / 1000, observations };
 }
 
-function totalOf({ subjects, indicators, quarters }: Sample): number {
-  return subjects * indicators * quarters;
-}
-
 async function timed(run: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await run();
   return performance.now() - startedAt;
-}
-
-interface Measured {
-  byTime: OrderRun;
-  bySubject: OrderRun;
-  cold: Cold;
-  memory: Memory;
-  rankings: { first: number; p50: number; p99: number };
-  besides: Beside[];
-  fills: Fill[];
-}
-
-function reportOf(options: BenchOptions, sample: Sample, measured: Measured, faults: string[]): Report {
-  const { byTime, bySubject, cold, memory, rankings, fills } = measured;
-  const total = totalOf(sample);
-  const besides = [bySubject.beside, byTime.beside, ...measured.besides];
-  const ingestRow = (order: string, { ingested, behindSeconds }: OrderRun) => [
-    `ingest in ${order} order, acknowledged`,
-    `${figure(ingested.observations / ingested.seconds)} observations/s`,
-    `${figure(ingested.bytes / 2 ** 20)} MiB in ${figure(ingested.seconds)} s; slaves there ${figure(behindSeconds)} s later`,
-  ];
-  return {
-    name: 'size',
-    title: `${figure(total)} observations`,
-    command: options.command,
-    sections: [
-      {
-        title: 'Figures',
-        text:
-          `${figure(sample.subjects)} subjects × ${sample.indicators} indicators × ${sample.quarters} quarters, ` +
-          `${options.slaves?.[0] ?? 2} slaves, ${options.replicas ?? 1} replica`,
-        headers: ['what', 'figure', ''],
-        rows: [
-          ingestRow('subject', bySubject),
-          ingestRow('time', byTime),
-          ...fills.map(({ seconds, observations }, i) => [
-            i === 0 ? 'a slave over an empty folder fills its part' : 'one slave more fills its part',
-            `${figure(seconds)} s`,
-            `${figure(observations)} observations, ${figure(observations / seconds)}/s`,
-          ]),
-          [
-            `cold look-up, 3 indicators × ${sample.quarters}`,
-            `${figure(cold.mean, 1)} µs`,
-            `in the database; median ${figure(cold.median, 1)} µs`,
-          ],
-          [
-            'memory a cached observation',
-            `${figure(memory.bytesPerObservation, 1)} bytes`,
-            `of ${figure(memory.observations)}; encoded rows ${figure(memory.rowBytesPerObservation, 1)} more; ` +
-              `processes grew by ${figure(memory.residentPerObservation, 1)}`,
-          ],
-          [
-            `top 50 of ${figure(sample.subjects)}, warm`,
-            `p50 ${figure(rankings.p50)} ms`,
-            `p99 ${figure(rankings.p99)} ms through the gateway; first time ${figure(rankings.first)} ms`,
-          ],
-        ],
-      },
-      {
-        title: 'Small queries beside it',
-        text: `${PROBES_PER_SECOND} a second, latency counted from when they were due`,
-        headers: ['beside', 'seconds', 'queries', 'errors', 'p50 ms', 'p99 ms', 'max ms'],
-        rows: besides.map(({ work, seconds, small, errors }) => [
-          work,
-          figure(seconds),
-          small.count,
-          errors,
-          ms(small.percentile(50)),
-          ms(small.percentile(99)),
-          ms(small.max),
-        ]),
-      },
-      {
-        title: 'Longest stall of each event loop (ms)',
-        text: 'and in brackets the longest that its thread ran in one: the rest is waiting for a core',
-        headers: ['beside', 'stalls'],
-        rows: besides.map(({ work, stalls }) => [
-          work,
-          [...stalls].map(([name, { stall, ran }]) => `${name} ${figure(stall)} (${figure(ran)})`).join(', '),
-        ]),
-      },
-    ],
-    raw: { options, sample, measured: plain(measured) },
-    charts: [
-      {
-        name: 'size',
-        svg: barChart(
-          'p99 of a small query beside …',
-          'ms',
-          besides.map(({ work, small }) => ({ label: work, value: small.percentile(99) / 1000 })),
-        ),
-      },
-    ],
-    faults: [
-      ...faults,
-      ...besides.flatMap(({ work, errors }) => (errors > 0 ? [`${errors} errors beside ${work}`] : [])),
-    ],
-  };
-}
-
-/** Maps as objects, for JSON. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, one) => (one instanceof Map ? Object.fromEntries(one) : one)));
 }
