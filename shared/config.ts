@@ -5,6 +5,21 @@
 import { z } from 'zod';
 import { show } from './errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from './limits.ts';
+import {
+  bytes,
+  decimal,
+  HOST,
+  HOST_PORT,
+  isEtcdUrl,
+  isOrigin,
+  isRate,
+  list,
+  matching,
+  oneOf,
+  text,
+  url,
+  whole,
+} from './option-types.ts';
 
 /** A command line or an environment that cannot be understood; the message is one line for the person who typed it. */
 export class UsageError extends Error {
@@ -13,12 +28,9 @@ export class UsageError extends Error {
 
 const GIB = 1024 ** 3;
 const DAY_MS = 24 * 3_600_000;
-const HOST = /^[A-Za-z0-9.:_-]{1,255}$/;
-const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 /** Variables with our prefix that are not options of a cluster: the import and sample commands read them. */
 const OTHER_VARIABLES = new Set(['KAMAITACHI_KEY', 'KAMAITACHI_TO']);
 const PREFIX = 'KAMAITACHI_';
-const RATE = /^(snapshot|period|selection|ingest|default)=(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?$/;
 
 const port = whole(0, 65_535);
 
@@ -89,7 +101,7 @@ const schema = z.object({
   zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands'),
   cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects'),
   edgeCacheBytes: option(
-    bytesOrNone().prefault('0'),
+    bytes(0).prefault('0'),
     'BYTES',
     'memory of a gateway for whole answers; 0 = it keeps none',
   ),
@@ -307,101 +319,4 @@ function variableOf(field: Field): string {
 
 function option<Type extends z.ZodType>(type: Type, value: string, says: string): Type {
   return type.meta({ value, says });
-}
-
-function whole(min: number, max: number) {
-  return z
-    .string()
-    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max, {
-      error: `expected a whole number from ${min} to ${max}`,
-    })
-    .transform(Number);
-}
-
-function decimal(max: number) {
-  return z
-    .string()
-    .refine((text) => /^\d+(\.\d+)?$/.test(text) && Number(text) > 0 && Number(text) <= max, {
-      error: `expected a number over 0, at most ${max}`,
-    })
-    .transform(Number);
-}
-
-const UNITS = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: GIB };
-const SIZE = /^(\d{1,12})(KiB|MiB|GiB|)$/;
-
-function bytes() {
-  return z
-    .string()
-    .refine((text) => SIZE.test(text) && sizeOf(text) > 0 && Number.isSafeInteger(sizeOf(text)), {
-      error: 'expected a number of bytes such as 1048576 or 512MiB',
-    })
-    .transform(sizeOf);
-}
-
-function bytesOrNone() {
-  return z
-    .string()
-    .refine((text) => SIZE.test(text) && Number.isSafeInteger(sizeOf(text)), {
-      error: 'expected a number of bytes such as 1048576 or 512MiB, or 0',
-    })
-    .transform(sizeOf);
-}
-
-function sizeOf(text: string): number {
-  const [, number, unit] = SIZE.exec(text)!;
-  return Number(number) * UNITS[unit as keyof typeof UNITS];
-}
-
-function text(min: number, max: number) {
-  return z.string().refine((text) => text.length >= min && text.length <= max && !/\p{Cc}/u.test(text), {
-    error: `expected ${min} to ${max} printable characters`,
-  });
-}
-
-function matching(pattern: RegExp, expected: string) {
-  return z.string().refine((text) => pattern.test(text), { error: `expected ${expected}` });
-}
-
-function oneOf<const Names extends readonly string[]>(...names: Names) {
-  return z.enum(names, { error: `expected ${names.join(' or ')}` });
-}
-
-/** A comma-separated list; blanks around items are trimmed, empty items dropped. */
-function list(isItem: (item: string) => boolean, expected: string) {
-  return z
-    .string()
-    .transform((text) =>
-      text
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item !== ''),
-    )
-    .refine((items) => items.every(isItem), { error: `expected ${expected} with commas between` });
-}
-
-function url(protocols: readonly string[]) {
-  return z
-    .string()
-    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-      error: `expected a URL with ${protocols.join(' or ')}`,
-    })
-    .transform((text) => text.replace(/\/+$/, ''));
-}
-
-function isRate(text: string): boolean {
-  const [, , rate, burst] = RATE.exec(text) ?? [];
-  return Number(rate) > 0 && (burst === undefined || Number(burst) > 0);
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
-}
-
-function isEtcdUrl(text: string): boolean {
-  return isHttpUrl(text) && new URL(text).username === '' && new URL(text).password === '';
-}
-
-function isOrigin(text: string): boolean {
-  return text === '*' || (isHttpUrl(text) && new URL(text).origin === text);
 }
