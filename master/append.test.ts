@@ -3,7 +3,8 @@ import { MAX_APPEND_WAIT_MS, MAX_IDEMPOTENCY_KEYS, MAX_UNFOLDED_BYTES } from '..
 import { createAppender } from './append.ts';
 import { createLock } from './lock.ts';
 import { createLog } from './log.ts';
-import type { LogEntry, Store } from './store.ts';
+import type { LogEntry } from './log-tables.ts';
+import type { Store } from './store.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

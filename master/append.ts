@@ -12,7 +12,8 @@ import {
 } from '../shared/limits.ts';
 import type { Lock } from './lock.ts';
 import type { Log } from './log.ts';
-import type { LogEntry, Store, UsedKey } from './store.ts';
+import type { LogEntry, UsedKey } from './log-tables.ts';
+import type { Store } from './store.ts';
 
 export interface Accepted {
   accepted: number;

@@ -27,7 +27,8 @@ import { compareText } from '../shared/text.ts';
 import { linesBySubject, segmentsBySlot } from './lines.ts';
 import type { Lock } from './lock.ts';
 import type { Log } from './log.ts';
-import type { LogEntry, Store } from './store.ts';
+import type { LogEntry } from './log-tables.ts';
+import type { Store } from './store.ts';
 
 /** Whether a slave that stands at `after` of `history` can go on from there; else it starts again. */
 export function canFollow(

@@ -1,7 +1,7 @@
 /** From the segments of the log to the lines of each subject. */
 import { readSegments, type Segment, segmentLines } from '../shared/feed.ts';
 import type { IngestLine, StampedLine } from '../shared/lines.ts';
-import type { LogEntry } from './store.ts';
+import type { LogEntry } from './log-tables.ts';
 
 export interface StampedSegment extends Segment {
   /** The second at which it was taken. */

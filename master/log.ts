@@ -1,6 +1,7 @@
 /** The newest part of the log in memory: everything that is not folded yet, and as much before it as fits. */
 import { RECENT_LOG_BYTES } from '../shared/limits.ts';
-import type { LogEntry, Standing, Store } from './store.ts';
+import type { LogEntry } from './log-tables.ts';
+import type { Standing, Store } from './store.ts';
 
 export type Log = ReturnType<typeof createLog>;
 

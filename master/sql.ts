@@ -1,7 +1,21 @@
-/** Values on their way into SQL and back, checked: a boolean that reached a statement would abort the whole process. */
-import type { InValue } from '@libsql/client';
+/**
+ * Statements, and values on their way into SQL and back, checked: a boolean that reached a statement would abort the whole
+ * process.
+ */
+import type { InStatement, InValue, ResultSet } from '@libsql/client';
+import { SQL_PAGE_BYTES } from '../shared/limits.ts';
 
 export type Bindable = string | number | Uint8Array;
+
+/** A database that its master may write to. */
+export interface Sql {
+  query(sql: string, args?: Bindable[]): Promise<ResultSet>;
+  /** One transaction, all or nothing. Fails where another master has taken the database over. */
+  write(statements: InStatement[]): Promise<ResultSet[]>;
+}
+
+/** Rows of one INSERT: few statements, each far below the 32,766 parameters that SQLite takes. */
+const ROWS_PER_INSERT = 100;
 
 /** Arguments of a statement. Throws a TypeError on what would be stored as something else. */
 export function bind(values: readonly Bindable[]): InValue[] {
@@ -19,6 +33,36 @@ export function bind(values: readonly Bindable[]): InValue[] {
     if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     throw new TypeError(`database: expected text, a whole number or bytes, got a ${typeof value}`);
   });
+}
+
+export function statement(sql: string, args: Bindable[] = []): InStatement {
+  return { sql, args: bind(args) };
+}
+
+export function inserts(head: string, rows: readonly Bindable[][], tail = ''): InStatement[] {
+  const statements: InStatement[] = [];
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    const some = rows.slice(at, at + ROWS_PER_INSERT);
+    const places = `(${some[0].map(() => '?').join()})`;
+    statements.push(statement(`${head} ${some.map(() => places).join()} ${tail}`, some.flat()));
+  }
+  return statements;
+}
+
+/** Cuts a list into runs of at most SQL_PAGE_BYTES, or of a single item. */
+export function* pagesOf<T extends { bytes: number }>(items: readonly T[]): Iterable<T[]> {
+  let page: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    if (page.length > 0 && bytes + item.bytes > SQL_PAGE_BYTES) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(item);
+    bytes += item.bytes;
+  }
+  if (page.length > 0) yield page;
 }
 
 export function text(value: unknown): string {

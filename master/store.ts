@@ -1,31 +1,18 @@
 /**
  * The source of truth in SQL, through @libsql/client: a file, or a libSQL server. Everything that is SQL in the master is
- * here. Nothing but `checkFile` knows whether it is a file; no answer is over SQL_PAGE_BYTES, no transaction is held open.
+ * here and in `log-tables.ts`. Nothing but `checkFile` knows whether it is a file; no answer is over SQL_PAGE_BYTES, no
+ * transaction is held open.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Client, createClient, type InStatement, type ResultSet, type Row } from '@libsql/client';
+import { type Client, createClient, type InStatement, type Row } from '@libsql/client';
 import { type Block, decodeBlock, encodeBlock } from '../shared/block.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SubjectChange, SubjectState } from '../shared/fold.ts';
-import { LOG_PART_BYTES, SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
+import { SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
 import type { StoredInfo } from '../shared/lines.ts';
-import { type Bindable, bind, blob, file, number, text } from './sql.ts';
-
-/** One ingest request in the log. `bytes`: its segments; `at`: the second at which it was taken. */
-export interface LogEntry {
-  seq: number;
-  at: number;
-  bytes: Uint8Array;
-}
-
-/** An idempotency key that was used. `at` in seconds. */
-export interface UsedKey {
-  key: string;
-  hash: string;
-  answer: string;
-  at: number;
-}
+import { createLogTables, LOG_SCHEMA } from './log-tables.ts';
+import { type Bindable, blob, file, inserts, number, pagesOf, type Sql, statement, text } from './sql.ts';
 
 /** Where the database stands. `floor`: the log holds everything after this seq. */
 export interface Standing {
@@ -68,21 +55,13 @@ export type Store = Awaited<ReturnType<typeof openStore>>;
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT`,
-  `CREATE TABLE IF NOT EXISTS log(
-    seq INTEGER NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY(seq, part)) STRICT`,
+  ...LOG_SCHEMA,
   `CREATE TABLE IF NOT EXISTS subjects(subject TEXT PRIMARY KEY, slot INTEGER NOT NULL, info TEXT NOT NULL) STRICT`,
   `CREATE INDEX IF NOT EXISTS subjects_by_slot ON subjects(slot)`,
   `CREATE TABLE IF NOT EXISTS chunks(
     slot INTEGER NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL, summary TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY(slot, subject, start)) STRICT`,
-  `CREATE TABLE IF NOT EXISTS idempotency(
-    key TEXT PRIMARY KEY, hash TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL) STRICT`,
-  `CREATE INDEX IF NOT EXISTS idempotency_by_at ON idempotency(at)`,
 ];
-
-/** Rows of one INSERT: few statements, each far below the 32,766 parameters that SQLite takes. */
-const ROWS_PER_INSERT = 100;
 
 /**
  * Opens the database, makes its tables where there are none, and takes it over: a master that had it before can write
@@ -116,9 +95,8 @@ export async function openStore(url: string) {
     throw error;
   }
 
-  const query = (sql: string, args: Bindable[] = []) => client.execute(statement(sql, args));
-  /** One transaction, all or nothing. Fails where another master has taken the database over. */
-  const write = async (statements: InStatement[]): Promise<ResultSet[]> => {
+  const query: Sql['query'] = (sql, args = []) => client.execute(statement(sql, args));
+  const write: Sql['write'] = async (statements) => {
     const guard = statement(
       `INSERT INTO meta SELECT 'writer', NULL WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'writer' AND value = ?)`,
       [writer],
@@ -191,97 +169,6 @@ export async function openStore(url: string) {
     /** Writes next to nothing, to see whether writing works. */
     async probe(): Promise<void> {
       await write([statement(`UPDATE meta SET value = value WHERE key = 'writer'`)]);
-    },
-
-    /** Puts entries and the keys they came with on disk, in one transaction. */
-    async append(entries: readonly LogEntry[], keys: readonly UsedKey[]): Promise<void> {
-      const parts = entries.flatMap(({ seq, at, bytes }) =>
-        cut(bytes, LOG_PART_BYTES).map((body, part): Bindable[] => [seq, part, at, body]),
-      );
-      const used = keys.map(({ key, hash, answer, at }): Bindable[] => [key, hash, answer, at]);
-      await write([
-        ...inserts('INSERT INTO log VALUES', parts),
-        // A key that is there is one that has expired: `findKeys` showed it to nobody.
-        ...inserts('INSERT OR REPLACE INTO idempotency VALUES', used),
-      ]);
-    },
-
-    /** Entries after `after`, whole, about `maxBytes` of them, at least one where there is one. */
-    async readLog(after: number, maxBytes: number): Promise<LogEntry[]> {
-      const entries: LogEntry[] = [];
-      let bytes = 0;
-      const places = await query(
-        'SELECT seq, part, LENGTH(body) AS bytes FROM log WHERE seq > ? ORDER BY seq, part LIMIT 10000',
-        [after],
-      );
-      const parts = places.rows.map((row) => ({
-        seq: number(row.seq),
-        part: number(row.part),
-        bytes: number(row.bytes),
-      }));
-      // The last entry of a full list of places may go on behind it.
-      const lastSeq = parts.length === 10_000 ? parts[parts.length - 1].seq : Infinity;
-      const wanted: typeof parts = [];
-      for (const part of parts) {
-        const fresh = part.seq !== wanted[wanted.length - 1]?.seq;
-        if (fresh && wanted.length > 0 && (bytes >= maxBytes || part.seq === lastSeq)) break;
-        wanted.push(part);
-        bytes += part.bytes;
-      }
-      for (const page of pagesOf(wanted)) {
-        const { rows } = await query(
-          'SELECT seq, at, body FROM log WHERE (seq, part) >= (?, ?) AND (seq, part) <= (?, ?) ORDER BY seq, part',
-          [page[0].seq, page[0].part, page[page.length - 1].seq, page[page.length - 1].part],
-        );
-        for (const row of rows) {
-          const last = entries[entries.length - 1];
-          if (last?.seq === number(row.seq)) last.bytes = join([last.bytes, blob(row.body)]);
-          else entries.push({ seq: number(row.seq), at: number(row.at), bytes: blob(row.body) });
-        }
-      }
-      return entries;
-    },
-
-    /** The oldest entries of the log, without their bodies. */
-    async oldest(limit: number): Promise<{ seq: number; at: number; bytes: number }[]> {
-      const { rows } = await query(
-        'SELECT seq, MIN(at) AS at, SUM(LENGTH(body)) AS bytes FROM log GROUP BY seq ORDER BY seq LIMIT ?',
-        [limit],
-      );
-      return rows.map((row) => ({ seq: number(row.seq), at: number(row.at), bytes: number(row.bytes) }));
-    },
-
-    /** Drops the log up to `upTo`, which becomes its floor. */
-    async trim(upTo: number): Promise<void> {
-      await write([
-        statement('DELETE FROM log WHERE seq <= ?', [upTo]),
-        statement(`UPDATE meta SET value = ? WHERE key = 'floor'`, [String(upTo)]),
-      ]);
-    },
-
-    /** Those of `keys` that were used at `since` or later. */
-    async findKeys(keys: readonly string[], since: number): Promise<UsedKey[]> {
-      const { rows } = await query(
-        'SELECT key, hash, answer, at FROM idempotency WHERE key IN (SELECT value FROM json_each(?)) AND at >= ?',
-        [JSON.stringify(keys), since],
-      );
-      return rows.map((row) => ({
-        key: text(row.key),
-        hash: text(row.hash),
-        answer: text(row.answer),
-        at: number(row.at),
-      }));
-    },
-
-    /** Forgets up to `limit` keys used before `before`; returns how many. */
-    async expireKeys(before: number, limit: number): Promise<number> {
-      const [{ rowsAffected }] = await write([
-        statement(
-          'DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)',
-          [before, limit],
-        ),
-      ]);
-      return rowsAffected;
     },
 
     /** What folding needs of some subjects, by subject. */
@@ -389,6 +276,8 @@ export async function openStore(url: string) {
 
     readChunks,
 
+    ...createLogTables({ query, write }),
+
     close: () => client.close(),
   };
 
@@ -421,52 +310,6 @@ async function checkFile(client: Client): Promise<void> {
 /** The remote client has no deadline of its own. */
 function fetchInTime(request: Request): Promise<Response> {
   return fetch(request, { signal: AbortSignal.timeout(SQL_TIMEOUT_MS) });
-}
-
-function statement(sql: string, args: Bindable[] = []): InStatement {
-  return { sql, args: bind(args) };
-}
-
-function inserts(head: string, rows: readonly Bindable[][], tail = ''): InStatement[] {
-  const statements: InStatement[] = [];
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
-    const some = rows.slice(at, at + ROWS_PER_INSERT);
-    const places = `(${some[0].map(() => '?').join()})`;
-    statements.push(statement(`${head} ${some.map(() => places).join()} ${tail}`, some.flat()));
-  }
-  return statements;
-}
-
-/** Cuts a list into runs of at most SQL_PAGE_BYTES, or of a single item. */
-function* pagesOf<T extends { bytes: number }>(items: readonly T[]): Iterable<T[]> {
-  let page: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    if (page.length > 0 && bytes + item.bytes > SQL_PAGE_BYTES) {
-      yield page;
-      page = [];
-      bytes = 0;
-    }
-    page.push(item);
-    bytes += item.bytes;
-  }
-  if (page.length > 0) yield page;
-}
-
-function cut(bytes: Uint8Array, size: number): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; at += size) parts.push(bytes.subarray(at, at + size));
-  return parts;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function placeOf(row: Row): ChunkPlace {

@@ -6,7 +6,8 @@ import { EMPTY_BLOCK, putPoints } from '../../shared/block-edit.ts';
 import type { SubjectChange } from '../../shared/fold.ts';
 import { LOG_PART_BYTES, MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
 import type { StoredInfo } from '../../shared/lines.ts';
-import { type LogEntry, openStore, type Store } from '../store.ts';
+import type { LogEntry } from '../log-tables.ts';
+import { openStore, type Store } from '../store.ts';
 
 /** `withUrl` gives the URL of an empty database to `work`, and takes it away afterwards. */
 export function storeContract(
