@@ -85,7 +85,7 @@ function reportOf(options: BenchOptions, measured: readonly Run[], faults: strin
           stage,
           figure(load.perSecond),
           hitRate(cache),
-          `${((100 * cache.edge_hits) / load.reads.count).toFixed(1)}%`,
+          `${((100 * cache.edge_hits) / load.answeredReads).toFixed(1)}%`,
           ms(load.reads.percentile(50)),
           ms(load.reads.percentile(99)),
           figure((serverSeconds(cpu) * 1e6) / load.requests, 1),

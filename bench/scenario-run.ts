@@ -341,7 +341,7 @@ function sectionsOf({ load, cache, cpu, checked, faults }: Measured, text: strin
     },
     {
       title: 'Latency (ms)',
-      headers: ['', 'requests', 'mean', 'p50', 'p95', 'p99', 'p99.9', 'max'],
+      headers: ['', 'timed', 'mean', 'p50', 'p95', 'p99', 'p99.9', 'max'],
       rows,
     },
     {

@@ -26,8 +26,10 @@ export type FromClient =
 export interface Outcome {
   /** From the first request to the last answer. */
   seconds: number;
+  /** Those whose time is known: over `rate` all, else all but the first of each connection. */
   reads: HistogramText;
   writes: HistogramText;
+  answeredReads: number;
   statuses: Record<string, number>;
   /** Requests without an answer: connections lost, time-outs. */
   failed: number;

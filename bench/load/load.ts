@@ -19,8 +19,10 @@ export interface LoadResult {
   seconds: number;
   requests: number;
   perSecond: number;
+  /** Latencies, of all but the first answer of each connection. */
   reads: Histogram;
   writes: Histogram;
+  answeredReads: number;
   statuses: Record<string, number>;
   failed: number;
   kept: KeptAnswer[];
@@ -130,13 +132,14 @@ function sumUp(outcomes: readonly (Outcome & { indices: readonly number[] })[]):
       statuses[status] = (statuses[status] ?? 0) + count;
   }
   const seconds = Math.max(...outcomes.map((outcome) => outcome.seconds));
-  const requests = reads.count + writes.count;
+  const requests = Object.values(statuses).reduce((sum, count) => sum + count, 0);
   return {
     seconds,
     requests,
     perSecond: seconds > 0 ? requests / seconds : 0,
     reads,
     writes,
+    answeredReads: outcomes.reduce((sum, { answeredReads }) => sum + answeredReads, 0),
     statuses,
     failed: outcomes.reduce((sum, { failed }) => sum + failed, 0),
     kept: outcomes.flatMap(({ kept, indices }) =>

@@ -12,6 +12,7 @@ export class Tally {
   private cpuBefore = process.cpuUsage();
   failed = 0;
   done = 0;
+  private doneReads = 0;
 
   start(): void {
     this.startedAt = performance.now();
@@ -19,10 +20,12 @@ export class Tally {
     this.cpuBefore = process.cpuUsage();
   }
 
-  answered(status: number, ms: number, isWrite: boolean): void {
-    (isWrite ? this.writes : this.reads).record(ms * 1000);
+  /** `ms`: undefined where the time is not known. */
+  answered(status: number, ms: number | undefined, isWrite: boolean): void {
+    if (ms !== undefined) (isWrite ? this.writes : this.reads).record(ms * 1000);
     this.statuses[status] = (this.statuses[status] ?? 0) + 1;
     this.done++;
+    if (!isWrite) this.doneReads++;
     this.lastAt = performance.now();
   }
 
@@ -37,6 +40,7 @@ export class Tally {
       seconds: (this.lastAt - this.startedAt) / 1000,
       reads: this.reads.toJSON(),
       writes: this.writes.toJSON(),
+      answeredReads: this.doneReads,
       statuses: this.statuses,
       failed: this.failed,
       kept: [...this.kept.values()],
