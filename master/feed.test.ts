@@ -257,6 +257,27 @@ describe('the feed', () => {
     await engine.close();
     folder.remove();
   });
+
+  it('fills no more than was asked for, but one slot', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path);
+    const subjects = Array.from({ length: 40 }, (_, i) => `33:${i}`);
+    await engine.write(subjects.map((subject) => ({ type: 'record', subject, time: 1, values: { eps: 1 } })));
+    await engine.fold();
+    const slots = subjects.map(slotOf);
+    const fill = async (maxBytes?: number) => {
+      const page = await engine.fill({ node: 'n', history: engine.history, minSeq: 1, slots, maxBytes });
+      return new Follower().fill(page).slots.map(({ slot }) => slot);
+    };
+    expect(await fill()).toEqual([...new Set(slots)]);
+    expect(await fill(1)).toEqual(slots.slice(0, 1));
+    const some = await fill(1_000);
+    expect(some.length).toBeGreaterThan(1);
+    expect(some.length).toBeLessThan(20);
+    expect(some).toEqual(slots.slice(0, some.length));
+    await engine.close();
+    folder.remove();
+  });
 });
 
 /** An engine whose folding stops for good in the middle of a round, with half of it on disk; then the one after it. */

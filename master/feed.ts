@@ -95,7 +95,8 @@ export interface FillPorts {
  * no folding, however far that is behind.
  */
 export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8Array> {
-  const { store, log, chunks, history, onDamage, pageBytes = FEED_PAGE_BYTES } = ports;
+  const { store, log, chunks, history, onDamage } = ports;
+  const pageBytes = Math.min(ports.pageBytes ?? FEED_PAGE_BYTES, request.maxBytes ?? Infinity);
   return chunks.run(async () => {
     // No chunk changes while the lock is held, and entries that come later are simply not in this page.
     const seq = log.head;

@@ -25,6 +25,7 @@ export const fillRequest = z.object({
   history: z.string().max(64),
   minSeq: count,
   slots: z.array(slot).min(1).max(SLOTS),
+  maxBytes: z.int().min(1).optional(),
 });
 
 export const leaseRequest = z.object({

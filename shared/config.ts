@@ -100,6 +100,11 @@ const schema = z.object({
   weight: option(decimal(16).prefault('1'), 'W', 'share of the slots relative to other slaves'),
   zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands'),
   cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects'),
+  fillBytesPerSecond: option(
+    bytesOrNone().prefault('8MiB'),
+    'BYTES',
+    'most that a slave takes over a second of slots that another still answers for; 0 = as fast as it goes',
+  ),
   edgeCacheBytes: option(
     bytes(0).prefault('0'),
     'BYTES',

@@ -44,6 +44,8 @@ export interface FillRequest {
   minSeq: number;
   /** In the order wanted; the answer holds the first of them, whole, at least one. */
   slots: number[];
+  /** Chunks of no more than this, where more than one slot is given; absent = as many as go into a page. */
+  maxBytes?: number;
 }
 
 /** Blobs: the chunks of every subject, in the order of the header. */

@@ -60,6 +60,12 @@ export const CHUNK_BYTES = 64 * 1024;
 export const LOG_PART_BYTES = 1024 * 1024;
 /** A page of the feed ends at the first whole seq (or slot) past this size. */
 export const FEED_PAGE_BYTES = 4 * 1024 * 1024;
+/** The same for slots that somebody else still holds: small, so that a fill is no burst to anybody, in the master or in the slave. */
+export const PACED_PAGE_BYTES = 512 * 1024;
+/** Slots of such a page at most: many may be small or empty. */
+export const PACED_PAGE_SLOTS = 1_024;
+/** Taken over at once before the pace counts: a small cluster fills in a moment. */
+export const FILL_BURST_BYTES = 1024 * 1024;
 /** Chunks read for one answer of slot sums: about 10 ms of the master's database. */
 export const SUMS_PAGE_BYTES = 1024 * 1024;
 /** With more than this not folded, sums wait: what is unfolded has to be applied for every answer anew. */

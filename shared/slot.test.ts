@@ -88,6 +88,16 @@ describe('SlotSet', () => {
     expect(SlotSet.fromBase64(SlotSet.all().toBase64()).size).toBe(SLOTS);
   });
 
+  test('is of several sets what is in any of them', () => {
+    fc.assert(
+      fc.property(fc.array(slots, { maxLength: 4 }), (sets) => {
+        const union = SlotSet.union(sets.map((some) => new SlotSet(some)));
+        expect(union.equals(new SlotSet(sets.flat()))).toBe(true);
+        expect(union.size).toBe(new Set(sets.flat()).size);
+      }),
+    );
+  });
+
   test('refuses base64 of another length', () => {
     expect(() => SlotSet.fromBase64(btoa('abc'))).toThrow('slot set: expected 2048 bytes, got 3');
   });

@@ -52,6 +52,13 @@ export class SlotSet {
     return set;
   }
 
+  static union(sets: Iterable<SlotSet>): SlotSet {
+    const all = new SlotSet();
+    for (const { bits } of sets) for (let i = 0; i < bits.length; i++) all.bits[i] |= bits[i];
+    for (const byte of all.bits) all.size += bitCount(byte);
+    return all;
+  }
+
   /** Reads what `toBase64` wrote. Throws a RangeError on anything else. */
   static fromBase64(text: string): SlotSet {
     const raw = atob(text);

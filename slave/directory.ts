@@ -71,6 +71,11 @@ export class Directory {
     return this.bySlot.has(slot);
   }
 
+  /** How many subjects of a slot there are. */
+  sizeOf(slot: number): number {
+    return this.bySlot.get(slot)?.size ?? 0;
+  }
+
   /** Subjects of some slots, in no particular order. */
   *inSlots(slots: Iterable<number>): Iterable<Subject> {
     for (const slot of slots) yield* [...(this.bySlot.get(slot)?.values() ?? [])];

@@ -9,6 +9,8 @@ export interface FollowerOptions {
   markPath: string;
   /** What is held is compared with the master once in so many milliseconds; 0 = only when asked. */
   verifyEveryMs: number;
+  /** Most that is taken over in a second of slots that somebody else still answers for; 0 = no bound. */
+  fillBytesPerSecond: number;
   /** `http://host:port` of the master. */
   masterUrl: string;
   access: PeerAccess;
@@ -20,9 +22,16 @@ export interface BadSlot {
   why: string;
 }
 
+export interface Wish {
+  /** Nobody else answers for these: they come first, and as fast as they can. */
+  urgent: number[];
+  /** Somebody else does, as far as is known: these are filled at a bounded pace. */
+  paced: number[];
+}
+
 export type ToFollower =
-  /** Slots to fill, in this order, besides those already held. Replaces the former wish. */
-  | { type: 'want'; slots: number[] }
+  /** Slots to fill besides those already held. Replaces the former wish. */
+  | ({ type: 'want' } & Wish)
   /**
    * Give these up: their rows go from the file. `resets`: how many resets the main thread had heard of; after a later one
    * there is nothing left to drop, and what has been filled since is not meant.

@@ -7,6 +7,7 @@ import { isFileDamage } from '../shared/damage.ts';
 import { REQUEST_ID } from '../shared/http.ts';
 import { SLOTS } from '../shared/slot.ts';
 import { openDatabase } from './database.ts';
+import { createFillPace } from './fill-pace.ts';
 import { createFollower, type FollowerPorts } from './follower.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './follower-messages.ts';
 import { countCommits } from './mark.ts';
@@ -16,7 +17,8 @@ import { createVerifier } from './verifier.ts';
 /** A fill may wait for the master to fold first. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-const { node, databasePath, markPath, verifyEveryMs, ...options } = workerData as FollowerOptions;
+const { node, databasePath, markPath, verifyEveryMs, fillBytesPerSecond, ...options } =
+  workerData as FollowerOptions;
 let { masterUrl } = options;
 // Answers are the main thread's.
 lowerThread(FOLLOWING);
@@ -73,8 +75,10 @@ async function follow(): Promise<void> {
   try {
     // Where a round begins is left to chance: a slave that is often started again gets everywhere all the same.
     const first = Math.floor(Math.random() * SLOTS);
-    const verifier = createVerifier(verifyEveryMs, () => performance.now(), first);
-    const follower = createFollower(node, createStoreWriter(database), ports, verifier);
+    const clock = () => performance.now();
+    const verifier = createVerifier(verifyEveryMs, clock, first);
+    const pace = createFillPace(fillBytesPerSecond, clock);
+    const follower = createFollower(node, createStoreWriter(database), ports, verifier, pace);
     port.on('message', (message: ToFollower) => {
       if (message.type === 'master') {
         // The one before may stand still, and with it what it was asked.

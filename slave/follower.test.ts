@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
 import { decodePage, encodePage, type FillRequest, TAIL_PATH, type TailHeader } from '../shared/feed.ts';
-import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
+import { MAX_TIME, MIN_TIME, PACED_PAGE_BYTES } from '../shared/limits.ts';
 import type { IngestLine, RecordLine } from '../shared/lines.ts';
 import type { Query, TableQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
+import { createFillPace, type FillPace } from './fill-pace.ts';
 import type { FromFollower } from './follower-messages.ts';
 import { SUBJECTS, lines as someLines } from './testing/arbitraries.ts';
 import { FakeMaster, Followed, until } from './testing/followed.ts';
@@ -40,6 +41,10 @@ describe('a slave that follows', () => {
         weight: 1,
         arbitrary: fc.record({ do: fc.constant('break' as const), asks: fc.nat(3), transactions: fc.nat(3) }),
       },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constant('look elsewhere' as const), held: fc.subarray(SLOTS_OF) }),
+      },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
       {
         weight: 1,
@@ -57,13 +62,15 @@ describe('a slave that follows', () => {
       fc.asyncProperty(fc.array(happening, { maxLength: 25 }), async (happenings) => {
         await followed.close();
         master = new FakeMaster();
-        followed = new Followed(master);
+        const pace = createFillPace(1_000, () => master.now, 100);
+        followed = new Followed(master, pace);
         followed.own(SLOTS_OF);
         for (const { turns, what } of happenings) {
           for (let i = 0; i < turns; i++) await turn();
           if (what.do === 'write') master.write(what.lines);
           else if (what.do === 'own') followed.own(what.slots);
           else if (what.do === 'release') release(what.slots);
+          else if (what.do === 'look elsewhere') followed.slave.knowElsewhere(new SlotSet(what.held));
           else if (what.do === 'restore') {
             followed.mayReset = what.mayReset;
             master.restore(`${master.history}+`, master.head - what.back);
@@ -205,6 +212,75 @@ describe('a slave that follows', () => {
     await followed.settled();
     expect(await ask(tableOf('a'))).toMatchObject({ rows: [{ data: { 1: [eps] } }] });
     expect(followed.messages.filter(({ type }) => type === 'trouble')).toHaveLength(4);
+  });
+});
+
+describe('slots that somebody else answers for', () => {
+  let pace: FillPace;
+  const taken: { at: number; bytes: number }[] = [];
+  const fills = () => master.asked.filter((body): body is FillRequest => 'minSeq' in body);
+  const begin = async (bytesPerSecond: number, clock: () => number) => {
+    await followed.close();
+    pace = createFillPace(bytesPerSecond, clock, 500);
+    taken.length = 0;
+    const took = (bytes: number) => {
+      taken.push({ at: clock(), bytes });
+      pace.took(bytes);
+    };
+    followed = new Followed(master, { waitMs: pace.waitMs, took });
+    for (const subject of SUBJECTS) master.write([record(subject, 1)]);
+  };
+
+  it('come no faster than the pace allows, while the log is followed', async () => {
+    await begin(1_000, () => master.now);
+    master.pageSize = 1;
+    followed.own(SLOTS_OF);
+    for (let i = 0; !followed.slave.slots.isComplete(); i++) {
+      master.write([record(SUBJECTS[i % SUBJECTS.length], i)]);
+      await until(() => followed.slave.seq === master.head);
+    }
+    expect(taken).toHaveLength(new Set(SLOTS_OF).size);
+    for (const [from, first] of taken.entries()) {
+      let sum = 0;
+      for (const { at, bytes } of taken.slice(from)) {
+        expect(sum).toBeLessThanOrEqual(500 + (at - first.at));
+        sum += bytes;
+      }
+    }
+    expect(master.now).toBeGreaterThan(0);
+    expect(fills().every(({ maxBytes }) => maxBytes === PACED_PAGE_BYTES)).toBe(true);
+  });
+
+  it('come after the others, which are not paced, and wait for nobody once nobody else has them', async () => {
+    await begin(1, () => 0);
+    // For a quarter of an hour.
+    pace.took(1_500);
+    const [a, ...others] = SLOTS_OF;
+    followed.own(SLOTS_OF);
+    await until(() => followed.slave.seq === master.head);
+    expect(fills()).toEqual([]);
+    followed.slave.knowElsewhere(new SlotSet([a]));
+    await until(() => others.every((slot) => followed.slave.slots.ready.has(slot)));
+    master.write([record(SUBJECTS[1], 2)]);
+    await until(() => followed.slave.seq === master.head);
+    expect([taken, followed.slave.slots.filling()]).toEqual([[], [a]]);
+    followed.slave.knowElsewhere(new SlotSet());
+    await followed.settled();
+    expect([taken, fills().some(({ maxBytes }) => maxBytes !== undefined)]).toEqual([[], false]);
+  });
+
+  it('come also where one that nobody else answers for cannot be had', async () => {
+    await begin(0, () => 0);
+    master.pageSize = 1;
+    const [a, ...others] = SLOTS_OF;
+    followed.own([]);
+    followed.slave.knowElsewhere(new SlotSet(others));
+    followed.onAsk = (body) => {
+      if ('minSeq' in body && body.slots[0] === a) throw new Error('it is damaged');
+    };
+    followed.own(SLOTS_OF);
+    await until(() => others.every((slot) => followed.slave.slots.ready.has(slot)));
+    expect(followed.slave.slots.ready.has(a)).toBe(false);
   });
 });
 

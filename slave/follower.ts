@@ -13,10 +13,11 @@ import {
   type TailHeader,
   type TailRequest,
 } from '../shared/feed.ts';
-import { HEARTBEAT_MS } from '../shared/limits.ts';
+import { HEARTBEAT_MS, PACED_PAGE_BYTES, PACED_PAGE_SLOTS } from '../shared/limits.ts';
 import type { IngestLine, StoredInfo } from '../shared/lines.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { damageOf } from './damage.ts';
+import type { FillPace } from './fill-pace.ts';
 import type { BadSlot, FromFollower, ToFollower } from './follower-messages.ts';
 import type { StoreWriter, SubjectLines } from './store-writer.ts';
 import type { Verifier } from './verifier.ts';
@@ -35,15 +36,30 @@ export interface FollowerPorts {
 const SLOTS_PER_FILL = 4_096;
 /** Slots given up between two looks at the feed: with 16,384 slots each holds little. */
 const SLOTS_PER_DROP = 256;
-/** Lines handed to the main thread in one message. */
+/** Lines handed to the main thread in one message, and subjects of slots that are filled. */
 const HANDOVER_CHARS = 256 * 1024;
+const HANDOVER_SUBJECTS = 256;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
-export function createFollower(node: string, store: StoreWriter, ports: FollowerPorts, verifier: Verifier) {
+/** What to ask the master for next. */
+interface NextFill {
+  slots: number[];
+  isPaced: boolean;
+}
+
+export function createFollower(
+  node: string,
+  store: StoreWriter,
+  ports: FollowerPorts,
+  verifier: Verifier,
+  pace: FillPace,
+) {
   let { history, position } = store.standing();
   const held = new SlotSet(store.standing().slots);
   let wanted: number[] = [];
+  /** Of the wanted: somebody else answers for these. */
+  const paced = new Set<number>();
   const toDrop: number[] = [];
   let { resets } = store.standing();
   let stopped = false;
@@ -58,7 +74,8 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
       try {
         drop();
         if (!(await tail())) continue;
-        if (wanted.length > 0) await fill();
+        const next = nextFill();
+        if (next !== undefined && pacedWaitMs(next) === 0) await fill(next);
         else if (verifier.isDue()) await verify();
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
@@ -76,8 +93,9 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
 
   /** Takes a page of the log, up to `limit`; returns false where there is none of the history that is held. */
   async function tail(limit = Infinity): Promise<boolean> {
-    const waitMs = wanted.length > 0 || verifier.left() !== undefined ? 0 : HEARTBEAT_MS;
-    const page = await ports.ask(TAIL_PATH, { node, history, after: position, slots: heldText, waitMs });
+    const page = await ports.ask(TAIL_PATH, {
+      ...{ node, history, after: position, slots: heldText, waitMs: tailWaitMs() },
+    });
     const { header, blobs } = decodePage<TailHeader>(page);
     if (header.reset && !mayReset(header.history)) {
       ports.send({ type: 'restored', history: header.history });
@@ -88,6 +106,15 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     else if (header.upTo > position) apply(cutAt(header, limit), blobs);
     ports.send({ type: 'heard', head: header.head, caughtUp: position >= header.head });
     return true;
+  }
+
+  /** How long the master may let the answer wait for news: until there is something else to do here. */
+  function tailWaitMs(): number {
+    if (verifier.left() !== undefined) return 0;
+    const next = nextFill();
+    if (next !== undefined) return Math.min(HEARTBEAT_MS, Math.ceil(pacedWaitMs(next)));
+    // What is still to be dropped is in the way of filling it.
+    return wanted.length > 0 ? 0 : HEARTBEAT_MS;
   }
 
   /** What is held of another history may be all that anybody can answer with: the main thread says when it may go. */
@@ -161,22 +188,36 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     return { groups, texts };
   }
 
-  async function fill(): Promise<void> {
+  /** Slots that nobody else answers for come first, many at once; of the others little at a time. */
+  function nextFill(): NextFill | undefined {
+    if (wanted.length === 0) return undefined;
     // One that is still to be dropped comes after that.
-    const slots = wanted.filter((slot) => !held.has(slot)).slice(0, SLOTS_PER_FILL);
-    if (slots.length === 0) return;
+    const missing = wanted.filter((slot) => !held.has(slot));
+    const urgent = missing.filter((slot) => !paced.has(slot));
+    if (urgent.length > 0) return { slots: urgent.slice(0, SLOTS_PER_FILL), isPaced: false };
+    return missing.length > 0 ? { slots: missing.slice(0, PACED_PAGE_SLOTS), isPaced: true } : undefined;
+  }
+
+  function pacedWaitMs({ isPaced }: NextFill): number {
+    return isPaced ? pace.waitMs() : 0;
+  }
+
+  async function fill(next: NextFill): Promise<void> {
     try {
-      await fillSome(slots);
+      await fillSome(next);
     } catch (error) {
       // One that cannot be had must not keep the others from coming.
-      const [first] = slots;
+      const [first] = next.slots;
       if (wanted.includes(first)) wanted = [...wanted.filter((slot) => slot !== first), first];
+      paced.add(first);
       throw error;
     }
   }
 
-  async function fillSome(slots: number[]): Promise<void> {
-    const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots });
+  async function fillSome({ slots, isPaced }: NextFill): Promise<void> {
+    const maxBytes = isPaced ? PACED_PAGE_BYTES : undefined;
+    const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots, maxBytes });
+    if (isPaced) pace.took(page.length);
     const { header, blobs } = decodePage<FillHeader>(page);
     // Another history: the next tail sorts it out.
     if (header.reset || header.history !== history) return;
@@ -193,13 +234,23 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
       for (const slot of filled) held.add(slot);
       heldText = held.toBase64();
       wanted = wanted.filter((slot) => !filled.has(slot));
-      const infos = header.slots
-        .filter(({ slot }) => filled.has(slot))
-        .flatMap(({ subjects }) =>
-          subjects.map(({ subject, info }): [string, typeof info] => [subject, info]),
-        );
-      ports.send({ type: 'filled', slots: [...filled], infos });
+      tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
     }
+  }
+
+  /** Tells the main thread of slots that are in the file now, whole ones, few enough subjects at a time. */
+  function tellFilled(filled: FillHeader['slots']): void {
+    let slots: number[] = [];
+    let infos: [string, StoredInfo][] = [];
+    for (const { slot, subjects } of filled) {
+      slots.push(slot);
+      for (const { subject, info } of subjects) infos.push([subject, info]);
+      if (infos.length < HANDOVER_SUBJECTS) continue;
+      ports.send({ type: 'filled', slots, infos });
+      slots = [];
+      infos = [];
+    }
+    if (slots.length > 0) ports.send({ type: 'filled', slots, infos });
   }
 
   /** Compares some slots with the master, both at the same seq: that of its answer, at which the log is stopped. */
@@ -277,7 +328,11 @@ export function createFollower(node: string, store: StoreWriter, ports: Follower
     receive(message: Exclude<ToFollower, { type: 'master' }>): void {
       if (message.type === 'want') {
         // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
-        wanted = message.slots.filter((slot) => !held.has(slot) || toDrop.includes(slot));
+        wanted = [...message.urgent, ...message.paced].filter(
+          (slot) => !held.has(slot) || toDrop.includes(slot),
+        );
+        paced.clear();
+        for (const slot of message.paced) paced.add(slot);
       } else if (message.type === 'drop') {
         if (message.resets === resets) toDrop.push(...message.slots);
       } else if (message.type === 'reset') agreed = message.history;

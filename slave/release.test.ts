@@ -64,4 +64,36 @@ describe('a slave that owns less than it holds', () => {
       expect(alone.slave.slots.ready.has(slot)).toBe(membership.owners(slot)[0] !== 'whole');
     alone.close();
   });
+
+  it('gives up few subjects at a time, and announces none again that it has withdrawn', async () => {
+    const alone = createStandalone();
+    const subjects = Array.from({ length: 5_000 }, (_, i) => `s${i}`);
+    alone.write(subjects.map((subject) => ({ type: 'record', subject, time: 1, values: { eps: 1 } })))();
+    const { slots, sources } = alone.slave;
+    await vi.waitUntil(() => sources.directory.size === 5_000);
+    const membership = new Membership({ replicas: 1, ownershipDelayMs: 0, leaseTtlMs: 0, now: () => 0 });
+    const member = (id: string) => ({ id, address: `${id}:1`, weight: 1, zone: '', version: '1' });
+    const members = [{ ...member('other'), role: 'slave' as const }];
+    membership.update({ epoch: '1', members, departed: [] });
+    alone.slave.own(membership);
+    let now = 0;
+    const release = createReleaser(
+      alone.slave,
+      membership,
+      () => now,
+      async () => Response.json({ node: 'other', history: 'history', ready: SlotSet.all().toBase64() }),
+    );
+    const left: number[] = [];
+    let announced = SLOTS;
+    for (; slots.ready.size > 0 && now < 10_000; now += 500) {
+      await release();
+      left.push(sources.directory.size);
+      expect(slots.announced().size).toBeLessThanOrEqual(announced);
+      announced = slots.announced().size;
+    }
+    expect(slots.ready.size).toBe(0);
+    for (const [i, subjects] of left.entries())
+      expect((left[i - 1] ?? 5_000) - subjects).toBeLessThanOrEqual(2_000);
+    alone.close();
+  });
 });

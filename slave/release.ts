@@ -6,6 +6,7 @@
 import type { Membership } from '../shared/membership.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { SLOTS_PATH } from './app.ts';
+import type { Directory } from './directory.ts';
 import type { Slave } from './slave.ts';
 
 const ASK_TIMEOUT_MS = 2_000;
@@ -13,6 +14,8 @@ const ASK_TIMEOUT_MS = 2_000;
 const ANNOUNCED_MS = 2_000;
 /** A request planned before the withdrawal was heard of has arrived in less. */
 const WITHDRAWN_MS = 1_000;
+/** Subjects forgotten in one go: about 10 ms of the event loop. The others are given up with the next step. */
+const SUBJECTS_A_STEP = 2_000;
 
 /** What to do about slots that could be given up, from how long they could. Pure. */
 export class Handover {
@@ -51,12 +54,23 @@ export function createReleaser(
       for (const [id, other] of await askOthers(slave, membership, fetchFrom))
         if (other?.history === slave.history) readyAt.set(id, other.ready);
       const { withdraw, release } = handover.step(slave.slots.releasable(membership, readyAt), now());
-      slave.release(release);
-      slave.withdraw(withdraw);
+      const first = firstOf(release, slave.sources.directory);
+      slave.release(first);
+      slave.withdraw([...withdraw, ...release.slice(first.length)]);
     } finally {
       asking = false;
     }
   };
+}
+
+/** The first of some slots, as many as can be forgotten in one go; at least one. */
+function firstOf(slots: readonly number[], directory: Pick<Directory, 'sizeOf'>): readonly number[] {
+  let subjects = 0;
+  for (const [i, slot] of slots.entries()) {
+    subjects += directory.sizeOf(slot);
+    if (i > 0 && subjects > SUBJECTS_A_STEP) return slots.slice(0, i);
+  }
+  return slots;
 }
 
 /** What a slave holds ready, and of which history. */

@@ -108,6 +108,44 @@ describe('a slot that is not held ready', () => {
   });
 });
 
+describe('slots that have been filled', () => {
+  const filled = (from: number, subjects: number) => ({
+    ...{ type: 'filled' as const, slots: [from] },
+    infos: Array.from({ length: subjects }, (_, i): [string, StoredInfo] => [`${from}-${i}`, info]),
+  });
+  beforeEach(() => {
+    slave.own({ owners: () => ['alone'] });
+    slave.refill([1, 2, 3], 'they are lost');
+  });
+
+  it('are taken in over several turns where they have many subjects', async () => {
+    for (const slot of [1, 2, 3]) slave.receive(filled(slot, 200));
+    for (const [left, size] of [
+      [[2, 3], 200],
+      [[3], 400],
+      [[], 600],
+    ]) {
+      expect([slave.slots.filling(), slave.sources.directory.size]).toEqual([left, size]);
+      await turn();
+    }
+  });
+
+  it('are told to gateways at once where nobody else answers for them, and else with the last of them', async () => {
+    let told = 0;
+    slave.knowElsewhere(new SlotSet([1, 3]));
+    slave.onChange(() => told++);
+    for (const [slot, times] of [
+      [1, 0],
+      [2, 1],
+      [3, 2],
+    ]) {
+      slave.receive(filled(slot, 1));
+      await turn();
+      expect(told).toBe(times);
+    }
+  });
+});
+
 describe('a seq to be reached', () => {
   it('is waited for, and the answer says that it was', async () => {
     const handOver = alone.write([record('a', 1)]);

@@ -141,7 +141,7 @@ export class Slave {
     return Math.max(1, Math.floor(ms / 1000));
   }
 
-  /** Takes what the follower says, in order; large pages of lines are worked off over several turns of the loop. */
+  /** Takes what the follower says, in order; many lines or subjects are worked off over several turns of the loop. */
   receive(message: FromFollower): void {
     this.queue.push(message);
     if (!this.draining) this.drain();
@@ -166,6 +166,11 @@ export class Slave {
         }
       } else this.take(message);
       this.queue.shift();
+      // Many of these can come in one turn.
+      if (message.type === 'filled' && message.infos.length > 0) {
+        setImmediate(() => this.drain());
+        return;
+      }
     }
     this.draining = false;
   }
@@ -215,7 +220,7 @@ export class Slave {
         this.heardBefore = message.heardAt;
         // Of another file than before, and another thread: it knows nothing of what is wanted.
         if (this.master !== '') this.follow(this.master);
-        if (this.slots.filling().length > 0) this.post({ type: 'want', slots: this.slots.filling() });
+        if (this.slots.filling().length > 0) this.post({ type: 'want', ...this.slots.wish() });
         const found = reader.infos(message.resets);
         // Emptied already, or damaged: the message that says so is on its way.
         if (found === undefined) break;
@@ -251,6 +256,9 @@ export class Slave {
           cache.drop(subject);
         }
         for (const slot of message.slots) this.slots.ready.add(slot);
+        // Nobody waits for these: gateways plan their routes anew with every word of such, so they hear of them by the heartbeat.
+        if (message.slots.every((slot) => this.slots.elsewhere?.has(slot)) && !this.slots.isComplete())
+          return;
         break;
       case 'dropped':
         break;
@@ -268,7 +276,8 @@ export class Slave {
         cache.patchedTo = message.position;
         this.wakeSeqWaiters();
         // The last wish left out what was ready then, and may have replaced the follower's own.
-        this.post({ type: 'want', slots: [...new Set([...this.slots.filling(), ...held])] });
+        this.slots.elsewhere = undefined;
+        this.post({ type: 'want', ...this.slots.wish(held) });
         break;
       }
       case 'damaged':
@@ -301,7 +310,7 @@ export class Slave {
     this.soundness.refilled += held.length;
     this.log('damaged slots', { slots: held.length, first: held[0], why });
     this.release(held);
-    this.post({ type: 'want', slots: this.slots.filling() });
+    this.post({ type: 'want', ...this.slots.wish() });
   }
 
   /** The file cannot be used any more: nothing of it counts. Its follower is gone; the next one opens a new file. */
@@ -356,8 +365,16 @@ export class Slave {
 
   /** Fills what this node owns now. What it holds beyond that stays until `release`. */
   own(ownership: Ownership): void {
-    this.post({ type: 'want', slots: this.slots.want(ownership) });
+    this.post({ type: 'want', ...this.slots.want(ownership) });
     for (const listener of this.listeners) listener();
+  }
+
+  /** Takes in what other slaves hold ready of this history; undefined = nobody has looked. Their slots are filled at a bounded pace. */
+  knowElsewhere(held: SlotSet | undefined): void {
+    const { elsewhere } = this.slots;
+    this.slots.elsewhere = held;
+    if (held === undefined || elsewhere?.equals(held)) return;
+    this.post({ type: 'want', ...this.slots.wish() });
   }
 
   /** Stops announcing these slots, and announces again those withdrawn before that are not among them. */

@@ -9,10 +9,24 @@ describe('the slots of a slave', () => {
     const table = new SlotTable('me');
     table.ready.add(1);
     expect(table.isComplete()).toBe(false);
-    expect(table.want(owned({ 1: ['me'], 2: ['you', 'me'], 3: ['you'] }))).toEqual([2]);
+    expect(table.want(owned({ 1: ['me'], 2: ['you', 'me'], 3: ['you'] }))).toEqual({
+      urgent: [],
+      paced: [2],
+    });
     expect(table.isComplete()).toBe(false);
     table.ready.add(2);
     expect([table.filling(), table.isComplete()]).toEqual([[], true]);
+  });
+
+  it('are wished for apart where nobody else holds them', () => {
+    const table = new SlotTable('me');
+    table.want(owned({ 1: ['me'], 2: ['me'], 3: ['me'] }));
+    expect(table.isFilling()).toBe(true);
+    table.elsewhere = new SlotSet([2, 4]);
+    expect(table.wish()).toEqual({ urgent: [1, 3], paced: [2] });
+    expect(table.wish([3, 4, 5])).toEqual({ urgent: [1, 3, 5], paced: [2, 4] });
+    for (const slot of [1, 2, 3]) table.ready.add(slot);
+    expect([table.isFilling(), table.wish()]).toEqual([false, { urgent: [], paced: [] }]);
   });
 
   it('are given up only when somebody else owns them and every owner is ready', () => {

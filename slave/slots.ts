@@ -1,5 +1,6 @@
 /** Which slots this slave holds, which it should, and when it may give one up. */
 import { SLOTS, SlotSet } from '../shared/slot.ts';
+import type { Wish } from './follower-messages.ts';
 
 /** Who owns what, as the member list says. */
 export interface Ownership {
@@ -15,6 +16,8 @@ export class SlotTable {
   readonly ready = new SlotSet();
   /** Served still, but no longer announced: on its way to be given up. */
   readonly withdrawn = new SlotSet();
+  /** What other slaves hold ready and answer for; undefined = not known. Looked at only while something is filled. */
+  elsewhere: SlotSet | undefined;
   private readonly node: string;
   private wanted = new SlotSet();
 
@@ -22,13 +25,24 @@ export class SlotTable {
     this.node = node;
   }
 
-  /** Slots to fill for this ownership, those already ready left out. */
-  want(ownership: Ownership): number[] {
+  /** Takes on what this ownership says; gives what is to be filled for it. */
+  want(ownership: Ownership): Wish {
     this.wanted = new SlotSet();
     for (let slot = 0; slot < SLOTS; slot++)
       if (ownership.owners(slot).includes(this.node)) this.wanted.add(slot);
     for (const slot of this.wanted) this.withdrawn.delete(slot);
-    return this.filling();
+    return this.wish();
+  }
+
+  /** What is to be filled, also `more` slots. As long as it is not known who else holds them, they are taken to be held. */
+  wish(more: readonly number[] = []): Wish {
+    const slots = [...new Set([...this.filling(), ...more])];
+    const isElsewhere = (slot: number) => this.elsewhere?.has(slot) ?? true;
+    return { urgent: slots.filter((slot) => !isElsewhere(slot)), paced: slots.filter(isElsewhere) };
+  }
+
+  isFilling(): boolean {
+    return !this.ready.includes(this.wanted);
   }
 
   filling(): number[] {

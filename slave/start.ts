@@ -15,10 +15,12 @@ import { createDiscovery } from '../shared/create-discovery.ts';
 import type { Member } from '../shared/discovery.ts';
 import { createLog } from '../shared/log.ts';
 import { Membership } from '../shared/membership.ts';
+import { createRing } from '../shared/ring.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
 import { SubjectCache } from './cache.ts';
 import { Directory } from './directory.ts';
+import { createLookElsewhere } from './elsewhere.ts';
 import { readKnownMembers, saveKnownMembers } from './known-members.ts';
 import { serveLinks } from './link-server.ts';
 import { createMetrics } from './metrics.ts';
@@ -65,6 +67,7 @@ export async function startSlave(options: Options): Promise<Running> {
     databasePath,
     masterUrl: options.master,
     verifyEveryMs: options.verifyEveryMs,
+    fillBytesPerSecond: options.fillBytesPerSecond,
     access,
     onMessage(message) {
       slave.receive(message);
@@ -139,13 +142,23 @@ export async function startSlave(options: Options): Promise<Running> {
   if (known !== undefined)
     membership.recall({ ...known, members: [...known.members.filter(({ id }) => id !== node), member] });
   let saved: Promise<void> = Promise.resolve();
+  const lookElsewhere = createLookElsewhere(slave, membership, fetchFrom);
+  const look = () => {
+    lookElsewhere().catch((error) => log.warn('elsewhere', { message: String(error) }));
+  };
   const membersChanged = () => {
     slave.own(membership);
+    look();
     if (!remembers) return;
     saved = saved
       .then(() => saveKnownMembers(knownPath, node, membership.remembered()))
       .catch((error) => log.warn('known members', { message: String(error) }));
   };
+  // Done for the first time, a fetch, an answer and a ring take tens of milliseconds each: while nobody is linked yet.
+  createRing([member], options.replicas);
+  await askSlots(fetchFrom, address).catch(() => {
+    // Under TLS its certificate may be for another name than the address that it listens on.
+  });
   // Before it knows what it holds it would want all of that again.
   await opened;
   // Not awaited: a slave that starts while the registry is away serves what it holds.
@@ -161,6 +174,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const tick = setInterval(() => {
     void reach.look(membership.lost());
     if (membership.tick()) membersChanged();
+    look();
     release().catch((error) => log.warn('release', { message: String(error) }));
     takeTurn().catch((error) => log.warn('restored', { message: String(error) }));
   }, TICK_MS);

@@ -23,6 +23,7 @@ import { slotSum } from '../../shared/slot-sum.ts';
 import { SubjectCache } from '../cache.ts';
 import { type Connection, openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
+import { createFillPace, type FillPace } from '../fill-pace.ts';
 import { createFollower } from '../follower.ts';
 import type { FromFollower } from '../follower-messages.ts';
 import { Rankings } from '../ranking.ts';
@@ -48,6 +49,8 @@ export class FakeMaster {
   /** Slots of which the master's own data are not as they were written. */
   readonly damaged = new Set<number>();
   readonly asked: (TailRequest | FillRequest)[] = [];
+  /** Milliseconds: it moves by what slaves let it wait for news. */
+  now = 0;
 
   write(lines: readonly IngestLine[]): void {
     this.log.push({ seq: ++this.head, at: this.head, lines: [...lines] });
@@ -65,6 +68,7 @@ export class FakeMaster {
     this.asked.push(body);
     // Long enough for other messages to arrive while the slave waits.
     for (let turns = 0; turns < 3; turns++) await turn();
+    if ('waitMs' in body) this.now += body.waitMs;
     if (path === TAIL_PATH) return this.tail(body as TailRequest);
     return path === SUMS_PATH ? this.sums(body as FillRequest) : this.fill(body as FillRequest);
   }
@@ -146,6 +150,7 @@ export class Followed {
   readonly master: FakeMaster;
   readonly messages: FromFollower[] = [];
   readonly pauses: number[] = [];
+  private readonly pace: FillPace;
   slave!: Slave;
   /** Called before every question to the master and every transaction: what it throws happens to them. */
   onAsk: (body: TailRequest | FillRequest) => void = () => {};
@@ -157,8 +162,9 @@ export class Followed {
   private connections: Connection[] = [];
   private running: Promise<void> = Promise.resolve();
 
-  constructor(master: FakeMaster) {
+  constructor(master: FakeMaster, pace = createFillPace(0, () => 0)) {
     this.master = master;
+    this.pace = pace;
     this.start();
   }
 
@@ -202,6 +208,7 @@ export class Followed {
         },
       },
       createVerifier(0, () => 0, 0),
+      this.pace,
     );
     const slave = new Slave({
       ...{ node: 'me', sources: { directory, cache, reader, rankings }, log: () => {} },
