@@ -22,7 +22,7 @@ describe('parseOptions', () => {
       members: [],
       weight: 1,
       cacheBytes: 512 * 1024 * 1024,
-      fillBytesPerSecond: 8 * 1024 * 1024,
+      fillBytesPerSecond: 4 * 1024 * 1024,
       edgeCacheBytes: 0,
       maxQueryBytes: 2 * 1024 * 1024,
       maxIngestBytes: 16 * 1024 * 1024,

@@ -65,7 +65,7 @@ export const PACED_PAGE_BYTES = 512 * 1024;
 /** Slots of such a page at most: many may be small or empty. */
 export const PACED_PAGE_SLOTS = 1_024;
 /** Taken over at once before the pace counts: a small cluster fills in a moment. */
-export const FILL_BURST_BYTES = 1024 * 1024;
+export const FILL_BURST_BYTES = 256 * 1024;
 /** Chunks read for one answer of slot sums: about 10 ms of the master's database. */
 export const SUMS_PAGE_BYTES = 1024 * 1024;
 /** With more than this not folded, sums wait: what is unfolded has to be applied for every answer anew. */
