@@ -101,7 +101,7 @@ const schema = z.object({
   zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands'),
   cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects'),
   fillBytesPerSecond: option(
-    bytesOrNone().prefault('4MiB'),
+    bytes(0).prefault('4MiB'),
     'BYTES',
     'most that a slave takes over a second of slots that another still answers for; 0 = as fast as it goes',
   ),
