@@ -11,7 +11,7 @@ import { answer } from './answer.ts';
 import type { BadSlot, FromFollower, ToFollower } from './follower-messages.ts';
 import type { Answer, Sources } from './rows.ts';
 import { type Ownership, SlotTable } from './slots.ts';
-import { WorkQueue } from './work-queue.ts';
+import { type Later, WorkQueue } from './work-queue.ts';
 
 export interface SlaveOptions {
   node: string;
@@ -22,6 +22,8 @@ export interface SlaveOptions {
   now: () => number;
   /** Milliseconds since the epoch. */
   wallNow: () => number;
+  /** For large answers; absent = the event loop and its timers. */
+  later?: Later;
 }
 
 export interface PartAnswer extends Answer {
@@ -96,7 +98,7 @@ export class Slave {
     this.now = options.now;
     this.wallNow = options.wallNow;
     this.slots = new SlotTable(options.node);
-    this.work = new WorkQueue(options.now);
+    this.work = new WorkQueue(options.now, options.later);
   }
 
   /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */

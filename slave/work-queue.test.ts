@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { SlotSet } from '../shared/slot.ts';
 import type { Work } from './rows.ts';
 import { hastyClock } from './testing/standalone.ts';
-import { WorkQueue } from './work-queue.ts';
+import { type Later, WorkQueue } from './work-queue.ts';
 
 const wanted = () => true;
+const nextTurn: Later = (_ms, run) => setImmediate(run);
 const slots =
   (...list: number[]) =>
   () =>
@@ -17,7 +18,7 @@ describe('work', () => {
   });
 
   it('that is large takes turns, so that what comes later and is shorter ends first', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     const ended: string[] = [];
     const jobs = [20, 3, 8].map(async (count) => {
       ended.push(await queue.run(steps(count, `${count}`), slots(), wanted));
@@ -27,7 +28,7 @@ describe('work', () => {
   });
 
   it('goes on in the order of its steps, four large jobs at a time', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     const trace: number[] = [];
     const jobs = Array.from({ length: 6 }, (_, job) =>
       queue.run(
@@ -43,7 +44,7 @@ describe('work', () => {
   });
 
   it('is given up when nobody waits for it any more', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     let isWanted = true;
     let done = 0;
     const job = queue.run(
@@ -61,7 +62,7 @@ describe('work', () => {
   });
 
   it('fails when a slot that it is about is given up, whether it runs or waits, and other work goes on', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     const about = [1, 2, 1, 3, 1, 2].map((slot) =>
       Promise.resolve(queue.run(steps(10, slot), slots(slot, 100), wanted)).catch((error) => error.code),
     );
@@ -71,7 +72,7 @@ describe('work', () => {
   });
 
   it('that throws fails alone', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     const bad = queue.run(
       steps(3, 0, (step) => {
         if (step === 2) throw new Error('no');
@@ -84,14 +85,56 @@ describe('work', () => {
     expect(await good).toBe('good');
   });
 
+  it('that is very large pauses after each slice for as long as it took, and work that is not so large never', async () => {
+    const { clock, later, pauses } = simulated();
+    const queue = new WorkQueue(() => clock.ms, later);
+    const ofSteps = (count: number) => queue.run(steps(count, count, clock.tick), slots(), wanted);
+    // A step takes 1.5 ms, a slice two of them.
+    expect(await ofSteps(12)).toBe(12);
+    expect(pauses).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(await ofSteps(24)).toBe(24);
+    expect(pauses.slice(6)).toEqual([0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3]);
+  });
+
+  it('that comes together shares one slice before it takes turns', async () => {
+    const { clock, later } = simulated();
+    const queue = new WorkQueue(() => clock.ms, later);
+    const begin = () =>
+      Array.from({ length: 5 }, () => queue.run(steps(8, clock.ms, clock.tick), slots(), wanted));
+    const first = begin();
+    // Two steps of the first one, one of each other: what says how large it is.
+    expect(clock.ms).toBe(6 * 1.5);
+    await Promise.all(first);
+    const before = clock.ms;
+    const second = begin();
+    expect(clock.ms - before).toBe(6 * 1.5);
+    await Promise.all(second);
+  });
+
   it('is refused when too much of it waits', async () => {
-    const queue = new WorkQueue(hastyClock());
+    const queue = new WorkQueue(hastyClock(), nextTurn);
     const jobs = Array.from({ length: 256 }, () => queue.run(steps(2, 0), slots(), wanted));
     expect(() => queue.run(steps(2, 0), slots(), wanted)).toThrow('too many large answers');
     expect(queue.run(steps(0, 'small'), slots(), wanted)).toBe('small');
     await Promise.all(jobs);
   });
 });
+
+/** A clock that only steps move, and the pauses that were asked for. */
+function simulated() {
+  const clock = {
+    ms: 0,
+    tick: () => {
+      clock.ms += 1.5;
+    },
+  };
+  const pauses: number[] = [];
+  const later: Later = (ms, run) => {
+    pauses.push(ms);
+    nextTurn(ms, run);
+  };
+  return { clock, later, pauses };
+}
 
 function* steps<Result>(
   count: number,

@@ -1,10 +1,18 @@
-/** Runs answers: small ones at once, large ones in slices that take turns with everything else on the event loop. */
+/**
+ * Runs answers: small ones at once, large ones in slices that take turns with everything else on the event loop, and very
+ * large ones with pauses in which others have the core.
+ */
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import type { Work } from './rows.ts';
 
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
 const SLICE_MS = 2;
+/**
+ * An answer that has taken this long pauses after each further slice for as long as the slice took: where all slaves make their
+ * part of it on few cores, small queries wait for a core at every hop. A scan of 10,000 subjects is done by then.
+ */
+const PAUSES_AFTER_MS = 20;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
 const MAX_WAITING = 256;
@@ -14,6 +22,7 @@ interface Job<Result> {
   /** Slots the answer is about: giving one up in the middle would make it short. */
   slots: SlotSet;
   isWanted: () => boolean;
+  tookMs: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
@@ -22,10 +31,14 @@ export class WorkQueue {
   private readonly running: Job<unknown>[] = [];
   private readonly waiting: Job<unknown>[] = [];
   private readonly now: () => number;
+  private readonly later: Later;
   private scheduled = false;
+  /** What large answers that came since the last turn have taken at once. */
+  private spentMs = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, later: Later = onEventLoop) {
     this.now = now;
+    this.later = later;
   }
 
   /**
@@ -33,13 +46,16 @@ export class WorkQueue {
    * its deadline); the work is given up then.
    */
   run<Result>(work: Work<Result>, slotsOf: () => SlotSet, isWanted: () => boolean): Result | Promise<Result> {
-    const step = this.advance(work);
+    const startedAt = this.now();
+    // Several large ones that come together share one slice.
+    const step = this.advance(work, startedAt + SLICE_MS - this.spentMs);
     if (step.done) return step.value;
+    this.spentMs += this.now() - startedAt;
     if (this.waiting.length >= MAX_WAITING)
       throw new KamaitachiError('unavailable', 'this slave has too many large answers to make: try again');
     return new Promise<Result>((resolve, reject) => {
-      this.waiting.push({ work, slots: slotsOf(), isWanted, resolve, reject } as Job<unknown>);
-      this.schedule();
+      this.waiting.push({ work, slots: slotsOf(), isWanted, tookMs: 0, resolve, reject } as Job<unknown>);
+      this.schedule(0);
     });
   }
 
@@ -53,37 +69,53 @@ export class WorkQueue {
     }
   }
 
-  private advance<Result>(work: Work<Result>): IteratorResult<undefined, Result> {
-    const end = this.now() + SLICE_MS;
+  private advance<Result>(work: Work<Result>, end: number): IteratorResult<undefined, Result> {
     for (;;) {
       const step = work.next();
       if (step.done || this.now() >= end) return step;
     }
   }
 
-  private schedule(): void {
+  private schedule(pauseMs: number): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.later(pauseMs, () => {
       this.scheduled = false;
-      this.turn();
-      if (this.running.length + this.waiting.length > 0) this.schedule();
+      const pause = this.turn();
+      if (this.running.length + this.waiting.length > 0) this.schedule(pause);
     });
   }
 
-  /** One slice of one job. */
-  private turn(): void {
+  /** One slice of one job; with the milliseconds that are left to others before the next. */
+  private turn(): number {
+    this.spentMs = 0;
     while (this.running.length < MAX_RUNNING && this.waiting.length > 0)
       this.running.push(this.waiting.shift()!);
     const job = this.running.shift();
-    if (job === undefined) return;
+    if (job === undefined) return 0;
     try {
       if (!job.isWanted()) throw new KamaitachiError('deadline', 'nobody waits for this answer any more');
-      const step = this.advance(job.work);
+      const startedAt = this.now();
+      const step = this.advance(job.work, startedAt + SLICE_MS);
       if (step.done) job.resolve(step.value);
-      else this.running.push(job);
+      else {
+        this.running.push(job);
+        const took = this.now() - startedAt;
+        job.tookMs += took;
+        if (job.tookMs > PAUSES_AFTER_MS) return took;
+      }
     } catch (error) {
       job.reject(error);
     }
+    return 0;
   }
+}
+
+/** Runs a function after some milliseconds; 0 = in the next turn of the event loop. */
+export type Later = (ms: number, run: () => void) => void;
+
+function onEventLoop(ms: number, run: () => void): void {
+  const whole = Math.round(ms);
+  if (whole === 0) setImmediate(run);
+  else setTimeout(run, whole);
 }

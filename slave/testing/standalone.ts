@@ -77,6 +77,8 @@ export function createStandalone(
     log: () => {},
     now,
     wallNow,
+    // Large answers pause for others, who are not there.
+    later: (_ms, run) => setImmediate(run),
   });
   const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
   writer.reset('history', 0);
