@@ -242,12 +242,14 @@ function inEnvelope(data: string | LargeText, envelope: typeof successBody): str
   return { pieces: enveloped(data.pieces, envelope), release: data.release };
 }
 
-function* enveloped(pieces: Iterable<string>, envelope: typeof successBody): Iterable<string> {
+function* enveloped(pieces: LargeText['pieces'], envelope: typeof successBody): LargeText['pieces'] {
   const [before, after] = envelope('\n').split('\n');
-  yield before;
+  yield encoder.encode(before);
   yield* pieces;
-  yield after;
+  yield encoder.encode(after);
 }
+
+const encoder = new TextEncoder();
 
 function readAnswer(
   body: string | LargeText,

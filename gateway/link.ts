@@ -20,7 +20,7 @@ import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { AnswerBudget, Share } from './budget.ts';
 import { Credit } from './credit.ts';
 import type { Connection, Dial } from './dialer.ts';
-import { type AnsweredPart, tooLarge } from './merge.ts';
+import { type PartText, tooLarge } from './merge.ts';
 import { Pending } from './pending.ts';
 
 export interface LinkOptions {
@@ -44,8 +44,7 @@ export interface LinkOptions {
 }
 
 export interface PartAnswer {
-  /** Several texts where the answer was too large for one piece: joining them would hold up everybody else. */
-  text: AnsweredPart['text'];
+  text: PartText;
   seq: number;
   staleSeconds: number;
   /** Another slave answered in place of the one asked. */
@@ -84,7 +83,7 @@ export interface Call {
 interface PendingCall extends Call {
   id: number;
   share: Share;
-  pieces: string[];
+  pieces: Uint8Array<ArrayBuffer>[];
   received: number;
   hasBegun: boolean;
   resolve: (answer: PartAnswer) => void;
@@ -327,7 +326,7 @@ export class Link {
       call.hasBegun = true;
       this.askForRest(attempt, call, total);
     } else this.credit.came(id, payload.length);
-    call.pieces.push(payload);
+    call.pieces.push(encoder.encode(payload));
     call.received += payload.length;
     if (call.received < total) return;
     this.pending.delete(id);
@@ -369,7 +368,8 @@ export class Link {
   }
 }
 
-const NO_PIECES: string[] = [];
+const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
+const encoder = new TextEncoder();
 
 function mismatchOf(
   { protocol, slots, hash, node }: Hello,

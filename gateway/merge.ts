@@ -8,10 +8,16 @@ import type { PartHeader, SortKey } from '../shared/link.ts';
 import type { DatedQuery, PeriodQuery, Query } from '../shared/query.ts';
 import { asciiJson, compareText } from '../shared/text.ts';
 
-/** A part as it was asked and answered: one line of header, `\n`, rows; cut anywhere where it came in pieces. */
+/**
+ * ASCII as a link brought it: a text, or where it is large bytes in pieces, cut anywhere. Texts of this size fill the runtime's
+ * heap, which stands still for long when it is swept; bytes lie outside of it.
+ */
+export type PartText = string | readonly Uint8Array<ArrayBuffer>[];
+
+/** A part as it was asked and answered: one line of header, `\n`, rows. */
 export interface AnsweredPart {
   query: Query;
-  text: string | readonly string[];
+  text: PartText;
 }
 
 /** The final `data` of a query as JSON text. The parts have the kind of the query. */
@@ -41,10 +47,10 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
 }
 
 /**
- * A text, or a large one in pieces, each made when it is asked for: made, joined, encoded or written at once it would hold
+ * A text, or a large one as bytes in pieces, each made when it is asked for: made, joined or written at once it would hold
  * the event loop up for long.
  */
-export type Text = string | Iterable<string>;
+export type Text = string | Iterable<Uint8Array<ArrayBuffer>>;
 
 /** The first row of parts as it stands there; undefined where they have none. */
 export function firstRow(parts: readonly AnsweredPart[]): Text | undefined {
@@ -73,12 +79,14 @@ interface Read<K extends Kind> {
 
 /** Rows of one part; `ends` says where each ends in the text that the pieces make. */
 interface Rows {
-  pieces: readonly string[];
+  pieces: readonly Piece[];
   /** Where each piece begins. */
   starts: Float64Array;
   from: number;
   ends: Float64Array;
 }
+
+type Piece = string | Uint8Array;
 
 /** A row of a part. */
 interface Place {
@@ -129,36 +137,40 @@ function readPart<K extends Kind>(kind: K | undefined, text: AnsweredPart['text'
   return { header: header as HeaderOf<K>, rows: { pieces, starts, from, ends } };
 }
 
-function firstLine(pieces: readonly string[]): string {
+function firstLine(pieces: readonly Piece[]): string {
   let line = '';
   for (const piece of pieces) {
-    const end = piece.indexOf('\n');
-    if (end >= 0) return line + piece.slice(0, end);
-    line += piece;
+    const end = typeof piece === 'string' ? piece.indexOf('\n') : piece.indexOf(NEWLINE);
+    line += textIn(piece, 0, end < 0 ? piece.length : end);
+    if (end >= 0) break;
   }
   return line;
 }
+
+const NEWLINE = 10;
+
+function textIn(piece: Piece, from: number, to: number): string {
+  return typeof piece === 'string' ? piece.slice(from, to) : decoder.decode(piece.subarray(from, to));
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 function startOf({ rows, index }: Place): number {
   return index === 0 ? rows.from : rows.ends[index - 1];
 }
 
-/** The text of a row, cut where its part was: a row may be as large as an answer. */
-function* chunksOf(place: Place): Iterable<string> {
+function wholeRow(place: Place): string {
   const { pieces, starts, ends } = place.rows;
   const end = ends[place.index];
+  let text = '';
   let at = startOf(place);
   for (let i = pieceAt(starts, at); at < end; i++) {
     const stop = Math.min(end, starts[i] + pieces[i].length);
-    yield pieces[i].slice(at - starts[i], stop - starts[i]);
+    text += textIn(pieces[i], at - starts[i], stop - starts[i]);
     at = stop;
   }
-}
-
-function wholeRow(place: Place): string {
-  const { pieces, ends } = place.rows;
-  if (pieces.length === 1) return pieces[0].slice(startOf(place), ends[place.index]);
-  return [...chunksOf(place)].join('');
+  return text;
 }
 
 /** The piece that holds the character at `at`: the last one that begins there or before. */
@@ -317,22 +329,50 @@ function textOf(laid: readonly Laid[], after: string): Text {
   let length = after.length;
   for (const { before, row } of laid) length += before.length + row.rows.ends[row.index] - startOf(row);
   if (length > MAX_ANSWER_BYTES) throw tooLarge(length);
-  if (length > PIECE_BYTES) return { [Symbol.iterator]: () => piecesOf(laid, after) };
+  if (length > PIECE_BYTES) return { [Symbol.iterator]: () => piecesOf(laid, after, length) };
   let text = '';
   for (const { before, row } of laid) text += before + wholeRow(row);
   return text + after;
 }
 
-function* piecesOf(laid: readonly Laid[], after: string): Generator<string, void> {
-  let piece = '';
-  for (const { before, row } of laid) {
-    piece += before;
-    for (const chunk of chunksOf(row)) {
-      piece += chunk;
-      if (piece.length < PIECE_BYTES) continue;
+function* piecesOf(
+  laid: readonly Laid[],
+  after: string,
+  length: number,
+): Generator<Uint8Array<ArrayBuffer>, void> {
+  let left = length;
+  let piece = new Uint8Array(Math.min(PIECE_BYTES, left));
+  let filled = 0;
+  for (const chunk of chunksOf(laid, after)) {
+    for (let at = 0; at < chunk.length; ) {
+      const count = Math.min(chunk.length - at, piece.length - filled);
+      if (typeof chunk !== 'string') piece.set(chunk.subarray(at, at + count), filled);
+      else encoder.encodeInto(chunk.slice(at, at + count), piece.subarray(filled));
+      at += count;
+      filled += count;
+      if (filled < piece.length) continue;
+      left -= filled;
       yield piece;
-      piece = '';
+      piece = new Uint8Array(Math.min(PIECE_BYTES, left));
+      filled = 0;
     }
   }
-  yield piece + after;
+}
+
+/** What an answer is made of, in order; rows cut where their parts were, since a row may be as large as an answer. */
+function* chunksOf(laid: readonly Laid[], after: string): Iterable<Piece> {
+  for (const { before, row } of laid) {
+    if (before !== '') yield before;
+    const { pieces, starts, ends } = row.rows;
+    const end = ends[row.index];
+    let at = startOf(row);
+    for (let i = pieceAt(starts, at); at < end; i++) {
+      const stop = Math.min(end, starts[i] + pieces[i].length);
+      const piece = pieces[i];
+      const [from, to] = [at - starts[i], stop - starts[i]];
+      yield typeof piece === 'string' ? piece.slice(from, to) : piece.subarray(from, to);
+      at = stop;
+    }
+  }
+  yield after;
 }

@@ -9,13 +9,13 @@ import type { AnswerBudget } from './budget.ts';
 /** An answer too large to be one text. */
 export interface LargeText {
   /** Each is made when it is asked for. */
-  pieces: Iterable<string>;
+  pieces: Iterable<Uint8Array<ArrayBuffer>>;
   /** Gives its room back. Only the first call counts. */
   release: () => void;
 }
 
 interface Writer extends Bagged {
-  pieces: Iterator<string>;
+  pieces: Iterator<Uint8Array<ArrayBuffer>>;
   release: () => void;
   beganAt: number;
   /** When the client last had room for more. */
@@ -45,7 +45,6 @@ export class Writing {
 
   /** A body whose pieces are made, encoded and written one at a time, between the answers to others. */
   body({ pieces, release }: LargeText): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const encoder = new TextEncoder();
     const writer: Writer = {
       pieces: pieces[Symbol.iterator](),
       release,
@@ -64,7 +63,7 @@ export class Writing {
         // A runtime may ask for one piece after the other without ever coming back to its event loop.
         await new Promise<void>((resolve) => this.schedule(resolve));
         if (writer.place < 0) return;
-        let next: IteratorResult<string>;
+        let next: IteratorResult<Uint8Array<ArrayBuffer>>;
         try {
           next = writer.pieces.next();
         } catch (error) {
@@ -74,7 +73,7 @@ export class Writing {
         if (next.done) {
           this.end(writer);
           controller.close();
-        } else controller.enqueue(encoder.encode(next.value));
+        } else controller.enqueue(next.value);
       },
       cancel: () => this.end(writer),
     });
@@ -100,4 +99,4 @@ export class Writing {
   }
 }
 
-const NOTHING: Iterator<string> = { next: () => ({ done: true, value: undefined }) };
+const NOTHING: Iterator<Uint8Array<ArrayBuffer>> = { next: () => ({ done: true, value: undefined }) };
