@@ -40,8 +40,8 @@ export const PIECE_BYTES = 64 * 1024;
 /** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
 export const LINK_WINDOW_BYTES = 128 * 1024;
 /**
- * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. V8 lets the
- * strings that it no longer needs grow to several times those that it does, so a gateway takes up to eight times this.
+ * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. What the
+ * runtime has not given back yet comes on top: a gateway takes up to eight times this.
  */
 export const ANSWER_BUDGET_BYTES = 128 * 1024 * 1024;
 /** Large answers that a slave has made and that wait for one gateway to have room; further ones get 503. */
