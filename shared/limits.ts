@@ -24,6 +24,8 @@ export const DEFAULT_TIMEOUT_MS = 5_000;
 export const MAX_TIMEOUT_MS = 30_000;
 /** How long a read with `x-kamaitachi-min-seq` waits for a replica to get there. */
 export const MIN_SEQ_WAIT_MS = 2_000;
+/** Reads that wait so at one slave; more are refused. */
+export const MAX_SEQ_WAITERS = 10_000;
 /** The master sends its head this often; a slave that has heard none for STALE_AFTER_MS is lagging. */
 export const HEARTBEAT_MS = 250;
 export const STALE_AFTER_MS = 1_000;

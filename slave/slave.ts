@@ -1,16 +1,18 @@
 /** A slave without its network faces: holds slots, follows the feed, answers parts of queries. */
 import type { Worker } from 'node:worker_threads';
 import { KamaitachiError } from '../shared/errors.ts';
-import { MIN_SEQ_WAIT_MS, STALE_AFTER_MS } from '../shared/limits.ts';
 import type { IngestLine } from '../shared/lines.ts';
 import type { PartRequest, SlaveState } from '../shared/link.ts';
 import { ChangedSlots } from '../shared/news.ts';
 import { namedSubjects } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
 import { answer } from './answer.ts';
-import type { BadSlot, FromFollower, ToFollower } from './follower-messages.ts';
+import type { FromFollower, ToFollower } from './follower-messages.ts';
+import { Freshness } from './freshness.ts';
 import type { Answer, Sources } from './rows.ts';
+import { SeqWaiters } from './seq-waiters.ts';
 import { type Ownership, SlotTable } from './slots.ts';
+import { firstVerification, nextVerification, takeIn, type Verification } from './verification.ts';
 import { type Later, WorkQueue } from './work-queue.ts';
 
 export interface SlaveOptions {
@@ -42,23 +44,8 @@ export interface Soundness {
   files: number;
 }
 
-/** A comparison of everything held with the master, as it was asked for last. */
-export interface Verification {
-  run: number;
-  running: boolean;
-  slots: number;
-  checked: number;
-  /** The first of the bad ones. */
-  bad: BadSlot[];
-  badSlots: number;
-}
-
-/** Bad slots that a verification names; of the others it gives the number. */
-const MAX_BAD_NAMED = 100;
 /** Subjects whose cached entries are patched in one turn of the loop: about 10 ms. */
 const PATCHES_A_TURN = 256;
-/** Reads that wait for a seq; more are refused. */
-const MAX_SEQ_WAITERS = 10_000;
 
 export class Slave {
   readonly node: string;
@@ -69,22 +56,18 @@ export class Slave {
   head = 0;
   leaving = false;
   readonly soundness: Soundness = { verified: 0, refilled: 0, files: 0 };
-  verification: Verification = { run: 0, running: false, slots: 0, checked: 0, bad: [], badSlots: 0 };
+  verification: Verification = firstVerification();
   private master = '';
   /** The history that the master is in where it is not the one held, and when it said so last. */
   private restored: { history: string; at: number } | undefined;
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
-  private readonly wallNow: () => number;
+  private readonly freshness: Freshness;
+  private readonly seqWaiters = new SeqWaiters();
   private readonly queue: FromFollower[] = [];
   private patched = 0;
   private draining = false;
-  private caughtUp = false;
-  /** Wall clock before the first answer of this process, so that age survives a restart; 0 = never heard. */
-  private heardBefore = 0;
-  private heardAt: number | undefined;
-  private seqWaiters: { seq: number; settle: (error?: KamaitachiError) => void }[] = [];
   private readonly listeners = new Set<() => void>();
   /** Slots that the page being patched has touched so far. */
   private changed = new ChangedSlots();
@@ -96,7 +79,7 @@ export class Slave {
     this.follower = options.follower;
     this.log = options.log;
     this.now = options.now;
-    this.wallNow = options.wallNow;
+    this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
   }
@@ -120,27 +103,17 @@ export class Slave {
   }
 
   state(): Omit<SlaveState, 'ready'> {
-    const now = this.now();
-    const fresh = this.isFresh();
     return {
       history: this.history,
       seq: this.seq,
-      fresh,
-      staleSeconds: fresh ? 0 : this.staleSeconds(),
       leaving: this.leaving,
-      clock: now,
-      freshMs: fresh ? Math.max(0, STALE_AFTER_MS - (now - this.heardAt!)) : 0,
+      clock: this.now(),
+      ...this.freshness.state(),
     };
   }
 
   isFresh(): boolean {
-    return this.caughtUp && this.heardAt !== undefined && this.now() - this.heardAt <= STALE_AFTER_MS;
-  }
-
-  /** Whole seconds since the master was last heard, at least 1. */
-  private staleSeconds(): number {
-    const ms = this.heardAt !== undefined ? this.now() - this.heardAt : this.wallNow() - this.heardBefore;
-    return Math.max(1, Math.floor(ms / 1000));
+    return this.freshness.isFresh();
   }
 
   /** Takes what the follower says, in order; many lines or subjects are worked off over several turns of the loop. */
@@ -164,7 +137,7 @@ export class Slave {
         if (message.more !== true) {
           this.sources.cache.patchedTo = message.upTo;
           this.tellNews(message.upTo);
-          this.wakeSeqWaiters();
+          this.seqWaiters.wake(this.seq);
         }
       } else this.take(message);
       this.queue.shift();
@@ -219,7 +192,7 @@ export class Slave {
         this.history = message.history;
         cache.patchedTo = message.position;
         cache.resets = message.resets;
-        this.heardBefore = message.heardAt;
+        this.freshness.heardBefore = message.heardAt;
         // Of another file than before, and another thread: it knows nothing of what is wanted.
         if (this.master !== '') this.follow(this.master);
         if (this.slots.filling().length > 0) this.post({ type: 'want', ...this.slots.wish() });
@@ -237,18 +210,14 @@ export class Slave {
         this.restored = { history: message.history, at: this.now() };
         if (!isNews) return;
         // What is held is right as of its seq, and nothing newer will come to it.
-        this.caughtUp = false;
+        this.freshness.lose();
         this.log('restored', { history: message.history, held: this.slots.ready.size });
         break;
       }
       case 'heard': {
         this.restored = undefined;
-        const wasFresh = this.isFresh();
         this.head = message.head;
-        this.heardAt = this.now();
-        // After a silence, as after a start, it is fresh again only when it has caught up.
-        this.caughtUp = wasFresh || message.caughtUp;
-        if (this.caughtUp === wasFresh) return;
+        if (!this.freshness.hear(message.caughtUp)) return;
         break;
       }
       case 'filled':
@@ -276,7 +245,7 @@ export class Slave {
         cache.clear();
         this.sources.rankings.clear();
         cache.patchedTo = message.position;
-        this.wakeSeqWaiters();
+        this.seqWaiters.wake(this.seq);
         // The last wish left out what was ready then, and may have replaced the follower's own.
         this.slots.elsewhere = undefined;
         this.post({ type: 'want', ...this.slots.wish(held) });
@@ -286,7 +255,10 @@ export class Slave {
         this.refill(message.slots, message.why);
         return;
       case 'verified':
-        this.takeVerified(message.slots, message.bad, message.left);
+        this.soundness.verified += message.slots;
+        if (message.left === undefined) return;
+        takeIn(this.verification, message);
+        for (const { why } of message.bad) this.log('verify', { why });
         return;
       case 'unusable':
         return;
@@ -323,7 +295,7 @@ export class Slave {
     this.queue.length = 0;
     this.patched = 0;
     this.changed = new ChangedSlots();
-    this.caughtUp = false;
+    this.freshness.lose();
     this.restored = undefined;
     this.work.abandon(held);
     this.forget(held);
@@ -347,22 +319,9 @@ export class Slave {
   /** Compares everything held with the master, unless that is under way; `refill`: what differs is filled again. */
   verify(refill: boolean): Verification {
     if (this.verification.running) return this.verification;
-    const { run } = this.verification;
-    const slots = this.slots.ready.size;
-    this.verification = { run: run + 1, running: true, slots, checked: 0, bad: [], badSlots: 0 };
+    this.verification = nextVerification(this.verification, this.slots.ready.size);
     this.post({ type: 'verify', refill });
     return this.verification;
-  }
-
-  private takeVerified(slots: number, bad: readonly BadSlot[], left: number | undefined): void {
-    this.soundness.verified += slots;
-    if (left === undefined) return;
-    const { verification } = this;
-    verification.checked += slots;
-    verification.badSlots += bad.length;
-    verification.bad.push(...bad.slice(0, MAX_BAD_NAMED - verification.bad.length));
-    verification.running = left > 0;
-    for (const { why } of bad) this.log('verify', { why });
   }
 
   /** Fills what this node owns now. What it holds beyond that stays until `release`. */
@@ -420,7 +379,9 @@ export class Slave {
     const asked = part.slots === undefined ? undefined : SlotSet.fromBase64(part.slots);
     this.checkHeld(part, asked);
     if (part.minSeq > this.seq)
-      return this.reach(part.minSeq).then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
+      return this.seqWaiters
+        .reach(part.minSeq, () => this.seq)
+        .then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
     const { seq, staleSeconds } = this.state();
     const work = answer(this.sources, part, asked);
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
@@ -443,36 +404,5 @@ export class Slave {
     if (subjects === null)
       throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
     for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);
-  }
-
-  private reach(seq: number): Promise<void> {
-    if (this.seqWaiters.length >= MAX_SEQ_WAITERS)
-      throw new KamaitachiError('unavailable', 'too many reads wait for a seq: try again');
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.seqWaiters = this.seqWaiters.filter((one) => one !== waiter);
-        reject(
-          new KamaitachiError(
-            'unavailable',
-            `seq ${seq} is not reached here yet (at ${this.seq}): try again`,
-          ),
-        );
-      }, MIN_SEQ_WAIT_MS);
-      const waiter = {
-        seq,
-        settle: () => {
-          clearTimeout(timer);
-          resolve();
-        },
-      };
-      this.seqWaiters.push(waiter);
-    });
-  }
-
-  private wakeSeqWaiters(): void {
-    if (this.seqWaiters.length === 0) return;
-    const reached = this.seqWaiters.filter(({ seq }) => seq <= this.seq);
-    this.seqWaiters = this.seqWaiters.filter(({ seq }) => seq > this.seq);
-    for (const { settle } of reached) settle();
   }
 }
