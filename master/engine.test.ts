@@ -167,6 +167,34 @@ describe('a database that fails', () => {
     expect(Object.keys(await readAll(engine.history, engine.fill))).toEqual(['a', 'b']);
   });
 
+  it('is asked no more after the end, also where it was being asked then', async () => {
+    const asked: ((error: Error) => void)[] = [];
+    const engine = await openTestEngine(
+      folder.path,
+      {},
+      {
+        open: async (url) => {
+          const store = await openStore(url);
+          return {
+            ...store,
+            append: () => Promise.reject(new Error('database or disk is full')),
+            probe: () => new Promise<void>((_, reject) => void asked.push(reject)),
+          };
+        },
+      },
+    );
+    await expect(engine.write([record('a', 1, 1)])).rejects.toMatchObject({ status: 503 });
+    await vi.waitFor(() => expect(asked).toHaveLength(1), { timeout: 5_000 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const closed = engine.close();
+    asked[0](new Error('database or disk is full'));
+    await closed;
+    const timers = vi.getTimerCount();
+    vi.useRealTimers();
+    // One that is left would keep the worker, and with it the process, from ending.
+    expect(timers).toBe(0);
+  });
+
   it('that another master has taken over takes no more writes from this one', async () => {
     const old = await open(folder.path);
     await old.write([record('a', 1, 1)]);

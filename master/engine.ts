@@ -78,6 +78,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
   let writable = true;
   let taken = false;
   let probeTimer: NodeJS.Timeout | undefined;
+  let closing = false;
   const damagedSlots = new Set<number>();
   const advice = path === undefined ? {} : { advice: restoreAdvice(path) };
   const adviceOn = (error: unknown) => (isDamage(error) ? advice : {});
@@ -110,7 +111,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       report('write failed', { error: messageOf(error) });
       writable = false;
       tell();
-      probeTimer = setTimeout(probe, PROBE_MS);
+      probeSoon();
       // Should another master have the database now, then this one has to end at once. What else is wrong the probe finds out.
       isOurs().catch(() => {});
     },
@@ -129,6 +130,11 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     },
     onFailed: (error) => report('folding failed', { error: messageOf(error), ...adviceOn(error) }),
   });
+
+  function probeSoon(): void {
+    // What was under way at the end may fail after it: a timer then would keep the worker from ending.
+    if (!closing) probeTimer = setTimeout(probe, PROBE_MS);
+  }
 
   /** After a failed write, which may have been done all the same: asks the database where it stands, and goes on from there. */
   async function probe(): Promise<void> {
@@ -149,7 +155,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       folder.fold();
     } catch (error) {
       report('still no writing', { error: messageOf(error) });
-      probeTimer = setTimeout(probe, PROBE_MS);
+      probeSoon();
     }
   }
 
@@ -230,6 +236,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
 
     /** Ends what is under way. What is not folded then is folded after the next start. */
     async close(): Promise<void> {
+      closing = true;
       clearInterval(upkeepTimer);
       clearTimeout(probeTimer);
       appender.close();
