@@ -283,9 +283,8 @@ export function createFollower(
   }
 
   function compared(count: number, bad: BadSlot[]): void {
-    const isRun = verifier.left() !== undefined;
-    verifier.done(count);
-    ports.send({ type: 'verified', slots: count, bad, ...(isRun ? { left: verifier.left() ?? 0 } : {}) });
+    const left = verifier.done(count);
+    ports.send({ type: 'verified', slots: count, bad, ...(left === undefined ? {} : { left }) });
   }
 
   function differenceFrom(slot: number, sum: string): string | undefined {

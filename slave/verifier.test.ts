@@ -63,4 +63,20 @@ describe('a comparison of everything', () => {
     expect(verifier.left()).toBeUndefined();
     expect(verifier.isDue()).toBe(false);
   });
+
+  it('that begins while the round asks still takes every slot', () => {
+    let now = 0;
+    const verifier = createVerifier(1_000, () => now, 0);
+    const held = new SlotSet([1, 5, 9, 13]);
+    now += 250;
+    expect(verifier.next(held)?.slots).toEqual([1]);
+    verifier.start(held, true);
+    expect(verifier.done(1)).toBeUndefined();
+    expect(verifier.next(held)?.slots).toEqual([1, 5, 9, 13]);
+    expect(verifier.done(4)).toBe(0);
+    expect(verifier.left()).toBeUndefined();
+    // And the round goes on where it was.
+    now += 250;
+    expect(verifier.next(held)?.slots).toEqual([5]);
+  });
 });

@@ -13,8 +13,11 @@ export interface Verifier {
   isDue(): boolean;
   /** What is to be compared now; undefined where there is nothing. */
   next(held: SlotSet): Check | undefined;
-  /** The first `count` of those slots are done; the others come again. */
-  done(count: number): void;
+  /**
+   * The first `count` of those slots are done; the others come again. Returns how many slots are left of the comparison of
+   * everything that they were of; undefined where they were of the round.
+   */
+  done(count: number): number | undefined;
   /** Slots left of a comparison of everything; undefined while there is none. */
   left(): number | undefined;
   /** Compare everything, as fast as it goes. */
@@ -35,11 +38,14 @@ export function createVerifier(everyMs: number, clock: () => number, firstSlot: 
   let cursor = firstSlot;
   let run: Check | undefined;
   let asked: Check | undefined;
+  /** The comparison of everything that `asked` is of: another may begin before it is done. */
+  let askedOf: Check | undefined;
 
   return {
     isDue: () => run !== undefined || clock() >= dueAt,
     next(held) {
       asked = undefined;
+      askedOf = run;
       if (run !== undefined) {
         // What was given up since is nothing to compare.
         run.slots = run.slots.filter((slot) => held.has(slot));
@@ -53,11 +59,16 @@ export function createVerifier(everyMs: number, clock: () => number, firstSlot: 
       return asked;
     },
     done(count) {
-      if (asked === undefined) return;
-      if (run === undefined) cursor = count === 0 ? cursor : asked.slots[count - 1] + 1;
-      else run.slots = run.slots.slice(count);
-      if (run?.slots.length === 0) run = undefined;
+      if (asked === undefined) return undefined;
+      const { slots } = asked;
       asked = undefined;
+      if (askedOf === undefined) {
+        if (count > 0) cursor = slots[count - 1] + 1;
+        return undefined;
+      }
+      askedOf.slots = askedOf.slots.slice(count);
+      if (run?.slots.length === 0) run = undefined;
+      return askedOf.slots.length;
     },
     left: () => run?.slots.length,
     start(held, refill) {
