@@ -65,6 +65,38 @@ describe('a slave that owns less than it holds', () => {
     alone.close();
   });
 
+  it('begins again with what it came to own in between', async () => {
+    const alone = createStandalone();
+    const membership = new Membership({ replicas: 1, ownershipDelayMs: 0, leaseTtlMs: 0, now: () => 0 });
+    const member = (id: string) => ({ id, address: `${id}:1`, weight: 1, zone: '', version: '1' });
+    const owner = (id: string) => {
+      const members = [{ ...member(id), role: 'slave' as const }];
+      const departed = id === 'alone' ? ['other'] : ['alone'];
+      membership.update({ epoch: '1', members, departed });
+      alone.slave.own(membership);
+    };
+    let now = 0;
+    const release = createReleaser(
+      alone.slave,
+      membership,
+      () => now,
+      async () => Response.json({ node: 'other', history: 'history', ready: SlotSet.all().toBase64() }),
+    );
+    owner('other');
+    await release();
+    owner('alone');
+    now = 60_000;
+    await release();
+    owner('other');
+    await release();
+    expect(alone.slave.slots.announced().size).toBe(SLOTS);
+    now += 2_000;
+    await release();
+    expect(alone.slave.slots.announced().size).toBe(0);
+    expect(alone.slave.slots.ready.size).toBe(SLOTS);
+    alone.close();
+  });
+
   it('gives up few subjects at a time, and announces none again that it has withdrawn', async () => {
     const alone = createStandalone();
     const subjects = Array.from({ length: 5_000 }, (_, i) => `s${i}`);

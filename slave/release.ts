@@ -47,7 +47,12 @@ export function createReleaser(
   const handover = new Handover();
   let asking = false;
   return async () => {
-    if (asking || slave.slots.surplus().length === 0) return;
+    if (asking) return;
+    if (slave.slots.surplus().length === 0) {
+      // What is owned again may be given up another time, and then from the beginning.
+      handover.step([], now());
+      return;
+    }
     asking = true;
     try {
       const readyAt = new Map<string, SlotSet>();
