@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
 import { PIECE_BYTES } from '../shared/limits.ts';
@@ -205,6 +206,36 @@ describe('the beginning of a link', () => {
     );
     expect(first).toContain(' 101 ');
     known.destroy();
+  });
+
+  it.each([
+    ['elsewhere', UPGRADE.replace(LINK_PATH, '/elsewhere'), undefined],
+    ['without the cluster token', UPGRADE, 'Bearer right'],
+  ])(
+    '%s ends nobody but whoever asked, also where that one breaks off before the answer',
+    async (_what, head, token) => {
+      peer = token;
+      // Strangers that are gone at once, one after the other, meet the answer on its way in all of its steps.
+      for (let i = 0; i < 300; i++) {
+        const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+        socket.on('error', () => {});
+        await new Promise((resolve) => socket.once('connect', resolve));
+        socket.write(head);
+        for (let turns = i % 3; turns > 0; turns--) await turn();
+        socket.resetAndDestroy();
+      }
+      peer = undefined;
+      await linked();
+    },
+  );
+
+  it('elsewhere is closed, also where the other side stays open', async () => {
+    const socket = connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true });
+    socket.resume();
+    socket.write(UPGRADE.replace(LINK_PATH, '/elsewhere'));
+    await new Promise((resolve) => socket.once('end', resolve));
+    await expect.poll(() => promisify(server.getConnections.bind(server))(), { timeout: 5_000 }).toBe(0);
+    socket.destroy();
   });
 });
 

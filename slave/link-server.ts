@@ -27,6 +27,9 @@ export interface LinkServerOptions {
 
 const UNAUTHORIZED =
   'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+/** Whoever is refused has this long to read why and to hang up. */
+const REFUSED_MS = 1_000;
 /** Requests under way on one link; a gateway that sends more is told to go elsewhere. */
 const MAX_REQUESTS = 50_000;
 /** Requests up to this length are remembered, this many. */
@@ -42,11 +45,11 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!(options.isPeer?.(request.headers.authorization) ?? true)) {
       options.log('link', { message: 'refused: a gateway without a cluster token that we know' });
-      socket.end(UNAUTHORIZED);
+      refuse(socket, UNAUTHORIZED);
       return;
     }
     if (request.url !== LINK_PATH || request.headers.upgrade !== LINK_UPGRADE) {
-      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      refuse(socket, NOT_FOUND);
       return;
     }
     socket.write(
@@ -84,6 +87,15 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
       for (const link of links) link.destroy();
     },
   };
+}
+
+/** Says no. Node has let go of the socket: a stranger that breaks off would end this process, one that stays would keep the socket. */
+function refuse(socket: Duplex, answer: string): void {
+  const late = setTimeout(() => socket.destroy(), REFUSED_MS);
+  socket.once('close', () => clearTimeout(late));
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  socket.end(answer);
 }
 
 export interface Links {
