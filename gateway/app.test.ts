@@ -146,6 +146,8 @@ describe('paths', () => {
     const test = await start();
     const long = `?prefix=${'x'.repeat(20_000)}`;
     expect((await test.gateway.app.request(`/kamaitachi/api/data/v1/subjects${long}`)).status).toBe(414);
+    expect((await test.gateway.app.request(`/nowhere${long}`)).status).toBe(404);
+    expect((await test.gateway.app.request(`${SNAPSHOT}${long}`)).status).toBe(405);
   });
 
   it('are found out without parsing the URL, which on Deno holds whatever stands in `host`', async () => {

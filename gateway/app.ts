@@ -68,7 +68,8 @@ export function createApp(options: AppOptions): Hono {
     let made: Answer;
     try {
       const client = check?.(raw);
-      if (raw.url.length > MAX_URL_CHARS)
+      // What is no path of ours, or not with this method, is that first, however long it is.
+      if (counts !== unmatched && raw.url.length > MAX_URL_CHARS)
         throw new KamaitachiError('uri_too_long', `URL: expected at most ${MAX_URL_CHARS} characters`);
       made = await handle({ raw, id, client, startedAt, param: (name) => c.req.param(name) ?? '' });
     } catch (thrown) {
