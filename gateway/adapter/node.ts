@@ -1,11 +1,8 @@
 /** `npm run gateway`: a gateway on Node. */
-import type { Server } from 'node:http';
-import { createServer } from 'node:https';
-import { serve } from '@hono/node-server';
 import { drain } from '../../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
-import { answerUnreadable, SERVER_OPTIONS } from '../../shared/adapter/node-server.ts';
+import { createNodeServer } from '../../shared/adapter/node-server.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options } from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
@@ -14,6 +11,7 @@ import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
 import { openKeys } from './key-file.ts';
 import { createNodeDial } from './node-dialer.ts';
+import { createNodeListener } from './node-listener.ts';
 import { createPrometheus } from './prometheus.ts';
 
 /** Requests under way get this long to finish, after clients had time to go elsewhere. */
@@ -40,20 +38,16 @@ async function startGateway(options: Options): Promise<Running> {
     metrics: createPrometheus,
     log,
   });
-  const server = serve({
-    fetch:
-      options.rateLimit.length === 0
-        ? gateway.app.fetch
-        : (request, env) => {
-            addresses.set(request, env.incoming.socket.remoteAddress ?? '');
-            return gateway.app.fetch(request);
-          },
-    hostname: options.host,
-    port: options.gatewayPort,
-    ...(tls === undefined ? {} : { createServer }),
-    serverOptions: { ...SERVER_OPTIONS, ...tls },
-  }) as Server;
-  answerUnreadable(server);
+  const listener = createNodeListener(
+    options.rateLimit.length === 0
+      ? gateway.app.fetch
+      : (request, env) => {
+          addresses.set(request, env.incoming.socket.remoteAddress ?? '');
+          return gateway.app.fetch(request);
+        },
+    options.host,
+  );
+  const server = createNodeServer(tls).on('request', listener).listen(options.gatewayPort, options.host);
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {
