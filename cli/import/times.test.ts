@@ -47,6 +47,9 @@ describe('a time is understood however it is written', () => {
     ['0099-12-31', '0099-12-31T00:00:00Z'],
     ['9999-12-31T23:59:59Z', '9999-12-31T23:59:59Z'],
     ['2000-02-29', '2000-02-29T00:00:00Z'],
+    ['2009.0', '2009-01-01T00:00:00Z'],
+    ['200903.0', '2009-03-01T00:00:00Z'],
+    ['20090331.00', '2009-03-31T00:00:00Z'],
     ['31/12/2009', '2009-12-31T00:00:00Z'],
     ['12/31/2009', '2009-12-31T00:00:00Z'],
     ['31.12.2009', '2009-12-31T00:00:00Z'],
@@ -91,6 +94,7 @@ describe('a time is understood however it is written', () => {
 describe('several columns are one time', () => {
   test.each([
     [['year', 'quarter'], ['2009', '2'], 'start', '2009-04-01T00:00:00Z'],
+    [['year', 'quarter'], ['2009.0', '2.0'], 'start', '2009-04-01T00:00:00Z'],
     [['year', 'quarter'], ['2009', 'Q2'], 'end', '2009-06-30T00:00:00Z'],
     [['month', 'year'], ['2', '2008'], 'end', '2008-02-29T00:00:00Z'],
     [['Year', 'Month'], ['2009', 'March'], 'start', '2009-03-01T00:00:00Z'],
@@ -107,6 +111,7 @@ describe('several columns are one time', () => {
     expect(quarter(['2009', '5'])).toBeUndefined();
     expect(quarter(['2009', ''])).toBeUndefined();
     expect(quarter(['09', '1'])).toBeUndefined();
+    expect(quarter(['2009.5', '1'])).toBeUndefined();
     expect(joinTimes(['year', 'month', 'day'], 'start')(['2009', '2', '30'])).toBeUndefined();
   });
 });

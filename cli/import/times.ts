@@ -108,7 +108,11 @@ const ALIASES: Record<string, string> = {
   month: 'text',
   quarter: 'text',
 };
-const YEAR = /^\d{4}$/;
+// A column of whole numbers with an empty cell in it is written with `.0` behind each of them by many programs.
+const YEAR = /^\d{4}(?:\.0+)?$/;
+const MONTH = /^\d{6}(?:\.0+)?$/;
+const DAY = /^\d{8}(?:\.0+)?$/;
+const PART = /^\d{1,2}(?:\.0+)?$/;
 const EPOCH = /^[+-]?\d+(\.\d*)?$/;
 const SLASHED = /^\d{1,2}([/.-])\d{1,2}\1\d{4}(\s+\d{1,2}:\d{2}(?::\d{2})?)?$/;
 /** A number of seconds this large would be the year 5138; a number of milliseconds, 1973. */
@@ -128,13 +132,13 @@ function epochTime(text: string, perSecond: number): number | undefined {
 }
 
 function compactDay(text: string): number | undefined {
-  if (!/^\d{8}$/.test(text)) return undefined;
-  return secondOf(Number(text.slice(0, 4)), Number(text.slice(4, 6)), Number(text.slice(6)));
+  if (!DAY.test(text)) return undefined;
+  return secondOf(Number(text.slice(0, 4)), Number(text.slice(4, 6)), Number(text.slice(6, 8)));
 }
 
 function compactMonth(text: string, edge: PeriodEdge): number | undefined {
-  return /^\d{6}$/.test(text)
-    ? periodTime(Number(text.slice(0, 4)), Number(text.slice(4)), 1, edge)
+  return MONTH.test(text)
+    ? periodTime(Number(text.slice(0, 4)), Number(text.slice(4, 6)), 1, edge)
     : undefined;
 }
 
@@ -150,7 +154,7 @@ function textTime(text: string, edge: PeriodEdge): number | undefined {
   if (quarter !== null)
     return quarterTime(Number(quarter[1] ?? quarter[4]), Number(quarter[2] ?? quarter[3]), edge);
   if (YEAR.test(text)) return periodTime(Number(text), 1, 12, edge);
-  if (/^\d{8}$/.test(text)) return compactDay(text);
+  if (DAY.test(text)) return compactDay(text);
   return namedMonthTime(text, edge);
 }
 
@@ -233,5 +237,5 @@ function likelyYear(time: number | undefined): number | undefined {
 }
 
 function part(text: string): number {
-  return /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  return PART.test(text) ? Number(text) : NaN;
 }
