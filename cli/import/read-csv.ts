@@ -6,7 +6,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { CsvError, type Parser, parse } from 'csv-parse';
 import { CommandError } from './command.ts';
-import type { Reading, Refusal, Row } from './rows.ts';
+import { NOT_UTF8, type Reading, type Refusal, type Row } from './rows.ts';
 
 /** A record longer than this is an open quote. */
 const MAX_RECORD_CHARS = 1024 * 1024;
@@ -165,14 +165,12 @@ async function nextLine(path: string, from: Position, size: number): Promise<Pos
 
 function fitting(row: { line: number; cells: string[] }, columns: number): Row | Refusal {
   const { line, cells } = row;
+  const refused = (reason: string): Refusal => ({ line, reason, value: cells.join(' | ').slice(0, 200) });
+  if (cells.some((cell) => cell.includes(NOT_UTF8.character))) return refused(NOT_UTF8.reason);
   // A separator at the very end of a line is a habit of some writers, not a value.
   const extra = cells.length > columns && cells.slice(columns).every((cell) => cell.trim() === '');
   if (cells.length === columns || extra) return row;
-  return {
-    line,
-    reason: `line: expected ${columns} cells, got ${cells.length}`,
-    value: cells.join(' | ').slice(0, 200),
-  };
+  return refused(`line: expected ${columns} cells, got ${cells.length}`);
 }
 
 function count(text: string, pattern: RegExp): number {

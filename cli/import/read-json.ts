@@ -3,7 +3,7 @@
  * are cut out by their brackets and parsed one by one, so that a bad one is refused and its neighbours are not.
  */
 import { createReadStream, statSync } from 'node:fs';
-import { excerpt, isRefusal, type Reading, type Refusal, type Row, type Text } from './rows.ts';
+import { excerpt, isRefusal, NOT_UTF8, type Reading, type Refusal, type Row, type Text } from './rows.ts';
 
 export type JsonShape = 'array' | 'lines';
 
@@ -139,6 +139,7 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 function sized(line: number, text: string): Text | Refusal {
-  if (text.length <= MAX_VALUE_CHARS) return { line, text };
-  return { line, reason: 'line: expected at most 4 MiB', value: excerpt(text) };
+  const refused = (reason: string): Refusal => ({ line, reason, value: excerpt(text) });
+  if (text.length > MAX_VALUE_CHARS) return refused('line: expected at most 4 MiB');
+  return text.includes(NOT_UTF8.character) ? refused(NOT_UTF8.reason) : { line, text };
 }

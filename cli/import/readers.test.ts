@@ -46,6 +46,14 @@ describe('CSV', () => {
     expect(reading.columns).toEqual(['a', 'a_3', '', 'a_2', 'b', 'a_4', '']);
   });
 
+  test('a row with bytes that are no UTF-8 is refused', async () => {
+    const latin = Buffer.concat([Buffer.from('a,b\nZ'), Buffer.from([0xfc]), Buffer.from('rich,1\nü,2\n')]);
+    expect(await all(readCsv(file(latin), ','))).toEqual([
+      { line: 2, reason: 'line: expected UTF-8', value: 'Z\ufffdrich | 1' },
+      { line: 3, cells: ['ü', '2'] },
+    ]);
+  });
+
   test('the separator is the one of the header, outside quotes', () => {
     expect(guessDelimiter('a,b,c\n1;2;3;4;5')).toBe(',');
     expect(guessDelimiter('a;b;c\n1,5;2,5;3,5')).toBe(';');
@@ -116,6 +124,18 @@ describe('JSON', () => {
       { line: 5, cells: [, 3, null] },
     ]);
     expect(reading.columns).toEqual(['a', 'b', 'c']);
+  });
+
+  test('a value with bytes that are no UTF-8 is refused', async () => {
+    const latin = Buffer.concat([
+      Buffer.from('{"a":"'),
+      Buffer.from([0xfc]),
+      Buffer.from('"}\n{"a":"\\ufffd"}'),
+    ]);
+    expect(await all(readJsonTexts(file(latin), 'lines'))).toEqual([
+      { line: 1, reason: 'line: expected UTF-8', value: '{"a":"\ufffd"}' },
+      { line: 2, text: '{"a":"\\ufffd"}' },
+    ]);
   });
 
   test('two arrays behind one another are both read', async () => {

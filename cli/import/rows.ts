@@ -29,6 +29,12 @@ export interface Reading<T> {
   done(): number;
 }
 
+/**
+ * Why a piece of the file is refused that has this character: it stands where bytes were no UTF-8, and a name with it would
+ * be another subject's.
+ */
+export const NOT_UTF8 = { character: '\ufffd', reason: 'line: expected UTF-8' } as const;
+
 export function isRefusal(row: object): row is Refusal {
   return 'reason' in row;
 }
