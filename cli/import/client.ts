@@ -13,6 +13,8 @@ export interface ClientOptions {
   key?: string;
   /** Stops waiting and starting requests; one under way is still awaited. */
   signal: AbortSignal;
+  /** The seq of the last write, of other clients too that share it: reads are of then or later. */
+  last?: { seq: number };
   /** Told why it waits. */
   notice(text: string): void;
   wait?(ms: number, signal: AbortSignal): Promise<void>;
@@ -33,10 +35,12 @@ const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export class Client {
   readonly #options: ClientOptions;
+  readonly #last: { seq: number };
   #reached = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#last = options.last ?? { seq: 0 };
   }
 
   /** Sends NDJSON; the same key and body are written once however often they arrive. */
@@ -47,7 +51,8 @@ export class Client {
       body,
     });
     // Any web server may say 200; only a gateway says what it took.
-    const { accepted } = (answer.data ?? {}) as { accepted?: unknown };
+    const { accepted, seq } = (answer.data ?? {}) as { accepted?: unknown; seq?: unknown };
+    if (typeof seq === 'number') this.#last.seq = Math.max(this.#last.seq, seq);
     if (answer.status !== 200 || typeof accepted === 'number') return answer;
     throw new CommandError(
       `--to: ${this.#options.to} is no Kamaitachi gateway (it took the data and did not say so)`,
@@ -55,7 +60,11 @@ export class Client {
   }
 
   get(path: string): Promise<Answer> {
-    return this.#request(path, { method: 'GET', headers: {} });
+    const { seq } = this.#last;
+    return this.#request(path, {
+      method: 'GET',
+      headers: seq === 0 ? {} : { 'x-kamaitachi-min-seq': String(seq) },
+    });
   }
 
   async #request(

@@ -23,6 +23,8 @@ export interface FakeGateway {
   before?: (response: ServerResponse, number: number) => boolean;
   /** Looks at it after it was applied; true when it has answered, or will not. */
   after?: (response: ServerResponse, number: number) => boolean;
+  /** Reads see nothing of a write that they do not ask for by its seq. */
+  isBehind?: boolean;
   /** The reason to refuse a line. */
   refuse?: (line: IngestRecord) => string | undefined;
   close(): Promise<void>;
@@ -30,12 +32,19 @@ export interface FakeGateway {
 
 export async function fakeGateway(): Promise<FakeGateway> {
   const done = new Map<string, { body: string; result: unknown }>();
+  /** Seq → how many lines there were. */
+  const linesAt = new Map([[0, 0]]);
   const server = createServer((request, response) => {
     // A client that is killed, or a test that ends, cuts requests off in the middle.
     handle(request, response).catch(() => response.destroy());
   });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method === 'GET') return answer(response, 200, 'success', known(request.url ?? ''));
+    if (request.method === 'GET') {
+      const seen = gateway.isBehind
+        ? linesAt.get(Number(request.headers['x-kamaitachi-min-seq'] ?? 0))
+        : undefined;
+      return answer(response, 200, 'success', known(request.url ?? '', seen));
+    }
     let body = '';
     for await (const piece of request.setEncoding('utf8')) body += piece;
     const key = String(request.headers['idempotency-key']);
@@ -59,10 +68,11 @@ export async function fakeGateway(): Promise<FakeGateway> {
     const result = { accepted: lines.length, seq: number };
     done.set(key, { body, result });
     gateway.lines.push(...lines);
+    linesAt.set(number, gateway.lines.length);
     if (gateway.after?.(response, number)) return;
     answer(response, 200, 'success', result);
   };
-  const known = (url: string): IngestRecord[] => {
+  const known = (url: string, seen?: number): IngestRecord[] => {
     const query = new URL(url, 'http://x').searchParams;
     const [prefix, after, limit] = [
       query.get('prefix') ?? '',
@@ -70,9 +80,9 @@ export async function fakeGateway(): Promise<FakeGateway> {
       Number(query.get('limit')),
     ];
     const last = new Map(
-      gateway.lines.flatMap((line) =>
-        line.type === 'subject' ? [[line.subject, { topics: [], ...line }]] : [],
-      ),
+      gateway.lines
+        .slice(0, seen)
+        .flatMap((line) => (line.type === 'subject' ? [[line.subject, { topics: [], ...line }]] : [])),
     );
     const subjects = [...last.values()].filter(
       ({ subject }) => subject.startsWith(prefix) && subject > after,

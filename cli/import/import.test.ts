@@ -596,6 +596,17 @@ describe('an import into one pool takes nobody out of another', () => {
   test('when it is about many', async () => {
     expect(await topicsAfter(5_000)).toEqual(expected(5_000));
   });
+  test('when the other one was written by the file before, and reads are behind', async () => {
+    gateway.isBehind = true;
+    const files = ['a', 'b'].map((pool) =>
+      file(`${pool}.csv`, `symbol,date,price,topics\nS,2001-01-01,1,${pool}\n`),
+    );
+    await run(...files);
+    expect(gateway.lines.filter(({ type }) => type === 'subject').map(({ topics }) => topics)).toEqual([
+      ['a'],
+      ['a', 'b'],
+    ]);
+  });
 });
 
 test('a dry run shows what it would do, and does nothing', async () => {

@@ -39,6 +39,7 @@ export async function importFiles(
       plan: source.kind === 'table' ? makePlan(file, source, options) : undefined,
     });
   }
+  const last = { seq: 0 };
   let whole = true;
   for (const { file, source, plan } of prepared) {
     around.output.say(
@@ -47,7 +48,7 @@ export async function importFiles(
     const opened = open(source, plan);
     const progress = options.dryRun
       ? await dryRun(opened, around)
-      : await send(file, opened, options, around);
+      : await send(file, opened, options, around, last);
     if (plan?.layout === 'long')
       for (const [from, to] of plan.names.changed()) around.output.say(`  "${from}" became indicator ${to}`);
     for (const line of progress.report(file)) around.output.say(line);
@@ -105,6 +106,7 @@ async function send(
   opened: AsyncGenerator<Batch>,
   options: ImportOptions,
   around: Surroundings,
+  last: { seq: number },
 ): Promise<Outcome> {
   const { output, signal, wait } = around;
   const store = openProgress(file, await identityOf(file, options));
@@ -116,6 +118,7 @@ async function send(
     to: options.to,
     key: options.key,
     signal,
+    last,
     wait,
     notice: (text) => live.notice(text),
   });
