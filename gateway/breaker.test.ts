@@ -50,4 +50,18 @@ describe('a breaker', () => {
     clock.now = 300;
     expect(breaker.allows).toBe(true);
   });
+
+  it('says nothing of requests that are sent although it does not allow them', () => {
+    const { breaker, clock, changes } = create();
+    breaker.fail();
+    breaker.fail();
+    for (clock.now = 1; clock.now < 100; clock.now++) {
+      breaker.begin();
+      breaker.fail();
+    }
+    expect([changes, breaker.opened]).toEqual([['open'], 1]);
+    breaker.begin();
+    breaker.begin();
+    expect([changes, breaker.kind]).toEqual([['open', 'half-open'], 'half-open']);
+  });
 });

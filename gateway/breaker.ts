@@ -36,9 +36,12 @@ export class Breaker {
     return this.state.kind === 'closed' || this.options.now() >= this.state.until;
   }
 
-  /** A request is being sent: behind an open breaker it is the trial, and others are held back again. */
+  /**
+   * A request is being sent: where a breaker that was open allows it, it is the trial, and others are held back again. One that
+   * is sent all the same, since nobody else is left, changes nothing: every change makes all routes anew.
+   */
   begin(): void {
-    if (this.state.kind === 'closed') return;
+    if (this.state.kind === 'closed' || !this.allows) return;
     this.become({ kind: 'half-open', until: this.options.now() + this.options.openMs });
   }
 
