@@ -1,5 +1,5 @@
 /** Backup and restore of a database that is a file, also while an engine writes to it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IngestLine } from '../shared/lines.ts';
@@ -75,6 +75,15 @@ describe('a backup', () => {
     expect(() => backup(path, copy)).toThrow(/chunk of "s\d" is damaged/);
     expect(readFileSync(copy).equals(before)).toBe(true);
     expect(readdirSync(folder.path).filter((name) => name.includes('part'))).toEqual([]);
+  });
+
+  it('in the place of the database itself is refused: a master that goes on would write to a file without a name', async () => {
+    await write(0, 3);
+    expect(() => backup(path, path)).toThrow('is the database itself');
+    symlinkSync(folder.path, `${folder.path}/other-way`);
+    expect(() => backup(path, `${folder.path}/other-way/k.db`)).toThrow('is the database itself');
+    await write(3, 5);
+    expect(backup(path, `${folder.path}/good.db`)).toMatchObject({ seq: 5 });
   });
 
   it.each([

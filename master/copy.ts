@@ -43,6 +43,8 @@ export const RESTORE_STEP = 1_000_000_000_000;
 /** Copies the database at `from`, as of one moment, to `to`: nothing is there before the copy is whole, checked and on disk. */
 export function backup(from: string, to: string): Copy {
   const part = `${to}.part`;
+  // The master would go on writing to the file that has lost its name, and all of that would be gone with its end.
+  if (isSameFile(from, to)) throw new CopyError(`${to}: expected another file, this is the database itself`);
   mkdirSync(dirname(to), { recursive: true });
   try {
     const copy = copyChecked(from, part);
@@ -224,6 +226,12 @@ function meta(database: Database.Database, key: string): unknown {
 
 function one(database: Database.Database, sql: string): Record<string, unknown> {
   return database.prepare(sql).all([])[0] as Record<string, unknown>;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (!existsSync(a) || !existsSync(b)) return false;
+  const [one, other] = [statSync(a), statSync(b)];
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 function sync(path: string): void {
