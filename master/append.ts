@@ -95,7 +95,8 @@ export function createAppender({ store, log, writing, now, keys, onAppended, onF
     } catch (error) {
       failed = true;
       onFailed(error);
-      for (const { reject } of [...group, ...pending]) reject(notStored());
+      for (const { reject } of group) reject(maybeStored());
+      for (const { reject } of pending) reject(notStored());
       pending = [];
     }
   }
@@ -194,6 +195,14 @@ export function createAppender({ store, log, writing, now, keys, onAppended, onF
 
 function notStored(): KamaitachiError {
   return new KamaitachiError('unavailable', 'ingest: the database takes no writes now, nothing was stored');
+}
+
+/** A commit that failed may have been done all the same: only the database knows, and it cannot be asked now. */
+function maybeStored(): KamaitachiError {
+  return new KamaitachiError(
+    'unavailable',
+    'ingest: the database failed while this was written; send it again with the same Idempotency-Key, which writes it once',
+  );
 }
 
 function conflict(): KamaitachiError {

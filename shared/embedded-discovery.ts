@@ -4,6 +4,7 @@
  */
 import type { Discovery, Member, Registration, RegistryView, Watching } from './discovery.ts';
 import { MAX_WATCH_WAIT_MS } from './limits.ts';
+import { pause } from './pause.ts';
 
 export const LEASE_PATH = '/internal/registry/lease';
 export const LEAVE_PATH = '/internal/registry/leave';
@@ -147,18 +148,4 @@ export function createEmbeddedDiscovery({
       return undefined;
     }
   }
-}
-
-function pause(ms: number, closed?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    closed?.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

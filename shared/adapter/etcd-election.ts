@@ -7,10 +7,10 @@ import { Buffer } from 'node:buffer';
 import { EtcdLeaseInvalidError } from 'etcd3';
 import { z } from 'zod';
 import type { LogEvent } from '../log.ts';
+import { pause } from '../pause.ts';
 import { grantLease, keepAlive, type Lease, readKey, revokeLease, writeIfStill } from './etcd-calls.ts';
 import { EtcdConnection } from './etcd-connection.ts';
 import { createKeys } from './etcd-keys.ts';
-import { pause } from './pause.ts';
 
 export interface ElectionOptions {
   /** `http://host:port` of one etcd or several of one cluster. */

@@ -7,10 +7,10 @@ import { EtcdLeaseInvalidError } from 'etcd3';
 import type { Member } from '../discovery.ts';
 import { DEPARTED_KEPT_MS } from '../limits.ts';
 import type { LogEvent } from '../log.ts';
+import { pause } from '../pause.ts';
 import { grantLease, keepAlive, type Lease, readKey, revokeLease, writeIfStill } from './etcd-calls.ts';
 import type { EtcdConnection } from './etcd-connection.ts';
 import { decodeMember, type EtcdKeys, encodeMember } from './etcd-keys.ts';
-import { pause } from './pause.ts';
 
 export interface EtcdRegistrationOptions {
   connection: EtcdConnection;

@@ -7,10 +7,10 @@ import type { IWatchResponse } from 'etcd3';
 import type { RegistryView } from '../discovery.ts';
 import { MAX_MEMBERS } from '../limits.ts';
 import type { LogEvent } from '../log.ts';
+import { pause } from '../pause.ts';
 import { compareText } from '../text.ts';
 import type { EtcdConnection } from './etcd-connection.ts';
 import { decodeMember, type EtcdKeys, idOf } from './etcd-keys.ts';
-import { pause } from './pause.ts';
 
 export interface EtcdWatchingOptions {
   connection: EtcdConnection;
