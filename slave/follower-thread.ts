@@ -4,8 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import { FOLLOWING, lowerThread } from '../shared/adapter/priority.ts';
 import { isFileDamage } from '../shared/damage.ts';
-import { REQUEST_ID } from '../shared/http.ts';
 import { SLOTS } from '../shared/slot.ts';
+import { createAskMaster } from './ask-master.ts';
 import { openDatabase } from './database.ts';
 import { createFillPace } from './fill-pace.ts';
 import { createFollower, type FollowerPorts } from './follower.ts';
@@ -14,42 +14,22 @@ import { countCommits } from './mark.ts';
 import { createStoreWriter } from './store-writer.ts';
 import { createVerifier } from './verifier.ts';
 
-/** A fill may wait for the master to fold first. */
-const REQUEST_TIMEOUT_MS = 30_000;
-
 const { node, databasePath, markPath, verifyEveryMs, fillBytesPerSecond, ...options } =
   workerData as FollowerOptions;
 let { masterUrl } = options;
 // Answers are the main thread's.
 lowerThread(FOLLOWING);
-const fetchFrom = createNodePeerFetch(options.access);
+const master = createAskMaster({
+  fetch: createNodePeerFetch(options.access),
+  master: () => masterUrl,
+  newId: randomUUID,
+});
 const port = parentPort!;
 const send = (message: FromFollower) => port.postMessage(message);
 let wake = () => {};
-let request = new AbortController();
 
 const ports: FollowerPorts = {
-  async ask(path, body) {
-    request = new AbortController();
-    const id = randomUUID();
-    const late = setTimeout(() => request.abort(new Error('the master took too long')), REQUEST_TIMEOUT_MS);
-    try {
-      const response = await fetchFrom(new URL(path, masterUrl), {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', [REQUEST_ID]: id },
-        body: JSON.stringify(body),
-        signal: request.signal,
-      });
-      if (!response.ok)
-        throw new Error(`master answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
-      // A page that comes again, or in place of another, looks right by itself, and what it leaves out would be lost.
-      const answered = response.headers.get(REQUEST_ID);
-      if (answered !== id) throw new Error(`feed: expected the answer to ${id}, got one to ${answered}`);
-      return new Uint8Array(await response.arrayBuffer());
-    } finally {
-      clearTimeout(late);
-    }
-  },
+  ask: master.ask,
   send,
   now: Date.now,
   pause: (ms) =>
@@ -82,10 +62,10 @@ async function follow(): Promise<void> {
     port.on('message', (message: ToFollower) => {
       if (message.type === 'master') {
         // The one before may stand still, and with it what it was asked.
-        if (message.url !== masterUrl) request.abort(new Error('another master is asked now'));
+        if (message.url !== masterUrl) master.giveUp(new Error('another master is asked now'));
         masterUrl = message.url;
       } else follower.receive(message);
-      if (message.type === 'stop') request.abort();
+      if (message.type === 'stop') master.giveUp();
       wake();
     });
     await follower.run();
