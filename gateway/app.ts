@@ -14,7 +14,8 @@ import {
 import { MAX_URL_CHARS } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { Access, Check } from './access.ts';
-import type { Answer, Handler } from './handlers.ts';
+import type { Bodies } from './body.ts';
+import type { Answer, GatewayRequest, Handler } from './handlers.ts';
 import type { Leaving } from './leaving.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
@@ -33,6 +34,7 @@ export interface AppOptions {
   yieldTurn?: () => Promise<void>;
   /** Makes a response; for a runtime that has a faster way than the constructor's own. */
   respond?: Respond;
+  bodies: Bodies;
   writing: Writing;
 }
 
@@ -65,13 +67,15 @@ export function createApp(options: AppOptions): Hono {
     const { raw } = c.req;
     const startedAt = now();
     const id = requestIdOf(raw.headers.get(REQUEST_ID));
+    let request: GatewayRequest | undefined;
     let made: Answer;
     try {
       const client = check?.(raw);
       // What is no path of ours, or not with this method, is that first, however long it is.
       if (counts !== unmatched && raw.url.length > MAX_URL_CHARS)
         throw new KamaitachiError('uri_too_long', `URL: expected at most ${MAX_URL_CHARS} characters`);
-      made = await handle({ raw, id, client, startedAt, param: (name) => c.req.param(name) ?? '' });
+      request = { raw, id, client, startedAt, room: 0, param: (name) => c.req.param(name) ?? '' };
+      made = await handle(request);
     } catch (thrown) {
       const error = publicError(thrown);
       if (error.code === 'internal') {
@@ -80,6 +84,8 @@ export function createApp(options: AppOptions): Hono {
         options.log.error('bug', { request_id: id, route: counts.route, cause });
       }
       made = { status: error.status, body: errorText(error), headers: errorHeaders(error) };
+    } finally {
+      if (request !== undefined && request.room > 0) options.bodies.release(request);
     }
     const { status, body, headers } = made;
     headers[REQUEST_ID] = id;

@@ -1,53 +1,129 @@
-/** Bodies of requests: read whole, but never more than allowed and never for longer than allowed. */
+/**
+ * Bodies of requests: read whole, but never more than allowed and never for longer than allowed. Each has room in the common
+ * budget before it is read, and until its request is answered.
+ */
 import { KamaitachiError } from '../shared/errors.ts';
-import { BODY_TIMEOUT_MS, MAX_DRAINED_BODY_BYTES } from '../shared/limits.ts';
+import {
+  BODY_ROOM_WAIT_MS,
+  BODY_TIMEOUT_MS,
+  MAX_BODIES_WAITING,
+  MAX_DRAINED_BODY_BYTES,
+  SMALL_BODY_BYTES,
+  UNANNOUNCED_BODY_BYTES,
+  WANTED_BODY_TIMEOUT_MS,
+} from '../shared/limits.ts';
 import { decodeUtf8 } from '../shared/text.ts';
 import { Bag, type Bagged } from './bag.ts';
+import type { Budget, Share } from './budget.ts';
+
+/** A request with its body. */
+export interface Embodied {
+  raw: Request;
+  /** Room that it has in the budget, bytes; at first none. */
+  room: number;
+}
 
 interface Reading extends Bagged {
-  until: number;
+  request: Embodied;
+  beganAt: number;
+  /** It waits for room, which has a deadline of its own. */
+  isWaiting: boolean;
+  /** What has come of a body that is read by chunks: here, so that it goes when the body is given up. */
+  buffer: Uint8Array<ArrayBuffer>;
   giveUp: (error: KamaitachiError) => void;
 }
 
+interface Waiting extends Bagged {
+  share: Share;
+  until: number;
+  giveUp: () => void;
+}
+
+/** A body that is longer than its room asks for so many times as much, so that what is held while it is copied fits in. */
+const GROWTH = 16;
+const NOTHING = new Uint8Array(0);
+
 export class Bodies {
+  readonly budget: Budget;
   /** As of the last tick: exact enough for bodies, and asking the clock for each costs Deno a call. */
   private now: number;
   private readonly reading = new Bag<Reading>();
+  private readonly waiting = new Bag<Waiting>();
 
-  constructor(now: number) {
+  constructor(budget: Budget, now: number) {
+    this.budget = budget;
     this.now = now;
   }
 
   /** A body as text; 400 for what is no UTF-8. */
-  text(request: Request, maxBytes: number): Promise<string> {
+  text(request: Embodied, maxBytes: number): Promise<string> {
     return this.bytes(request, maxBytes).then(decodeUtf8);
   }
 
-  bytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-    // Read by the runtime in one go: chunk by chunk a few writes of megabytes keep its collectors busy for 30 ms.
-    if (isWithin(request, maxBytes)) return this.inTime(wholeBody(request));
-    return request.body === null
-      ? Promise.resolve(new Uint8Array(0))
-      : this.inTime(readStream(request.body, maxBytes));
+  /**
+   * A body as it came. 413 where it is over `maxBytes`, 408 where it does not come in time, 503 where there is no room for it.
+   * Its room is the request's until `release`.
+   */
+  bytes(request: Embodied, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { raw } = request;
+    const announced = announcedBytes(raw);
+    // Read by the runtime in one go, which is the fastest, and of larger ones would hold twice as much as is counted.
+    if (announced <= SMALL_BODY_BYTES && announced <= maxBytes && this.budget.take(announced)) {
+      request.room = announced;
+      return this.inTime(this.begin(request), wholeBody(raw));
+    }
+    if (raw.body === null) return Promise.resolve(NOTHING);
+    const reading = this.begin(request);
+    return this.inTime(reading, this.readStream(reading, raw.body.getReader(), announced, maxBytes));
   }
 
-  /** Gives up the bodies that take too long. */
+  /** Gives a request room for so many bytes in place of what it has. Where there is none it waits for some, then 503. */
+  async resize(request: Embodied, bytes: number): Promise<void> {
+    if (!this.budget.take(bytes)) await this.wait(bytes);
+    this.budget.give(request.room);
+    request.room = bytes;
+  }
+
+  /** The request is done with its body. */
+  release(request: Embodied): void {
+    this.budget.give(request.room);
+    request.room = 0;
+  }
+
+  /** Gives up the bodies that take too long, and those that have waited for room for long enough. */
   tick(now: number): void {
     this.now = now;
-    for (const reading of this.reading.items.filter(({ until }) => now >= until)) {
+    for (const waiting of this.waiting.items.filter(({ until }) => now >= until)) {
+      // The one before may have left it enough.
+      if (!this.waiting.remove(waiting)) continue;
+      this.budget.release(waiting.share);
+      waiting.giveUp();
+    }
+    for (const reading of this.reading.items.filter((one) => this.isLate(one))) {
       this.reading.remove(reading);
+      reading.buffer = NOTHING;
+      const ms = this.timeoutMs(reading);
       reading.giveUp(
-        new KamaitachiError(
-          'body_timeout',
-          `body: expected within ${BODY_TIMEOUT_MS} ms, got only a part of it`,
-        ),
+        new KamaitachiError('body_timeout', `body: expected within ${ms} ms, got only a part of it`),
       );
     }
   }
 
-  private inTime<T>(body: Promise<T>): Promise<T> {
+  private isLate(reading: Reading): boolean {
+    return !reading.isWaiting && this.now - reading.beganAt >= this.timeoutMs(reading);
+  }
+
+  private timeoutMs({ request }: Reading): number {
+    return this.budget.isWanted(request.room) ? WANTED_BODY_TIMEOUT_MS : BODY_TIMEOUT_MS;
+  }
+
+  private begin(request: Embodied): Reading {
+    return { request, beganAt: this.now, isWaiting: false, buffer: NOTHING, giveUp: ignore, place: -1 };
+  }
+
+  private inTime<T>(reading: Reading, body: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const reading: Reading = { until: this.now + BODY_TIMEOUT_MS, giveUp: reject, place: -1 };
+      reading.giveUp = reject;
       this.reading.add(reading);
       body.then(
         (value) => {
@@ -64,6 +140,68 @@ export class Bodies {
       );
     });
   }
+
+  /** Chunk by chunk into one buffer: many chunks kept until the end keep the collectors busy. */
+  private async readStream(
+    reading: Reading,
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    announced: number,
+    maxBytes: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { request } = reading;
+    let bytes = 0;
+    try {
+      if (announced > maxBytes) throw tooLarge(maxBytes, announced);
+      await this.grow(reading, announced >= 0 ? announced : Math.min(UNANNOUNCED_BODY_BYTES, maxBytes));
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (reading.place < 0) return NOTHING;
+        if (done) break;
+        const needed = bytes + value.length;
+        if (needed > maxBytes) throw tooLarge(maxBytes, 'more');
+        if (needed > reading.buffer.length)
+          await this.grow(reading, Math.max(needed, Math.min(GROWTH * reading.buffer.length, maxBytes)));
+        reading.buffer.set(value, bytes);
+        bytes = needed;
+      }
+    } catch (error) {
+      if (!(error instanceof KamaitachiError)) throw error;
+      reading.buffer = NOTHING;
+      this.release(request);
+      await drain(reader);
+      throw error;
+    }
+    this.budget.shrink(request.room, bytes);
+    request.room = bytes;
+    return reading.buffer.subarray(0, bytes);
+  }
+
+  private async grow(reading: Reading, bytes: number): Promise<void> {
+    reading.isWaiting = true;
+    try {
+      await this.resize(reading.request, bytes);
+    } finally {
+      reading.isWaiting = false;
+    }
+    const larger = new Uint8Array(bytes);
+    larger.set(reading.buffer);
+    reading.buffer = larger;
+  }
+
+  private async wait(bytes: number): Promise<void> {
+    if (this.budget.waitingBefore(bytes) >= MAX_BODIES_WAITING) throw noRoom(bytes);
+    await new Promise<void>((resolve, reject) => {
+      const share: Share = { reserved: 0, isOver: false };
+      const until = this.now + BODY_ROOM_WAIT_MS;
+      const waiting: Waiting = { share, until, giveUp: () => reject(noRoom(bytes)), place: -1 };
+      this.waiting.add(waiting);
+      this.budget.reserve(share, bytes, () => {
+        this.waiting.remove(waiting);
+        resolve();
+        return true;
+      });
+    });
+  }
 }
 
 /**
@@ -75,39 +213,31 @@ function wholeBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   return request.arrayBuffer().then((buffer) => new Uint8Array(buffer));
 }
 
-/** Whether the body says how long it is, and is not too long: more than it says a server does not let through. */
-function isWithin(request: Request, maxBytes: number): boolean {
-  const announced = request.headers.get('content-length');
-  return announced !== null && Number(announced) <= maxBytes;
+/** How long the body says that it is, NaN where it does not: more than it says a server does not let through. */
+function announcedBytes({ headers }: Request): number {
+  const announced = headers.get('content-length');
+  return announced === null ? NaN : Number(announced);
 }
 
-async function readStream(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for (;;) {
+/** Reads on without keeping anything, so that a client that is still sending gets to read our answer. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (let bytes = 0; bytes <= MAX_DRAINED_BODY_BYTES; ) {
     const { done, value } = await reader.read();
-    if (done) break;
+    if (done) return;
     bytes += value.length;
-    if (bytes <= maxBytes) chunks.push(value);
-    else {
-      chunks.length = 0;
-      if (bytes > MAX_DRAINED_BODY_BYTES) {
-        await reader.cancel();
-        break;
-      }
-    }
   }
-  if (bytes > maxBytes)
-    throw new KamaitachiError('too_large', `body: expected at most ${maxBytes} bytes, got ${bytes}`);
-  const joined = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
+  await reader.cancel();
 }
+
+function tooLarge(maxBytes: number, got: number | string): KamaitachiError {
+  return new KamaitachiError('too_large', `body: expected at most ${maxBytes} bytes, got ${got}`);
+}
+
+function noRoom(bytes: number): KamaitachiError {
+  return new KamaitachiError(
+    'unavailable',
+    `body: no room for ${bytes} bytes beside those of others; try again, with fewer large requests at once`,
+  );
+}
+
+function ignore(): void {}

@@ -1,11 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { AnswerBudget, type Share } from './budget.ts';
+import { Budget, type Share } from './budget.ts';
 
 const share = (): Share => ({ reserved: 0, isOver: false });
+/** Nothing is small. */
+const plain = () => new Budget({ totalBytes: 100, keptBytes: 0, smallBytes: 0 });
+const divided = () => new Budget({ totalBytes: 100, keptBytes: 30, smallBytes: 10 });
 
-describe('the answer budget', () => {
+/** Reserves under a name, and lists the names of those that got their room. */
+function reserver(budget: Budget) {
+  const granted: string[] = [];
+  const shares = new Map<string, Share>();
+  return {
+    granted,
+    reserve(name: string, bytes: number) {
+      shares.set(name, share());
+      budget.reserve(shares.get(name)!, bytes, () => granted.push(name) > 0);
+    },
+    release: (name: string) => budget.release(shares.get(name)!),
+  };
+}
+
+describe('a budget', () => {
   it('lets in what fits, and the rest in line when room is given back', () => {
-    const budget = new AnswerBudget(100);
+    const budget = plain();
     const granted: string[] = [];
     const [a, b, c] = [share(), share(), share()];
     budget.reserve(a, 60, () => granted.push('a') > 0);
@@ -17,7 +34,7 @@ describe('the answer budget', () => {
   });
 
   it('never makes two requests wait for each other', () => {
-    const budget = new AnswerBudget(100);
+    const budget = plain();
     const [a, b] = [share(), share()];
     let granted = 0;
     for (const own of [a, b, a, b]) budget.reserve(own, 50, () => ++granted > 0);
@@ -28,7 +45,7 @@ describe('the answer budget', () => {
   });
 
   it('forgets those that are over, and lets one in that is larger than everything', () => {
-    const budget = new AnswerBudget(100);
+    const budget = plain();
     const [a, b, c] = [share(), share(), share()];
     let granted = '';
     budget.reserve(a, 100, () => true);
@@ -46,7 +63,7 @@ describe('the answer budget', () => {
   });
 
   it('keeps no room for what nobody wants when its turn has come', () => {
-    const budget = new AnswerBudget(100);
+    const budget = plain();
     const [a, b, c] = [share(), share(), share()];
     const granted: string[] = [];
     budget.reserve(a, 100, () => true);
@@ -56,4 +73,89 @@ describe('the answer budget', () => {
     budget.release(a);
     expect([granted, budget.usedBytes, budget.waiting]).toEqual([['c'], 60, 0]);
   });
+});
+
+describe('the part of a budget that is kept for small ones', () => {
+  it('is not had by large ones, and small ones get in beside them', () => {
+    const budget = divided();
+    const { granted, reserve, release } = reserver(budget);
+    for (const name of ['A', 'B']) reserve(name, 40);
+    expect([granted, budget.waiting]).toEqual([['A'], 1]);
+    for (const name of ['a', 'b', 'c']) reserve(name, 10);
+    expect([granted, budget.usedBytes]).toEqual([['A', 'a', 'b', 'c'], 70]);
+    release('A');
+    expect([granted.at(-1), budget.waiting]).toEqual(['B', 0]);
+  });
+
+  it('is all that small ones get while a large one waits, which so gets its turn', () => {
+    const budget = divided();
+    const { granted, reserve, release } = reserver(budget);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) reserve(name, 10);
+    reserve('A', 70);
+    reserve('h', 10);
+    expect([granted.length, budget.waiting]).toEqual([7, 2]);
+    for (const name of ['a', 'b', 'c']) release(name);
+    expect([granted.length, budget.waiting]).toEqual([7, 2]);
+    release('d');
+    expect([granted.slice(7), budget.usedBytes]).toEqual([['A'], 100]);
+    release('A');
+    expect(granted.slice(7)).toEqual(['A', 'h']);
+  });
+
+  it('is not taken by one that grows large', () => {
+    const budget = divided();
+    const { granted, reserve } = reserver(budget);
+    const own = share();
+    for (let i = 0; i < 7; i++) budget.reserve(own, 10, () => true);
+    reserve('A', 11);
+    for (const name of ['a', 'b', 'c', 'd']) reserve(name, 10);
+    expect([granted, budget.waiting]).toEqual([['a', 'b', 'c'], 2]);
+  });
+
+  it('has a line that large ones do not lengthen, and that says who holds what is waited for', () => {
+    const budget = divided();
+    const { reserve } = reserver(budget);
+    for (const name of ['A', 'B', 'C']) reserve(name, 70);
+    expect([budget.waitingBefore(11), budget.waitingBefore(10)]).toEqual([2, 0]);
+    expect([budget.isWanted(70), budget.isWanted(10)]).toEqual([true, false]);
+    for (const name of ['a', 'b', 'c', 'd']) reserve(name, 10);
+    expect([budget.waitingBefore(10), budget.isWanted(10)]).toEqual([1, true]);
+  });
+});
+
+describe('room that is taken at once', () => {
+  it('is given where there is some, and not past those who wait', () => {
+    const budget = divided();
+    const { granted, reserve } = reserver(budget);
+    expect([budget.take(50), budget.take(30), budget.take(10)]).toEqual([true, false, true]);
+    reserve('A', 30);
+    // Which would fit.
+    expect(budget.take(11)).toBe(false);
+    budget.give(50);
+    expect([granted, budget.usedBytes]).toEqual([['A'], 40]);
+    budget.shrink(10, 4);
+    expect(budget.usedBytes).toBe(34);
+    budget.give(4);
+    expect(budget.usedBytes).toBe(30);
+  });
+
+  it('goes to those who wait when it is shrunk', () => {
+    const budget = divided();
+    const { granted, reserve } = reserver(budget);
+    budget.take(70);
+    reserve('A', 50);
+    budget.shrink(70, 21);
+    expect(granted).toEqual([]);
+    budget.shrink(21, 5);
+    expect([granted, budget.usedBytes]).toEqual([['A'], 55]);
+  });
+});
+
+it.each([
+  { totalBytes: 0, keptBytes: 0, smallBytes: 0 },
+  { totalBytes: 10, keptBytes: 10, smallBytes: 0 },
+  { totalBytes: 10, keptBytes: -1, smallBytes: 0 },
+  { totalBytes: 10, keptBytes: 0, smallBytes: NaN },
+])('a budget of %j is refused', (options) => {
+  expect(() => new Budget(options)).toThrow(RangeError);
 });

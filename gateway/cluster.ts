@@ -10,7 +10,7 @@ import type { LogEvent } from '../shared/log.ts';
 import { Membership } from '../shared/membership.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { Breaker } from './breaker.ts';
-import type { AnswerBudget } from './budget.ts';
+import type { Budget } from './budget.ts';
 import type { Changes, Source } from './changes.ts';
 import type { Dial } from './dialer.ts';
 import { Link } from './link.ts';
@@ -26,7 +26,7 @@ export interface ClusterOptions {
   leaseTtlMs: number;
   discovery: Discovery;
   dial: Dial;
-  budget: AnswerBudget;
+  budget: Budget;
   /** Where slaves' news of changes go, for a gateway that keeps answers. */
   changes?: Changes;
   schedule: (run: () => void) => void;

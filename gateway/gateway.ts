@@ -2,14 +2,20 @@
 import type { Hono } from 'hono';
 import type { Options } from '../shared/config.ts';
 import type { Discovery, Registration } from '../shared/discovery.ts';
-import { ANSWER_BUDGET_BYTES } from '../shared/limits.ts';
+import {
+  ANSWER_BUDGET_BYTES,
+  BODY_BUDGET_BYTES,
+  KEPT_FOR_SMALL_BYTES,
+  SMALL_ANSWER_BYTES,
+  SMALL_BODY_BYTES,
+} from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { createTables } from '../shared/tables.ts';
 import { VERSION } from '../shared/version.ts';
 import { Access } from './access.ts';
 import { createApp, type Respond } from './app.ts';
 import { Bodies } from './body.ts';
-import { AnswerBudget } from './budget.ts';
+import { Budget } from './budget.ts';
 import { Changes } from './changes.ts';
 import { createClientAddress } from './client-address.ts';
 import { Cluster } from './cluster.ts';
@@ -64,7 +70,8 @@ export interface Measured {
   requests: RequestMetrics;
   cluster: Cluster;
   reads: Reads;
-  budget: AnswerBudget;
+  budget: Budget;
+  bodies: Bodies;
   writing: Writing;
   edge: EdgeCache | undefined;
   access: Access;
@@ -87,7 +94,11 @@ export interface Gateway {
 
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
   const node = `gateway-${Math.floor(deps.random() * 2 ** 48).toString(36)}`;
-  const budget = new AnswerBudget(ANSWER_BUDGET_BYTES);
+  const budget = new Budget({
+    totalBytes: ANSWER_BUDGET_BYTES,
+    keptBytes: KEPT_FOR_SMALL_BYTES,
+    smallBytes: SMALL_ANSWER_BYTES,
+  });
   const changes = options.edgeCacheBytes > 0 ? new Changes(deps.now) : undefined;
   const edge = changes && new EdgeCache(options.edgeCacheBytes, changes, deps.now);
   const cluster = new Cluster({
@@ -106,7 +117,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     log: deps.log.info,
   });
   const reads = new Reads(cluster, budget);
-  const bodies = new Bodies(deps.now());
+  const bodyBudget = new Budget({
+    totalBytes: BODY_BUDGET_BYTES,
+    keptBytes: KEPT_FOR_SMALL_BYTES,
+    smallBytes: SMALL_BODY_BYTES,
+  });
+  const bodies = new Bodies(bodyBudget, deps.now());
   const writing = new Writing(budget, deps.schedule, deps.now());
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
@@ -138,7 +154,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       cluster.master === undefined
         ? options.master
         : `${new URL(options.master).protocol}//${cluster.master}`,
-    metrics: deps.metrics({ requests, cluster, reads, budget, writing, edge, access }),
+    metrics: deps.metrics({ requests, cluster, reads, budget, bodies, writing, edge, access }),
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
@@ -152,6 +168,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     leaving,
     yieldTurn: deps.yieldTurn,
     respond: deps.respond,
+    bodies,
     writing,
   });
   return {

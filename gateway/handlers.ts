@@ -26,7 +26,6 @@ import {
 } from '../shared/parse.ts';
 import type { Query } from '../shared/query.ts';
 import type { Table, Tables } from '../shared/tables.ts';
-import { decodeUtf8 } from '../shared/text.ts';
 import type { Bodies } from './body.ts';
 import type { Cluster } from './cluster.ts';
 import type { EdgeAnswer, EdgeCache } from './edge.ts';
@@ -48,6 +47,8 @@ export interface GatewayRequest {
   startedAt: number;
   /** Id of the API key that it came with; undefined where none is asked for. */
   client: string | undefined;
+  /** What its body takes of the room for bodies, until it is answered. */
+  room: number;
   /** A segment of the path, decoded. */
   param: (name: string) => string;
 }
@@ -90,7 +91,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     (kind: string, parsed: (text: string) => Query, { success, error }: Envelope): Handler =>
     async (request) => {
       const place = shedding.enter(reads.underWay);
-      const text = await bodies.text(request.raw, options.maxQueryBytes);
+      const text = await bodies.text(request, options.maxQueryBytes);
       if (!shedding.mayBegin(place)) return shedAnswer(error);
       return read(request, kind + text, () => parsed(text), success);
     };
@@ -158,9 +159,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
     },
     save: async (request) => {
-      const bytes = await bodies.bytes(request.raw, options.maxIngestBytes);
-      const table = tableIn(request.raw, 'id', tables);
-      const lines = saveLines(decodeUtf8(bytes), table);
+      const lines = saveLines(
+        await bodies.text(request, options.maxIngestBytes),
+        tableIn(request.raw, 'id', tables),
+        options.maxIngestBytes,
+      );
+      if (lines.length > request.room) await bodies.resize(request, lines.length);
       return tableAnswer(await pass(request, lines, NDJSON));
     },
     deleteRow: async (request) => {
@@ -170,7 +174,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
     ingest: async (request) => {
       const { raw } = request;
-      const body = await bodies.bytes(raw, options.maxIngestBytes);
+      const body = await bodies.bytes(request, options.maxIngestBytes);
       const contentType = raw.headers.get('content-type') ?? '';
       if (ingestKind(contentType) === undefined)
         throw new KamaitachiError(
@@ -239,7 +243,7 @@ function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
 /** The envelope around an answer: the pieces of a large one stay pieces. */
 function inEnvelope(data: string | LargeText, envelope: typeof successBody): string | LargeText {
   if (typeof data === 'string') return envelope(data);
-  return { pieces: enveloped(data.pieces, envelope), release: data.release };
+  return { ...data, pieces: enveloped(data.pieces, envelope) };
 }
 
 function* enveloped(pieces: LargeText['pieces'], envelope: typeof successBody): LargeText['pieces'] {

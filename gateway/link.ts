@@ -17,7 +17,7 @@ import {
 import { type Hello, LINK_PROTOCOL, type SlaveState } from '../shared/link.ts';
 import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
-import type { AnswerBudget, Share } from './budget.ts';
+import type { Budget, Share } from './budget.ts';
 import { Credit } from './credit.ts';
 import type { Connection, Dial } from './dialer.ts';
 import { type PartText, tooLarge } from './merge.ts';
@@ -35,7 +35,7 @@ export interface LinkOptions {
   now: () => number;
   /** 0 ≤ random < 1, to spread reconnections. */
   random: () => number;
-  budget: AnswerBudget;
+  budget: Budget;
   onState: (state: SlaveState) => void;
   /** These slots have changed, up to a seq. */
   onNews: (seq: number, slots: Iterable<number>) => void;

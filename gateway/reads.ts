@@ -5,7 +5,7 @@ import type { Query } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
 import { Bag, type Bagged } from './bag.ts';
-import type { AnswerBudget, Share } from './budget.ts';
+import type { Budget, Share } from './budget.ts';
 import type { Cluster, SlaveNode } from './cluster.ts';
 import { HedgePolicy } from './hedge.ts';
 import { type Call, PartFailure } from './link.ts';
@@ -43,7 +43,7 @@ const SEQ_WAITED_MS = MIN_SEQ_WAIT_MS - 100;
 
 export class Reads {
   private readonly cluster: Cluster;
-  private readonly budget: AnswerBudget;
+  private readonly budget: Budget;
   private readonly running = new Bag<Run>();
   private readonly hedging = new HedgePolicy();
   private readonly retrying = new RetryBudget();
@@ -52,7 +52,7 @@ export class Reads {
   hedges = 0;
   parts = 0;
 
-  constructor(cluster: Cluster, budget: AnswerBudget) {
+  constructor(cluster: Cluster, budget: Budget) {
     this.cluster = cluster;
     this.budget = budget;
   }
@@ -197,7 +197,8 @@ export class Reads {
   private handOver(run: Run, text: Text): string | LargeText {
     if (typeof text === 'string') return text;
     run.isHandedOver = true;
-    return { pieces: text, release: () => this.budget.release(run.share) };
+    const { reserved } = run.share;
+    return { pieces: text, bytes: reserved, release: () => this.budget.release(run.share) };
   }
 
   private ask(run: Run, { holder, query, slots, whole }: Part<SlaveNode>): Call {

@@ -88,19 +88,27 @@ function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Arr
   });
 }
 
-/** The lines that a `save` stands for, as NDJSON. */
-export function saveLines(text: string, table: Table): string {
+/** The lines that a `save` stands for, as NDJSON: several times as long as what it says, so bounded in bytes too. */
+export function saveLines(text: string, table: Table, maxBytes: number): string {
   const body = parseObject(text);
   const { id, data } = body;
   if (typeof id !== 'string' || !isSubject(id)) throw badRequest('id', 'a subject', id);
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw badRequest('data', 'an object of lists, by time', data);
   const lines: string[] = [];
+  let bytes = 0;
   for (const [time, values] of Object.entries(data)) {
     const seconds = timeOf(time);
     const record = recordOf(values, time, table);
-    if (record !== '')
-      lines.push(`{"type":"record","subject":${asciiJson(id)},"time":${seconds},"values":{${record}}}\n`);
+    if (record === '') continue;
+    const line = `{"type":"record","subject":${asciiJson(id)},"time":${seconds},"values":{${record}}}\n`;
+    bytes += line.length;
+    if (bytes > maxBytes)
+      throw new KamaitachiError(
+        'too_large',
+        `data: expected what makes at most ${maxBytes} bytes of ingest, got more; save it in parts`,
+      );
+    lines.push(line);
   }
   if (lines.length === 0) throw badRequest('data', 'at least one value', data);
   return lines.join('');

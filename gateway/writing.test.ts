@@ -1,12 +1,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ANSWER_BUDGET_BYTES, MAX_ANSWER_WRITE_MS } from '../shared/limits.ts';
+import {
+  ANSWER_BUDGET_BYTES,
+  KEPT_FOR_SMALL_BYTES,
+  MAX_ANSWER_STALL_MS,
+  MAX_ANSWER_WRITE_MS,
+  SMALL_ANSWER_BYTES,
+} from '../shared/limits.ts';
 import { settle, startTestGateway, type TestGateway } from './testing/fake-gateway.ts';
 
 const PATH = '/kamaitachi/api/data/v1/snapshot';
 const SUBJECTS_PATH = '/kamaitachi/api/data/v1/subjects';
 const body = { ids: 'eps', subjects: 's' };
-/** Two fill the room, and a third waits. */
-const HALF = 'x'.repeat(ANSWER_BUDGET_BYTES / 2 - 2);
+const ROOM_BYTES = ANSWER_BUDGET_BYTES - KEPT_FOR_SMALL_BYTES;
+/** Two fill the room for large ones, and a third waits. */
+const HALF = 'x'.repeat(ROOM_BYTES / 2 - 2);
 /** In no time: a gateway's clock moves only when a test moves it. */
 const DEADLINE = { 'x-kamaitachi-timeout-ms': '30000' };
 const running: TestGateway[] = [];
@@ -38,10 +45,7 @@ describe('the room for large answers', () => {
     });
     await settle();
     const used = await usedBy(test);
-    expect([used('answer_budget_used_bytes'), used('answer_budget_waiting')]).toEqual([
-      ANSWER_BUDGET_BYTES,
-      1,
-    ]);
+    expect([used('answer_budget_used_bytes'), used('answer_budget_waiting')]).toEqual([ROOM_BYTES, 1]);
     expect([used('answers_being_written'), isThere]).toEqual([2, false]);
     expect((await first.text()).length).toBeGreaterThan(HALF.length);
     expect((await third).status).toBe(200);
@@ -93,6 +97,41 @@ describe('the room for large answers', () => {
     expect((await third).status).toBe(200);
     for (const reader of readers) await expect(reader.read()).rejects.toThrow('did not take its answer');
     await (await third).text();
+  });
+
+  it('is taken sooner from clients that take nothing, where others wait for it', async () => {
+    const test = await start();
+    const held = [await test.post(PATH, body), await test.post(PATH, body)];
+    await test.advance(MAX_ANSWER_STALL_MS + 1_000);
+    expect((await usedBy(test))('answers_being_written')).toBe(2);
+    const third = test.post(PATH, body, DEADLINE);
+    await settle();
+    await test.advance(50);
+    expect((await third).status).toBe(200);
+    for (const answer of held) await expect(answer.text()).rejects.toThrow('did not take its answer');
+    await (await third).text();
+  });
+
+  it('is kept in part for answers that are not so large: they neither wait for large ones nor give way to them', async () => {
+    const test = await start();
+    const held = [await test.post(PATH, body), await test.post(PATH, body)];
+    const third = test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '2000' });
+    await settle();
+    for (const slave of test.slaves)
+      slave.reply = () => ({ text: JSON.stringify('x'.repeat(SMALL_ANSWER_BYTES - 2)) });
+    const medium = await test.post(PATH, body);
+    expect([medium.status, (await usedBy(test))('answer_budget_waiting')]).toEqual([200, 1]);
+    await test.advance(2_100);
+    expect((await third).status).toBe(504);
+    for (const slave of test.slaves) slave.reply = () => ({ text: JSON.stringify(HALF) });
+    await test.advance(MAX_ANSWER_STALL_MS - 2_100 - 50);
+    const fourth = test.post(PATH, body, DEADLINE);
+    await settle();
+    await test.advance(100);
+    expect((await fourth).status).toBe(200);
+    expect((await medium.text()).length).toBeGreaterThan(SMALL_ANSWER_BYTES);
+    for (const answer of held) await expect(answer.text()).rejects.toThrow('did not take its answer');
+    await (await fourth).body!.cancel();
   });
 
   it('is waited for no longer than the deadline, and the slave is not blamed for it', async () => {

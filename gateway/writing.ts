@@ -2,20 +2,23 @@
  * Large answers on their way to clients. The room that one has in the budget is held until its last piece is with the
  * runtime, since until then the answer lies in our memory; and who does not take it loses it, since others wait for the room.
  */
-import { MAX_ANSWER_WRITE_MS } from '../shared/limits.ts';
+import { MAX_ANSWER_STALL_MS, MAX_ANSWER_WRITE_MS } from '../shared/limits.ts';
 import { Bag, type Bagged } from './bag.ts';
-import type { AnswerBudget } from './budget.ts';
+import type { Budget } from './budget.ts';
 
 /** An answer too large to be one text. */
 export interface LargeText {
   /** Each is made when it is asked for. */
   pieces: Iterable<Uint8Array<ArrayBuffer>>;
+  /** Its room. */
+  bytes: number;
   /** Gives its room back. Only the first call counts. */
   release: () => void;
 }
 
 interface Writer extends Bagged {
   pieces: Iterator<Uint8Array<ArrayBuffer>>;
+  bytes: number;
   release: () => void;
   beganAt: number;
   /** When the client last had room for more. */
@@ -24,7 +27,7 @@ interface Writer extends Bagged {
 }
 
 export class Writing {
-  private readonly budget: AnswerBudget;
+  private readonly budget: Budget;
   private readonly schedule: (run: () => void) => void;
   /** As of the last tick, which is exact enough here. */
   private now: number;
@@ -33,7 +36,7 @@ export class Writing {
   givenUp = 0;
 
   /** `schedule` runs a function at the end of this turn of the event loop. */
-  constructor(budget: AnswerBudget, schedule: (run: () => void) => void, now: number) {
+  constructor(budget: Budget, schedule: (run: () => void) => void, now: number) {
     this.budget = budget;
     this.schedule = schedule;
     this.now = now;
@@ -44,9 +47,10 @@ export class Writing {
   }
 
   /** A body whose pieces are made, encoded and written one at a time, between the answers to others. */
-  body({ pieces, release }: LargeText): ReadableStream<Uint8Array<ArrayBuffer>> {
+  body({ pieces, bytes, release }: LargeText): ReadableStream<Uint8Array<ArrayBuffer>> {
     const writer: Writer = {
       pieces: pieces[Symbol.iterator](),
+      bytes,
       release,
       beganAt: this.now,
       takenAt: this.now,
@@ -79,11 +83,13 @@ export class Writing {
     });
   }
 
-  /** Gives up the answers that their clients do not take, and those that are taken too slowly while others wait. */
+  /** Gives up the answers that their clients do not take, and sooner those whose room others wait for. */
   tick(now: number): void {
     this.now = now;
-    const isOver = ({ beganAt, takenAt }: Writer) =>
-      now - (this.budget.waiting > 0 ? beganAt : takenAt) >= MAX_ANSWER_WRITE_MS;
+    const isOver = ({ beganAt, takenAt, bytes }: Writer) =>
+      this.budget.isWanted(bytes)
+        ? now - takenAt >= MAX_ANSWER_STALL_MS || now - beganAt >= MAX_ANSWER_WRITE_MS
+        : now - takenAt >= MAX_ANSWER_WRITE_MS;
     for (const writer of this.writers.items.filter(isOver)) {
       this.givenUp++;
       this.end(writer);

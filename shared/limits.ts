@@ -46,6 +46,12 @@ export const LINK_WINDOW_BYTES = 128 * 1024;
  * runtime has not given back yet comes on top: a gateway takes up to eight times this.
  */
 export const ANSWER_BUDGET_BYTES = 128 * 1024 * 1024;
+/** The same for the bodies of requests, until they are answered. */
+export const BODY_BUDGET_BYTES = 96 * 1024 * 1024;
+/** Of either, this much is only for small ones, which so never wait for large ones. */
+export const KEPT_FOR_SMALL_BYTES = 32 * 1024 * 1024;
+export const SMALL_BODY_BYTES = 1024 * 1024;
+export const SMALL_ANSWER_BYTES = 1024 * 1024;
 /** Large answers that a slave has made and that wait for one gateway to have room; further ones get 503. */
 export const MAX_ANSWERS_WAITING_BYTES = 256 * 1024 * 1024;
 /**
@@ -53,6 +59,8 @@ export const MAX_ANSWERS_WAITING_BYTES = 256 * 1024 * 1024;
  * where others wait for its room.
  */
 export const MAX_ANSWER_WRITE_MS = 30_000;
+/** Where others wait for its room, a client that takes nothing is given up after this. */
+export const MAX_ANSWER_STALL_MS = 4_000;
 /** A frame that announces more than this is a broken peer. */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
@@ -142,6 +150,13 @@ export const SQL_TIMEOUT_MS = 10_000;
 export const MAX_IDEMPOTENCY_KEYS = 10_000_000;
 /** A body that has not come in whole by then is given up: 408. */
 export const BODY_TIMEOUT_MS = 30_000;
+/** The same for one in a gateway whose room others wait for. */
+export const WANTED_BODY_TIMEOUT_MS = 10_000;
+/** How long a body waits for room before it is refused with 503, and how many do so at once, small ones and large ones apart. */
+export const BODY_ROOM_WAIT_MS = 2_000;
+export const MAX_BODIES_WAITING = 1_024;
+/** Room that a body takes which does not say how long it is; for more it waits anew. */
+export const UNANNOUNCED_BODY_BYTES = 16 * 1024;
 /** The headers of a request that have not come in whole by then: 408, where the runtime lets us. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 export const MAX_URL_CHARS = 16_384;

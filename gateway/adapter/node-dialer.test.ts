@@ -5,7 +5,7 @@ import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link.ts';
 import { TOKEN_REFUSED } from '../../shared/peers.ts';
 import { HASH_ID, SLOTS } from '../../shared/slot.ts';
 import { encodeFrame, FrameReader } from '../../shared/wire.ts';
-import { AnswerBudget } from '../budget.ts';
+import { Budget } from '../budget.ts';
 import { Link } from '../link.ts';
 import { createNodeDial } from './node-dialer.ts';
 
@@ -59,7 +59,7 @@ async function listen(text: string, status = '101 Switching Protocols') {
     schedule: setImmediate,
     now: () => performance.now(),
     random: () => 0.5,
-    budget: new AnswerBudget(1_000_000),
+    budget: new Budget({ totalBytes: 1_000_000, keptBytes: 0, smallBytes: 0 }),
     onState: () => {},
     onNews: () => {},
     onChange: () => changed(),

@@ -8,6 +8,7 @@ export function createPrometheus({
   cluster,
   reads,
   budget,
+  bodies,
   writing,
   edge,
   access,
@@ -76,6 +77,12 @@ export function createPrometheus({
   );
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));
+  gauge('body_budget_used_bytes', 'Bodies of requests held at once', [], (set) =>
+    set(bodies.budget.usedBytes),
+  );
+  gauge('body_budget_waiting', 'Bodies of requests that wait for room', [], (set) =>
+    set(bodies.budget.waiting),
+  );
   gauge('answers_being_written', 'Large answers on their way to clients', [], (set) => set(writing.underWay));
   counter('answers_given_up_total', 'Large answers that clients did not take', [], (add) =>
     add(writing.givenUp),
