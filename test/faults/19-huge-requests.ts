@@ -4,6 +4,7 @@ import type { Part } from '../../cli/start/part.ts';
 import { ANSWER_BUDGET_BYTES, MAX_ANSWER_WRITE_MS } from '../../shared/limits.ts';
 import { call, eventually, ingest, inParallel } from '../cluster.ts';
 import { times } from './experiment.ts';
+import { largeWrites } from './large-writes.ts';
 import { type Scene, underReads } from './scene.ts';
 
 const SUBJECTS = 10_000;
@@ -22,12 +23,11 @@ const PATH = '/kamaitachi/api/data/v1/snapshot';
 /** The largest requests that are allowed, many at once: slow, but bounded, and right. */
 export const hugeRequests = underReads({
   number: 19,
-  name: `${SUBJECTS.toLocaleString('en-US')} subjects × ${INDICATORS} indicators, ${AT_ONCE} requests at once`,
+  name: `writes of 16 MiB; ${SUBJECTS.toLocaleString('en-US')} subjects × ${INDICATORS} indicators, ${AT_ONCE} requests at once`,
   isLaw: false,
   gateways: 2,
   async fault(scene) {
     const { cluster, gateways, stage, strike, note, breach } = scene;
-    const seq = await load(scene);
     const names = Array.from({ length: INDICATORS }, (_, i) => `h${i}`);
     const body = JSON.stringify({ ids: names, subjects: subjects(), limit: SUBJECTS });
     const peak = new Map<string, number>();
@@ -38,6 +38,9 @@ export const hugeRequests = underReads({
     look();
     const before = new Map(peak);
     const timer = setInterval(look, LOOK_MS);
+    await largeWrites(scene);
+    const afterWrites = new Map(peak);
+    const seq = await load(scene);
     const statuses: Record<number, number> = {};
     let bytes = 0;
     strike('huge requests');
@@ -59,7 +62,7 @@ export const hugeRequests = underReads({
     await silentClients(scene, body);
     clearInterval(timer);
     for (const [name, most] of peak) {
-      note(`${name} ${mib(before.get(name)!)} → ${mib(most)}`);
+      note(`${name} ${mib(before.get(name)!)} → ${mib(afterWrites.get(name)!)} → ${mib(most)}`);
       const bound = name.startsWith('gateway') ? GATEWAY_MOST_BYTES : SLAVE_MOST_BYTES;
       if (most > bound) breach(`${name}: expected at most ${mib(bound)}, got ${mib(most)}`);
     }
