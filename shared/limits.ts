@@ -43,7 +43,7 @@ export const PIECE_BYTES = 64 * 1024;
 export const LINK_WINDOW_BYTES = 128 * 1024;
 /**
  * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. What the
- * runtime has not given back yet comes on top: a gateway takes up to eight times this.
+ * runtime has not given back yet comes on top: a gateway takes up to four times this.
  */
 export const ANSWER_BUDGET_BYTES = 128 * 1024 * 1024;
 /** The same for the bodies of requests, until they are answered. */

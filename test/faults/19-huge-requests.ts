@@ -13,7 +13,7 @@ const AT_ONCE = 50;
 const LOOK_MS = 50;
 const MIB = 1024 ** 2;
 /** As the operations guide says: V8 collects what it no longer needs only when that is several times what it does need. */
-const GATEWAY_MOST_BYTES = 1_280 * MIB;
+const GATEWAY_MOST_BYTES = 1_024 * MIB;
 /** Its cache (512 MiB by default) twice over, as the operations guide says. */
 const SLAVE_MOST_BYTES = 1_536 * MIB;
 /** Clients that do not read: their answers are more than a gateway has room for. */
