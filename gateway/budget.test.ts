@@ -44,6 +44,19 @@ describe('a budget', () => {
     expect(budget.usedBytes).toBe(0);
   });
 
+  it('nor where both stood in line before they held anything', () => {
+    const budget = plain();
+    const [z, a, b] = [share(), share(), share()];
+    let granted = 0;
+    budget.reserve(z, 100, () => true);
+    for (const own of [a, b, a, b]) budget.reserve(own, 40, () => ++granted > 0);
+    budget.release(z);
+    expect([granted, budget.waiting]).toEqual([4, 0]);
+    budget.release(a);
+    budget.release(b);
+    expect(budget.usedBytes).toBe(0);
+  });
+
   it('forgets those that are over, and lets one in that is larger than everything', () => {
     const budget = plain();
     const [a, b, c] = [share(), share(), share()];

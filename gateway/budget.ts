@@ -129,6 +129,12 @@ export class Budget {
     this.smallLine = this.smallLine.filter(isStillThere);
     for (const line of [this.largeLine, this.smallLine])
       while (line.length > 0 && this.fits(line[0].bytes)) this.grantTo(line.shift()!);
+    // They hold some now, and so get the rest too, wherever that stands in line.
+    const rest = [...this.largeLine, ...this.smallLine].filter(holdsSome);
+    if (rest.length === 0) return;
+    this.largeLine = this.largeLine.filter((waiting) => !holdsSome(waiting));
+    this.smallLine = this.smallLine.filter((waiting) => !holdsSome(waiting));
+    for (const waiting of rest) this.grantTo(waiting);
   }
 
   private grantTo({ share, bytes, grant }: Waiting): void {
@@ -141,4 +147,8 @@ export class Budget {
 
 function isStillThere({ share }: Waiting): boolean {
   return !share.isOver;
+}
+
+function holdsSome({ share }: Waiting): boolean {
+  return share.reserved > 0;
 }
