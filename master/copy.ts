@@ -15,11 +15,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
+import { type FileLock, lockFile } from '../shared/adapter/file-lock.ts';
 import { removeMark } from '../shared/adapter/mark.ts';
 import { DamagedBlock, decodeBlock } from '../shared/block.ts';
-import { UsageError } from '../shared/config.ts';
 import { isDamage, isFileDamage } from '../shared/damage.ts';
-import { lockDatabase } from './file-lock.ts';
 import { markPath, readFileMark } from './file-mark.ts';
 
 export interface Copy {
@@ -86,13 +85,10 @@ export function restore(from: string, to: string): Restored {
 }
 
 /** No master starts on the file meanwhile. One that shares it with others by an election has no lock: see `lastSeqOf`. */
-function takeLock(path: string): { release(): void } {
-  try {
-    return lockDatabase(path);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new CopyError(`${path}: a master has it open; stop it first`);
-  }
+function takeLock(path: string): FileLock {
+  const lock = lockFile(path);
+  if (lock === undefined) throw new CopyError(`${path}: a master has it open; stop it first`);
+  return lock;
 }
 
 function copyChecked(from: string, to: string): Copy {

@@ -5,16 +5,16 @@ import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
 import type { Election } from '../shared/adapter/etcd-election.ts';
+import { type FileLock, lockFile } from '../shared/adapter/file-lock.ts';
 import { drain } from '../shared/adapter/node-drain.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
 import { createNodeServer } from '../shared/adapter/node-server.ts';
 import type { Secrets } from '../shared/adapter/secrets.ts';
-import { hostPort, type Options } from '../shared/config.ts';
+import { hostPort, type Options, UsageError } from '../shared/config.ts';
 import type { Discovery } from '../shared/discovery.ts';
 import { createLog } from '../shared/log.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
-import { lockDatabase } from './file-lock.ts';
 import { createLeadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
@@ -87,11 +87,11 @@ export async function startMaster(
   };
 
   const path = file(options.database);
-  let lock: { release(): void } | undefined;
+  let lock: FileLock | undefined;
   if (several === undefined) {
     try {
       // Where masters are elected, the one before may stand still for ever: then it keeps no lock, and the token decides.
-      lock = path === undefined ? undefined : lockDatabase(path);
+      lock = path === undefined ? undefined : takeDatabase(path);
       serving = serve(() => Infinity);
       await serving;
     } catch (error) {
@@ -127,6 +127,15 @@ export async function startMaster(
       await election?.resign();
     },
   };
+}
+
+function takeDatabase(path: string): FileLock {
+  const lock = lockFile(path);
+  if (lock === undefined)
+    throw new UsageError(
+      `--database: ${path} is in use by another master: stop that one first, or run both with --discovery etcd`,
+    );
+  return lock;
 }
 
 interface Serving {

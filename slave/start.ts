@@ -1,16 +1,16 @@
 /** Wires a slave together: file, cache, follower, faces, discovery; and stops it cleanly. */
-import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
+import { type FileLock, lockFile } from '../shared/adapter/file-lock.ts';
 import { drain } from '../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
 import type { Running } from '../shared/adapter/node-process.ts';
 import { createNodeServer } from '../shared/adapter/node-server.ts';
 import { readSecrets } from '../shared/adapter/secrets.ts';
-import { hostPort, type Options } from '../shared/config.ts';
+import { hostPort, type Options, UsageError } from '../shared/config.ts';
 import { createDiscovery } from '../shared/create-discovery.ts';
 import type { Member } from '../shared/discovery.ts';
 import { createLog } from '../shared/log.ts';
@@ -32,6 +32,7 @@ import { Slave } from './slave.ts';
 import { openStorage } from './storage.ts';
 import { readWarmList, saveWarmList, warm } from './warm-list.ts';
 
+const FILE = 'slave.db';
 const WARM_SAVE_MS = 120_000;
 const TICK_MS = 500;
 const LEAVE_MS = 1_000;
@@ -44,7 +45,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const { tokens, tls, access } = readSecrets(options);
   const isPeer = createTokenCheck(tokens);
   const fetchFrom = createNodePeerFetch(access, log.warn);
-  mkdirSync(options.dataDir, { recursive: true });
+  const lock = takeDataDir(options.dataDir);
   const warmPath = join(options.dataDir, 'warm.json');
   const warmList = await readWarmList(warmPath);
 
@@ -55,7 +56,7 @@ export async function startSlave(options: Options): Promise<Running> {
   });
   const { port } = server.address() as AddressInfo;
   const node = options.nodeId || hostPort(options.host, port);
-  const databasePath = join(options.dataDir, 'slave.db');
+  const databasePath = join(options.dataDir, FILE);
 
   let setAside = 0;
   let hasOpened = () => {};
@@ -196,6 +197,17 @@ export async function startSlave(options: Options): Promise<Running> {
       await storage.close();
       await saveWarm();
       await saved;
+      lock.release();
     },
   };
+}
+
+/** Two slaves that write one file each know only of their own writes: both would answer without the other's. */
+function takeDataDir(dataDir: string): FileLock {
+  const lock = lockFile(join(dataDir, FILE));
+  if (lock === undefined)
+    throw new UsageError(
+      `--data-dir: ${dataDir} is in use by another slave: stop that one first, or give this one a --data-dir of its own`,
+    );
+  return lock;
 }
