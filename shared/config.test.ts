@@ -100,7 +100,10 @@ describe('parseOptions', () => {
     [['--slavse', '3'], '--slavse: unknown option, did you mean --slaves?'],
     [['--gatewayport=1'], '--gatewayport: unknown option, did you mean --gateway-port?'],
     [['-slaves', '3'], '-slaves: unknown option, did you mean --slaves?'],
-    [['3'], '"3": expected an option such as --slaves 2'],
+    [
+      ['3'],
+      '"3": expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2',
+    ],
     [['--slaves'], '--slaves: expected a value after it, got nothing'],
     [['--slaves', '--replicas', '2'], '--slaves: expected a value after it, got --replicas'],
     [['--slaves', '0'], '--slaves: expected a whole number from 1 to 64, got "0"'],

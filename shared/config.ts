@@ -261,7 +261,10 @@ function fromFlags(argv: readonly string[]): Map<Field, Given> {
   const given = new Map<Field, Given>();
   for (let i = 0; i < argv.length; i++) {
     const [, flag, , inline] = /^(--?[^=]*)(=(.*))?$/s.exec(argv[i]) ?? [];
-    if (flag === undefined) throw new UsageError(`${show(argv[i])}: expected an option such as --slaves 2`);
+    if (flag === undefined)
+      throw new UsageError(
+        `${show(argv[i])}: expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2`,
+      );
     const field = FIELDS.find((name) => flagOf(name) === flag);
     if (field === undefined)
       throw new UsageError(`${flag}: unknown option, did you mean ${nearest(flag, flagOf).name}?`);
