@@ -133,7 +133,8 @@ function takeDatabase(path: string): FileLock {
   const lock = lockFile(path);
   if (lock === undefined)
     throw new UsageError(
-      `--database: ${path} is in use by another master: stop that one first, or run both with --discovery etcd`,
+      `--database: ${path} is in use by another master: stop that one first, ` +
+        'choose another --data-dir or --database, or run both with --discovery etcd',
     );
   return lock;
 }

@@ -141,6 +141,18 @@ describe('npm start', () => {
     ]);
   });
 
+  test('says once that another cluster has its data, and what to do', async () => {
+    await launch(undefined, '--sample', 'none').ready();
+    const second = launch(undefined, '--sample', 'none');
+    expect(await second.exited).toBe(1);
+    expect(second.lines).toEqual([]);
+    expect(second.errors).toEqual([
+      `master: master: --database: ${dataDir}/master/kamaitachi.db is in use by another master: stop that one first, ` +
+        'choose another --data-dir or --database, or run both with --discovery etcd',
+      'Kamaitachi stops: master ended before it listened (exit 2)',
+    ]);
+  }, 120_000);
+
   test('refuses an unknown option by the nearest name', async () => {
     const launcher = launch(undefined, '--slavse', '3');
     expect(await launcher.exited).toBe(2);

@@ -29,7 +29,7 @@ async function run(options: Options): Promise<void> {
   const cluster = new Cluster(options, {
     onLine: (part, line) => console.error(`${part}: ${line}`),
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
-    onGiveUp: (part, why) => fail(`${part} dies again and again (${why})`),
+    onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
   let stopping = false;
 
@@ -41,7 +41,8 @@ async function run(options: Options): Promise<void> {
   };
   const fail = (why: string): void => {
     if (stopping) return;
-    console.error(`Kamaitachi stops: ${why}`);
+    // The lines after the first are a part's own: they have been printed when it wrote them.
+    console.error(`Kamaitachi stops: ${why.split('\n', 1)[0]}`);
     void stop(1);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
