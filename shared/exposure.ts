@@ -8,6 +8,11 @@ export type ExposureOptions = Pick<
   'host' | 'clusterTokenFile' | 'keys' | 'tlsCert' | 'tlsKey' | 'tlsCa'
 >;
 
+/** What to do where somebody else listens on the port of a part. */
+export function portTaken(role: Exclude<Role, 'start'>, port: number | undefined): string {
+  return `port ${port} is taken: stop what listens there, or choose another with --${role}-port (0 = any free port)`;
+}
+
 /** Throws a UsageError, in one line that says what to do, where these options would leave a part open to everybody. */
 export function checkExposure(role: Role, options: ExposureOptions): void {
   checkTls(role, options);

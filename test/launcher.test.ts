@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ROOT } from '../cli/start/commands.ts';
+import { gatewayCommand, ROOT } from '../cli/start/commands.ts';
+import { parseOptions } from '../shared/config.ts';
 import { call, eventually, ingest, post } from './cluster.ts';
 import { isRunning, processesWith } from './processes.ts';
 
@@ -169,6 +170,34 @@ describe('npm start', () => {
     ]);
   });
 });
+
+test.each([
+  ['slave', [process.execPath, '--import', 'tsx', 'slave/main.ts']],
+  ['master', [process.execPath, '--import', 'tsx', 'master/main.ts']],
+  ['gateway', [process.execPath, '--import', 'tsx', 'gateway/adapter/node.ts']],
+  ['gateway', gatewayOnDeno()],
+])(
+  'a %s by itself names the option where its port is taken',
+  async (role, command) => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const part = launch(command, `--${role}-port`, String(port));
+    expect(await part.exited).toBe(1);
+    await new Promise((resolve) => server.close(resolve));
+    expect(part.lines).toEqual([]);
+    expect(part.errors).toEqual([
+      `${role}: port ${port} is taken: stop what listens there, or choose another with --${role}-port (0 = any free port)`,
+    ]);
+  },
+  60_000,
+);
+
+/** Its command line as the launcher has it; options that come after it win. */
+function gatewayOnDeno(): string[] {
+  const { file, args } = gatewayCommand(parseOptions([], {}), 0, 'deno');
+  return [file, ...args];
+}
 
 interface Launcher {
   child: ChildProcess;

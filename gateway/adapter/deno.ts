@@ -1,8 +1,16 @@
 /** `deno task gateway`: a gateway on Deno. */
 import { readSecrets } from '../../shared/adapter/secrets.ts';
-import { asksForHelp, helpText, hostPort, parseOptions, schemeOf, UsageError } from '../../shared/config.ts';
+import {
+  asksForHelp,
+  helpText,
+  hostPort,
+  type Options,
+  parseOptions,
+  schemeOf,
+  UsageError,
+} from '../../shared/config.ts';
 import { createDiscovery } from '../../shared/create-discovery.ts';
-import { checkExposure } from '../../shared/exposure.ts';
+import { checkExposure, portTaken } from '../../shared/exposure.ts';
 import { createLog } from '../../shared/log.ts';
 import { createPeerFetch } from '../../shared/peers.ts';
 import { createGateway } from '../gateway.ts';
@@ -19,17 +27,20 @@ if (asksForHelp(deno.args)) console.log(helpText('deno task gateway'));
 else run();
 
 function run(): void {
+  let options: Options | undefined;
   try {
-    serve();
+    options = parseOptions(deno.args, deno.env.toObject());
+    serve(options);
   } catch (error) {
-    const isUsage = error instanceof UsageError;
-    console.error(isUsage || error instanceof deno.errors.AddrInUse ? `gateway: ${error.message}` : error);
-    deno.exit(isUsage ? 2 : 1);
+    if (error instanceof UsageError) console.error(`gateway: ${error.message}`);
+    else if (error instanceof deno.errors.AddrInUse)
+      console.error(`gateway: ${portTaken('gateway', options?.gatewayPort)}`);
+    else console.error(error);
+    deno.exit(error instanceof UsageError ? 2 : 1);
   }
 }
 
-function serve(): void {
-  const options = parseOptions(deno.args, deno.env.toObject());
+function serve(options: Options): void {
   checkExposure('gateway', options);
   const log = createLog('gateway', options.logLevel, (line) => console.error(line));
   const { tls, access } = readSecrets(options);

@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { hostPort, type Options, schemeOf, UsageError } from '../config.ts';
 import { KamaitachiError } from '../errors.ts';
-import { checkExposure, type Role } from '../exposure.ts';
+import { checkExposure, portTaken, type Role } from '../exposure.ts';
 import { optionsOrExit } from './command-line.ts';
 
 export interface Running {
@@ -14,7 +14,7 @@ export interface Running {
 
 /** Runs one part of a cluster until it is told to stop. `command`: how people start it, for `--help`. */
 export async function runProcess(
-  role: Role | 'etcd',
+  role: Exclude<Role, 'start'> | 'etcd',
   command: string,
   start: (options: Options) => Promise<Running>,
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function runProcess(
     if (role !== 'etcd') checkExposure(role, options);
     running = await start(options);
   } catch (error) {
-    console.error(`${role}: ${explain(error)}`);
+    console.error(`${role}: ${explain(role, error)}`);
     process.exit(error instanceof UsageError ? 2 : 1);
   }
   console.log(
@@ -42,10 +42,8 @@ export async function runProcess(
   if (process.env.LAUNCHER_PID === undefined) process.on('SIGINT', stop);
 }
 
-function explain(error: unknown): string {
+function explain(role: Exclude<Role, 'start'> | 'etcd', error: unknown): string {
   if (error instanceof UsageError || error instanceof KamaitachiError) return error.message;
   const { code, port, stack } = error as NodeJS.ErrnoException & { port?: number };
-  return code === 'EADDRINUSE'
-    ? `port ${port} is taken: stop what listens there, or choose another port`
-    : (stack ?? String(error));
+  return code === 'EADDRINUSE' && role !== 'etcd' ? portTaken(role, port) : (stack ?? String(error));
 }
