@@ -1,8 +1,9 @@
 /** Asks the master, one thing at a time. What it gives counts only as the answer to the request that asked for it. */
+import { KamaitachiError } from '../shared/errors.ts';
 import { REQUEST_ID } from '../shared/http.ts';
 
 export interface AskMaster {
-  /** Posts `body` as JSON and gives the bytes of the answer; rejects when there is none, or one to something else. */
+  /** Posts `body` as JSON and gives the bytes of the answer; rejects when there is none, or one to something else, with `unavailable` where the master does not serve now. */
   ask(path: string, body: unknown): Promise<Uint8Array>;
   /** Gives up what is under way. */
   giveUp(reason?: Error): void;
@@ -34,8 +35,10 @@ export function createAskMaster({ fetch: fetchFrom, master, newId }: AskOptions)
           body: JSON.stringify(body),
           signal,
         });
-        if (!response.ok)
-          throw new Error(`master answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+        if (!response.ok) {
+          const why = `master answered ${response.status}: ${(await response.text()).slice(0, 200)}`;
+          throw response.status === 503 ? new KamaitachiError('unavailable', why) : new Error(why);
+        }
         // A page that comes again, or in place of another, looks right by itself, and what it leaves out would be lost.
         const answered = response.headers.get(REQUEST_ID);
         if (answered !== id) throw new Error(`feed: expected the answer to ${id}, got one to ${answered}`);

@@ -79,5 +79,6 @@ export type FromFollower =
   | { type: 'verified'; slots: number; bad: BadSlot[]; left?: number }
   /** The file cannot be used any more, and the thread has ended. */
   | { type: 'unusable'; why: string }
-  | { type: 'trouble'; message: string }
+  /** `unavailable`: the master is there, and says itself that it does not serve. */
+  | { type: 'trouble'; message: string; unavailable: boolean }
   | { type: 'stopped' };

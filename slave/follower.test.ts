@@ -174,6 +174,38 @@ describe('a slave that follows', () => {
     expect(followed.messages.filter(({ type }) => type === 'trouble')).toHaveLength(7);
   });
 
+  it('says nothing of a question that it gives up since it is stopped', async () => {
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    const { ask: honest } = master;
+    let abort: (() => void) | undefined;
+    master.ask = () =>
+      new Promise((_resolve, reject) => {
+        abort = () => reject(new Error('aborted'));
+      });
+    await until(() => abort !== undefined);
+    const restarted = followed.restart();
+    master.ask = honest;
+    abort?.();
+    await restarted;
+    expect(followed.pauses).toEqual([]);
+    expect(followed.messages.filter(({ type }) => type === 'trouble')).toEqual([]);
+  });
+
+  it('tells a master that does not serve from one that is not there', async () => {
+    const answers = [new KamaitachiError('unavailable', 'starting'), new Error('refused')];
+    followed.onAsk = () => {
+      const error = answers.shift();
+      if (error !== undefined) throw error;
+    };
+    followed.own(SLOTS_OF);
+    await followed.settled();
+    expect(followed.messages.filter(({ type }) => type === 'trouble')).toEqual([
+      { type: 'trouble', message: 'starting', unavailable: true },
+      { type: 'trouble', message: 'refused', unavailable: false },
+    ]);
+  });
+
   it('takes a page that is cut off for none, and asks again', async () => {
     followed.own(SLOTS_OF);
     await followed.settled();

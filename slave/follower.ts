@@ -1,4 +1,5 @@
 /** Follows the master's feed in a thread of its own: pages come in, go to the file, and are handed to the main thread. */
+import { KamaitachiError } from '../shared/errors.ts';
 import {
   decodePage,
   FILL_PATH,
@@ -23,7 +24,10 @@ import type { StoreWriter, SubjectLines } from './store-writer.ts';
 import type { Verifier } from './verifier.ts';
 
 export interface FollowerPorts {
-  /** Posts a request to the master and gives the page it answered; rejects when there is none. */
+  /**
+   * Posts a request to the master and gives the page it answered; rejects when there is none, with the error `unavailable`
+   * where the master says that it does not serve.
+   */
   ask(path: string, body: TailRequest | FillRequest | SumsRequest): Promise<Uint8Array>;
   send(message: FromFollower): void;
   /** Milliseconds since the epoch. */
@@ -81,9 +85,11 @@ export function createFollower(
       } catch (error) {
         const damage = damageOf(error);
         if (damage?.slots === 'all') throw error;
+        // Who stops it gives up what is being asked: no trouble, and nothing to wait for.
+        if (stopped) break;
         // Nothing more of these slots is applied until the main thread has forgotten them and wants them dropped.
         if (damage !== undefined) ports.send({ type: 'damaged', slots: damage.slots, why: damage.why });
-        else ports.send({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
+        else ports.send(troubleOf(error));
         await ports.pause(retryMs);
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       }
@@ -338,6 +344,14 @@ export function createFollower(
       else if (message.type === 'verify') verifier.start(held, message.refill);
       else stopped = true;
     },
+  };
+}
+
+function troubleOf(error: unknown): FromFollower {
+  return {
+    type: 'trouble',
+    message: error instanceof Error ? error.message : String(error),
+    unavailable: error instanceof KamaitachiError && error.code === 'unavailable',
   };
 }
 

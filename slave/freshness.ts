@@ -3,11 +3,15 @@
 import { STALE_AFTER_MS } from '../shared/limits.ts';
 import type { SlaveState } from '../shared/link.ts';
 
+/** The parts of a cluster are started at once: until then a master that does not serve yet is nothing to tell of. */
+const STARTING_MS = 10_000;
+
 export class Freshness {
   /** Wall clock before the first answer of this process, so that age survives a restart; 0 = never heard. */
   heardBefore = 0;
   private readonly now: () => number;
   private readonly wallNow: () => number;
+  private readonly startedAt: number;
   private heardAt: number | undefined;
   private caughtUp = false;
 
@@ -15,10 +19,16 @@ export class Freshness {
   constructor(now: () => number, wallNow: () => number) {
     this.now = now;
     this.wallNow = wallNow;
+    this.startedAt = now();
   }
 
   isFresh(): boolean {
     return this.caughtUp && this.heardAt !== undefined && this.now() - this.heardAt <= STALE_AFTER_MS;
+  }
+
+  /** Whether nothing was heard so far, and hardly could be. */
+  isStarting(): boolean {
+    return this.heardAt === undefined && this.now() - this.startedAt < STARTING_MS;
   }
 
   state(): Pick<SlaveState, 'fresh' | 'staleSeconds' | 'freshMs'> {

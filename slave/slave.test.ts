@@ -274,3 +274,39 @@ describe('what is cached', () => {
     expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
   });
 });
+
+describe('trouble with the feed', () => {
+  const logged: unknown[] = [];
+  const trouble = (message: string, unavailable: boolean) =>
+    slave.receive({ type: 'trouble', message, unavailable });
+  beforeEach(() => {
+    alone.close();
+    logged.length = 0;
+    alone = createStandalone(undefined, {
+      now: () => ms,
+      isHeard: false,
+      log: (event, { message }) => logged.push([event, message]),
+    });
+    slave = alone.slave;
+  });
+
+  it('is not logged in the first seconds where the master only does not serve yet', () => {
+    trouble('starting', true);
+    trouble('refused', false);
+    ms = 9_999;
+    trouble('starting', true);
+    expect(logged).toEqual([['feed', 'refused']]);
+    ms = 10_000;
+    trouble('starting', true);
+    expect(logged).toEqual([
+      ['feed', 'refused'],
+      ['feed', 'starting'],
+    ]);
+  });
+
+  it('is logged as soon as the master has served', () => {
+    slave.receive({ type: 'heard', head: 0, caughtUp: true });
+    trouble('starting', true);
+    expect(logged).toEqual([['feed', 'starting']]);
+  });
+});

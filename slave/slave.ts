@@ -263,7 +263,8 @@ export class Slave {
       case 'unusable':
         return;
       case 'trouble':
-        this.log('feed', { message: message.message });
+        if (!(message.unavailable && this.freshness.isStarting()))
+          this.log('feed', { message: message.message });
         return;
       case 'stopped':
         return;

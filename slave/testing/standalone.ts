@@ -32,6 +32,7 @@ export interface StandaloneOptions {
   wallNow?: () => number;
   /** Whether the master has been heard and the slave has caught up. */
   isHeard?: boolean;
+  log?: (event: string, details: Record<string, unknown>) => void;
   /** Called after every transaction of the writer. */
   onCommit?: () => void;
 }
@@ -49,6 +50,7 @@ export function createStandalone(
     now = () => performance.now(),
     wallNow = Date.now,
     isHeard = true,
+    log = () => {},
     onCommit = () => {},
   }: StandaloneOptions = {},
 ): Standalone {
@@ -74,7 +76,7 @@ export function createStandalone(
     node: 'alone',
     sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },
     follower: { postMessage: () => {} },
-    log: () => {},
+    log,
     now,
     wallNow,
     // Large answers pause for others, who are not there.
