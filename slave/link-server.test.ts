@@ -395,6 +395,13 @@ describe('a large answer', () => {
 });
 
 describe('the end of a link', () => {
+  it('is nothing to log where the gateway goes with words of ours unread', async () => {
+    const gateway = await linked();
+    gateway.socket.resetAndDestroy();
+    await until(() => links.links() === 0);
+    expect(logged).toEqual([]);
+  });
+
   it('comes to a gateway that does not read', async () => {
     const text = 'x'.repeat(PIECE_BYTES);
     answers = () => small(text);

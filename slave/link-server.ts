@@ -142,7 +142,10 @@ class Link {
     socket.on('drain', () => this.flushSoon());
     // Half-closed is closed: nobody is there for the answers.
     socket.on('end', () => socket.destroy());
-    socket.on('error', (error) => options.log('link', { message: error.message }));
+    socket.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      // A gateway that ends before it has read the last heartbeat: no more to tell than of one that has read it.
+      if (code !== 'ECONNRESET' && code !== 'EPIPE') options.log('link', { message });
+    });
     socket.on('close', () => {
       this.open.clear();
       this.outgoing.clear();
