@@ -3,7 +3,10 @@ import { KamaitachiError } from '../shared/errors.ts';
 import { REQUEST_ID } from '../shared/http.ts';
 
 export interface AskMaster {
-  /** Posts `body` as JSON and gives the bytes of the answer; rejects when there is none, or one to something else, with `unavailable` where the master does not serve now. */
+  /**
+   * Posts `body` as JSON and gives the bytes of the answer; rejects when there is none, or one to something else, with
+   * `unavailable` where the master does not serve now.
+   */
   ask(path: string, body: unknown): Promise<Uint8Array>;
   /** Gives up what is under way. */
   giveUp(reason?: Error): void;
