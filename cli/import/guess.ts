@@ -3,7 +3,7 @@ import { isSubject } from '../../shared/text.ts';
 import type { ImportOptions, Layout } from './import-options.ts';
 import { type Decimal, guessDecimal, readNumber } from './numbers.ts';
 import { cellText, type Row } from './rows.ts';
-import { guessTimeFormat, roleOf } from './times.ts';
+import { guessTimeFormat, roleOf, type TimeGuess } from './times.ts';
 
 export const DECLARED_NAMES = words(
   'declared declare_date declared_at announcement_date announce_date ann_date f_ann_date publish_date filing_date 公告日期',
@@ -89,7 +89,9 @@ export function firstNamed(
 
 /** The column of the time, or the columns of its parts. */
 export function guessTime(profile: Profile, used: ReadonlySet<number>): number[] | undefined {
-  const isTime = (at: number): boolean => (guessTimeFormat(profile.cells(at))?.share ?? 0) >= 0.5;
+  const guess = (at: number): TimeGuess | undefined =>
+    guessTimeFormat(profile.cells(at), profile.columns[at]);
+  const isTime = (at: number): boolean => (guess(at)?.share ?? 0) >= 0.5;
   const named = firstNamed(profile, TIME_NAMES, used, isTime);
   if (named !== undefined) return [named];
   const free = profile.free(used);
@@ -98,7 +100,11 @@ export function guessTime(profile: Profile, used: ReadonlySet<number>): number[]
   const role = (wanted: string): number | undefined =>
     free.find((at) => roleOf(profile.columns[at]) === wanted);
   const [year, quarter, month, day] = ['year', 'quarter', 'month', 'day'].map(role);
-  if (year === undefined) return firstOf([firstNamed(profile, ['period'], used, isTime)]);
+  if (year === undefined) {
+    // `years` may also be how long something takes.
+    const years = firstNamed(profile, ['years'], used, (at) => guess(at)?.format === 'year');
+    return firstOf([years, firstNamed(profile, ['period'], used, isTime)]);
+  }
   if (quarter !== undefined) return [year, quarter];
   if (month === undefined) return [year];
   return day === undefined ? [year, month] : [year, month, day];

@@ -174,7 +174,7 @@ class Planner {
         format: names.map((name) => roleOf(name) ?? 'text').join(' and '),
       };
     }
-    const format = timeFormat ?? guessTimeFormat(this.#profile.cells(at[0]))?.format;
+    const format = timeFormat ?? this.#guessFormat(at[0]);
     if (format === undefined || format === AMBIGUOUS) throw this.#unclear('time', at[0], format);
     const read = timeReader(format, edge);
     if (read === undefined)
@@ -182,8 +182,12 @@ class Planner {
     return { at, read: (texts) => read(texts.join(' ')), format };
   }
 
+  #guessFormat(at: number): string | undefined {
+    return guessTimeFormat(this.#profile.cells(at), this.#profile.columns[at])?.format;
+  }
+
   #declared(at: number): ReadTime {
-    const format = guessTimeFormat(this.#profile.cells(at))?.format ?? 'text';
+    const format = this.#guessFormat(at) ?? 'text';
     if (format === AMBIGUOUS) throw this.#unclear('declared', at, format);
     const read = timeReader(format, 'start')!;
     return (text) => {

@@ -124,6 +124,12 @@ describe('the format is one for the whole column', () => {
     const cells = Array.from({ length: 30 }, (_, i) => `200903${String(i + 1).padStart(2, '0')}`);
     expect(guessTimeFormat([...cells, '99999999'])?.format).toBe('yyyymmdd');
   });
+  test('numbers of four digits in a column of years are years, whenever they were', () => {
+    for (const column of ['year', 'Years', 'yr'])
+      expect(guessTimeFormat([1565, '1790.0', '2250'], column)?.format).toBe('year');
+    expect(guessTimeFormat([1565, 1790, 2250], 'time')?.format).toBe('s');
+    expect(guessTimeFormat([5, 10, 1500], 'years')?.format).toBe('s');
+  });
   test('early milliseconds are milliseconds when later ones are', () => {
     expect(guessTimeFormat(['0', '86400000', '1704067200000'])?.format).toBe('ms');
   });

@@ -32,8 +32,8 @@ export function timeReader(format: string, edge: PeriodEdge): ReadTime | undefin
   return patternReader(format, edge);
 }
 
-/** How the non-empty ones of these cells write their times; undefined where most of them write none. */
-export function guessTimeFormat(cells: readonly unknown[]): TimeGuess | undefined {
+/** How the non-empty ones of a column's cells write their times; undefined where most of them write none. */
+export function guessTimeFormat(cells: readonly unknown[], column = ''): TimeGuess | undefined {
   const texts = cells.map(cellText).filter((text) => text !== '');
   if (texts.length === 0) return undefined;
   const share = (reads: (text: string) => unknown): number =>
@@ -48,6 +48,10 @@ export function guessTimeFormat(cells: readonly unknown[]): TimeGuess | undefine
     for (const format of ['year', 'yyyymm', 'yyyymmdd']) {
       const likely = share((text) => likelyYear(timeReader(format, 'start')!(text)));
       if (likely >= 0.9) return { format, share: likely };
+    }
+    if (/^years$/i.test(column) || roleOf(column) === 'year') {
+      const years = share((text) => (/^[12]/.test(text) && YEAR.test(text) ? 0 : undefined));
+      if (years >= 0.9) return { format: 'year', share: years };
     }
     const longest = texts.reduce(
       (max, text) => Math.max(max, EPOCH.test(text) ? Math.abs(Number(text)) : 0),
