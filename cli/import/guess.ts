@@ -124,7 +124,7 @@ export function guessLayout(profile: Profile, used: ReadonlySet<number>, options
 
 /**
  * The columns that tell subjects apart: by their names, or, where rows share a time, the first text that tells
- * such rows apart. Undefined: the file is about one subject. Empty: it is not, and no column says which.
+ * such rows apart. Undefined: the file is about one subject, or no column says which.
  * `apart` are the columns that tell rows apart within a subject.
  */
 export function guessSubject(
@@ -143,7 +143,7 @@ export function guessSubject(
     return firstOf([firstNamed(profile, ['name', 'company'], used, (at) => profile.isText(at))]);
   const texts = profile.free(used).filter((at) => profile.isText(at));
   const telling = texts.find((at) => profile.distinct([...apart, at]) >= 0.99);
-  return firstOf([telling, firstNamed(profile, WEAK_SUBJECT_NAMES, used), texts[0]]) ?? [];
+  return firstOf([telling, firstNamed(profile, WEAK_SUBJECT_NAMES, used), texts[0]]);
 }
 
 /** Whether a column only counts or names rows, so that its numbers are no observations. */

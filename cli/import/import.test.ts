@@ -163,6 +163,31 @@ describe('real files, by guesses alone', () => {
     expect(written()).toEqual(want);
   });
 
+  test('jobs.json and barley.json: the guess would lose rows, which is said with the column that tells them apart', async () => {
+    await expect(run(dataset('jobs.json'))).rejects.toThrow(
+      /several rows of .*jobs\.json have the same time and the same job; expected --subject-column job,sex, which tells them apart \(with --subject-column job the last of them counts\)/,
+    );
+    await expect(run(dataset('barley.json'))).rejects.toThrow(/expected --subject-column variety,site,/);
+    await expect(run(dataset('population.json'))).rejects.toThrow(/expected --subject-column age,sex,/);
+    expect(gateway.lines).toEqual([]);
+    expect(await run('--subject-column', 'job,sex', dataset('jobs.json'))).toBe(true);
+    const want = expected(
+      json('jobs.json'),
+      ({ job, sex }) => `${String(job).trim()}:${sex}`,
+      ({ year }) => at(`${year}-01-01`),
+      ['count', 'perc'],
+    );
+    expect(Object.keys(want).length).toBe(7_650 * 2);
+    expect(written()).toEqual(want);
+  });
+
+  test('wheat.json: years long before 1800', async () => {
+    expect(await run(dataset('wheat.json'))).toBe(true);
+    const found = Object.entries(written());
+    expect(found.length).toBe(102);
+    expect(found[0]).toEqual([`wheat|${at('1565-01-01')}|0|wheat`, 41]);
+  });
+
   test('unemployment-across-industries.json by year and month, at the end of the month', async () => {
     const path = dataset('unemployment-across-industries.json');
     expect(await run('--time-column', 'year,month', '--period-end', '--columns', 'rate', path)).toBe(true);
@@ -247,6 +272,26 @@ describe('layouts', () => {
     gateway.lines.length = 0;
     await run('--subject-column', 'who', '--time-column', 'when', '--time-format', 'DD/MM/YYYY', path);
     expect(written()).toMatchObject({ 'A|1262217600|0|x': 1.5, 'A|1262131200|0|x': 2.5 });
+  });
+
+  test('a subject column that the user named is his choice; how much it overwrites is said', async () => {
+    const path = file(
+      'a.csv',
+      'who,kind,date,x,y\nA,a,2001-01-01,1,5\nA,b,2001-01-01,2,5\nB,a,2001-01-01,4,5\n',
+    );
+    await expect(run(path)).rejects.toThrow(/expected --subject-column who,kind,/);
+    expect(await run('--subject-column', 'who', path)).toBe(true);
+    expect(said.join('\n')).toContain(
+      'in the 3 rows looked at, 1 value has the subject, time and indicator of an earlier one, which it replaces',
+    );
+    expect(await run('--subject', 'S', path)).toBe(true);
+    expect(said.join('\n')).toContain('2 values have the subject');
+  });
+
+  test('rows of one time that fill different columns, or say the same again, overwrite nothing', async () => {
+    const path = file('a.csv', 'code,date,x,y\nA,2001-01-01,1,\nA,2001-01-01,,2\nA,2001-01-01,1,2\n');
+    expect(await run(path)).toBe(true);
+    expect(said.join('\n')).not.toContain('looked at');
   });
 
   test('separators, byte order mark, CRLF and quotes make no difference', async () => {

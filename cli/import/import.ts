@@ -6,6 +6,7 @@ import { CommandError } from './command.ts';
 import { deliver } from './deliver.ts';
 import type { ImportOptions } from './import-options.ts';
 import { convertIngestLine, tableConverter } from './layout.ts';
+import { checkOverwrites } from './overwrites.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
 import { KnownTopics } from './pools.ts';
 import { count, fresh, identityOf, openProgress, type Progress } from './progress.ts';
@@ -32,19 +33,19 @@ export async function importFiles(
   const prepared = [];
   for (const file of files) {
     const source = await openSource(file, options.table);
-    if (source.kind === 'ingest') checkIngest(file, options);
-    prepared.push({
-      file,
-      source,
-      plan: source.kind === 'table' ? makePlan(file, source, options) : undefined,
-    });
+    if (source.kind === 'ingest') {
+      checkIngest(file, options);
+      prepared.push({ file, source, says: [] });
+    } else {
+      const plan = makePlan(file, source, options);
+      const says = [...describe(plan), ...checkOverwrites(file, plan, source.sample, options)];
+      prepared.push({ file, source, plan, says });
+    }
   }
   const last = { seq: 0 };
   let whole = true;
-  for (const { file, source, plan } of prepared) {
-    around.output.say(
-      `${file}: ${[source.says, ...(plan === undefined ? [] : describe(plan))].join('\n  ')}`,
-    );
+  for (const { file, source, plan, says } of prepared) {
+    around.output.say(`${file}: ${[source.says, ...says].join('\n  ')}`);
     const opened = open(source, plan);
     const progress = options.dryRun
       ? await dryRun(opened, around)

@@ -234,11 +234,6 @@ class Planner {
       indicator === undefined ? time : [...time, indicator],
     );
     if (at === undefined) return { name: guess.subjectOfFile(basename(this.#path)) };
-    if (at.length === 0)
-      throw new CommandError(
-        `--subject-column: several rows of ${this.#path} have the same time and no column tells them apart; name one, or give --subject`,
-        2,
-      );
     for (const column of at) this.#used.add(column);
     return { at };
   }
