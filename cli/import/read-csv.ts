@@ -2,14 +2,17 @@
  * Reads separated text, record by record. A quote that is never closed would swallow the rest of the file:
  * a line with quotes that make no sense is refused, and reading begins again with the next one.
  */
-import { createReadStream, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { CsvError, type Parser, parse } from 'csv-parse';
+import { statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { type Parser, parse } from 'csv-parse';
 import { CommandError } from './command.ts';
 import { NOT_UTF8, type Reading, type Refusal, type Row } from './rows.ts';
 
 /** A record longer than this is an open quote. */
 const MAX_RECORD_CHARS = 1024 * 1024;
+/** A character has up to 4 bytes. */
+const MAX_LOOK_BYTES = 4 * MAX_RECORD_CHARS;
+const BLOCK_BYTES = 64 * 1024;
 
 interface Position {
   bytes: number;
@@ -64,28 +67,58 @@ async function* records(
   progress: (bytes: number) => void,
 ): AsyncGenerator<{ line: number; cells: string[] } | Refusal> {
   const start: Position = { bytes: 0, lines: 0 };
-  while (start.bytes < size) {
-    const end = { ...start };
-    const parser = new ParserQueue(delimiter, start, end);
-    const stream = createReadStream(path, { start: start.bytes });
-    let failed: CsvError | undefined;
-    for await (const piece of stream) {
-      failed = await parser.take(piece);
-      progress(end.bytes);
+  const file = await open(path);
+  try {
+    const blocks = new Blocks(file);
+    while (start.bytes < size) {
+      const end = { ...start };
+      const parser = new ParserQueue(delimiter, start, end);
+      let failed: Error | undefined;
+      for (let at = start.bytes; at < size && failed === undefined; ) {
+        const piece = await blocks.from(at, 1);
+        // The file became shorter meanwhile.
+        if (piece.length === 0) break;
+        failed = await parser.take(piece);
+        at += piece.length;
+        progress(end.bytes);
+        yield* parser.drain();
+      }
+      failed ??= await parser.finish();
       yield* parser.drain();
-      if (failed !== undefined) break;
+      if (failed === undefined) return progress(size);
+      const bad = await nextLine(blocks, end);
+      yield {
+        line: bad.lines,
+        reason: 'line: expected quotes around whole cells, each one closed',
+        value: bad.text,
+      };
+      start.bytes = bad.bytes;
+      start.lines = bad.lines;
     }
-    failed ??= await parser.finish();
-    yield* parser.drain();
-    if (failed === undefined) return progress(size);
-    const bad = await nextLine(path, end, size);
-    yield {
-      line: bad.lines,
-      reason: 'line: expected quotes around whole cells, each one closed',
-      value: bad.text,
-    };
-    start.bytes = bad.bytes;
-    start.lines = bad.lines;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The file in blocks. The last one is kept: after a bad line reading begins again in the midst of it. */
+class Blocks {
+  readonly #file: FileHandle;
+  #block = Buffer.alloc(0);
+  #start = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** What stands at a position and behind it: at least so many bytes, or up to the end of the file. */
+  async from(position: number, least: number): Promise<Buffer> {
+    const at = position - this.#start;
+    if (at >= 0 && this.#block.length - at >= least) return this.#block.subarray(at);
+    const length = Math.max(least, BLOCK_BYTES);
+    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, position);
+    this.#block = buffer.subarray(0, bytesRead);
+    this.#start = position;
+    return this.#block;
   }
 }
 
@@ -93,7 +126,7 @@ async function* records(
 class ParserQueue {
   readonly #queue: { line: number; cells: string[] }[] = [];
   readonly #parser: Parser;
-  #error: CsvError | undefined;
+  #error: Error | undefined;
 
   constructor(delimiter: string, start: Position, end: Position) {
     const { bytes, lines } = start;
@@ -116,18 +149,17 @@ class ParserQueue {
         return null;
       },
     });
-    this.#parser.on('error', (error) => {
-      this.#error = error instanceof CsvError ? error : new CsvError('CSV_INVALID_ARGUMENT', error.message);
-    });
+    this.#parser.on('error', (error) => (this.#error = error));
     this.#parser.resume();
   }
 
   /** Resolves when the piece is parsed, or cannot be. */
-  take(piece: Buffer): Promise<CsvError | undefined> {
-    return new Promise((resolve) => this.#parser.write(piece, () => resolve(this.#error)));
+  take(piece: Buffer): Promise<Error | undefined> {
+    // The event of an error comes only after this call.
+    return new Promise((resolve) => this.#parser.write(piece, (error) => resolve(error ?? this.#error)));
   }
 
-  finish(): Promise<CsvError | undefined> {
+  finish(): Promise<Error | undefined> {
     if (this.#error !== undefined) return Promise.resolve(this.#error);
     return new Promise((resolve) => {
       this.#parser.once('error', () => resolve(this.#error));
@@ -143,23 +175,27 @@ class ParserQueue {
 }
 
 /** The first line that is not blank behind a position, and the position behind it. */
-async function nextLine(path: string, from: Position, size: number): Promise<Position & { text: string }> {
-  const file = await open(path);
-  try {
-    const buffer = Buffer.alloc(Math.min(size - from.bytes, 4 * MAX_RECORD_CHARS));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, from.bytes);
-    let begin = 0;
-    let lines = from.lines;
-    for (;;) {
-      const found = buffer.indexOf(10, begin);
-      const end = found < 0 || found >= bytesRead ? bytesRead : found + 1;
-      const text = buffer.toString('utf8', begin, end).trim();
-      lines++;
-      if (text !== '' || end === bytesRead) return { text, lines, bytes: from.bytes + end };
-      begin = end;
-    }
-  } finally {
-    await file.close();
+async function nextLine(blocks: Blocks, from: Position): Promise<Position & { text: string }> {
+  // Mostly it is in the block at hand; for a long one more is read.
+  for (let least = 1; ; least = Math.max(BLOCK_BYTES, least * 8)) {
+    const ahead = await blocks.from(from.bytes, least);
+    const line = lineIn(ahead, from, least >= MAX_LOOK_BYTES || ahead.length < least);
+    if (line !== undefined) return line;
+  }
+}
+
+/** Undefined where the buffer ends before the line does, unless nothing comes behind. */
+function lineIn(buffer: Buffer, from: Position, isLast: boolean): (Position & { text: string }) | undefined {
+  let begin = 0;
+  let lines = from.lines;
+  for (;;) {
+    const found = buffer.indexOf(10, begin);
+    if (found < 0 && !isLast) return undefined;
+    const end = found < 0 ? buffer.length : found + 1;
+    const text = buffer.toString('utf8', begin, end).trim();
+    lines++;
+    if (text !== '' || end === buffer.length) return { text, lines, bytes: from.bytes + end };
+    begin = end;
   }
 }
 

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { guessDelimiter, readCsv } from './read-csv.ts';
 import { readJsonRows, readJsonTexts } from './read-json.ts';
-import type { Reading } from './rows.ts';
+import { isRefusal, type Reading } from './rows.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -85,6 +86,32 @@ describe('CSV', () => {
     expect(rows.length).toBe(100_004);
     expect(rows.at(-2)).toEqual({ line: 100_005, cells: ['99999', 'quoted 99999'] });
     expect(rows.at(-1)).toMatchObject({ line: 100_006, value: '6,"open again' });
+  });
+});
+
+describe('lines that are no CSV', () => {
+  const bad = (rows: unknown[]): { line: number; value: string }[] =>
+    rows.filter((row) => isRefusal(row as object)) as { line: number; value: string }[];
+
+  test('are cheap: many of them do not make the file be read again and again', async () => {
+    const rows = Array.from({ length: 5_000 }, (_, i) => (i % 10 === 0 ? `${i},"open` : `${i},some text`));
+    const path = file(`a,b\n${rows.join('\n')}\n`);
+    const handle = await open(path);
+    const read = vi.spyOn(Object.getPrototypeOf(handle), 'read');
+    await handle.close();
+    const found = await all(readCsv(path, ','));
+    expect(found.length).toBe(5_000);
+    expect(bad(found).map(({ line }) => line)).toEqual(Array.from({ length: 500 }, (_, i) => i * 10 + 2));
+    expect(read.mock.calls.length).toBeLessThan(10);
+    read.mockRestore();
+  });
+
+  test('may be longer than what is read at once, and blank lines may stand before them', async () => {
+    const long = `1,"${'x'.repeat(200_000)}" y`;
+    const found = await all(readCsv(file(`a,b\n${'0,0\n'.repeat(16_000)}\n\n${long}\n2,3\n`), ','));
+    expect(found.length).toBe(16_002);
+    expect(bad(found)).toMatchObject([{ line: 16_004, value: long }]);
+    expect(found.at(-1)).toEqual({ line: 16_005, cells: ['2', '3'] });
   });
 });
 
