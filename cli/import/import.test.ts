@@ -382,6 +382,20 @@ describe('layouts', () => {
     await expect(run('--table', 'othr', path)).rejects.toThrow(/no table othr, did you mean other\?/);
   });
 
+  test('a SQLite table without row ids is read in the order of its primary key, and an empty one is called so', async () => {
+    const path = join(folder, 'keyed.db');
+    const db = new Database(path);
+    db.exec(`CREATE TABLE prices (price REAL, date TEXT, code TEXT, PRIMARY KEY (code, date)) WITHOUT ROWID;
+      INSERT INTO prices VALUES (3, '2001-01-01', 'B'), (2, '2001-01-02', 'A'), (1, '2001-01-01', 'A');
+      CREATE TABLE bare (date TEXT, price REAL)`);
+    db.close();
+    expect(await run('--table', 'prices', path)).toBe(true);
+    expect(gateway.lines.map(({ values }) => values!.price)).toEqual([1, 2, 3]);
+    await expect(run('--table', 'bare', path)).rejects.toThrow(
+      /no row could be read; expected rows in SQLite table bare, which is empty$/,
+    );
+  });
+
   test('ingest lines pass through as they are', async () => {
     const lines = [
       '{"type":"subject","subject":"A","tags":{"concept":["x"]}}',

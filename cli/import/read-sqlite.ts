@@ -1,4 +1,4 @@
-/** Reads one table of a SQLite file, in the order its rows were written. Its subjects may be split over two columns. */
+/** Reads one table of a SQLite file, in the order its rows were written, or of its primary key where it has no other. Its subjects may be split over two columns. */
 import Database from 'libsql';
 import type { Reading, Row } from './rows.ts';
 
@@ -24,9 +24,16 @@ export function chooseTable(tables: readonly string[], asked: string | undefined
 }
 
 export function readSqlite(path: string, table: string): Reading<Row> {
-  const columns = withDatabase(path, (db) =>
-    (db.prepare(`PRAGMA table_info(${quoted(table)})`).all() as { name: string }[]).map(({ name }) => name),
-  );
+  const { columns, order } = withDatabase(path, (db) => {
+    const info = db.prepare(`PRAGMA table_info(${quoted(table)})`).all() as { name: string; pk: number }[];
+    const [{ wr }] = db.prepare(`PRAGMA table_list(${quoted(table)})`).all() as { wr: number }[];
+    const key = info.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
+    return {
+      columns: info.map(({ name }) => name),
+      // A table WITHOUT ROWID has a primary key.
+      order: wr === 1 ? key.map(({ name }) => quoted(name)).join(', ') : 'rowid',
+    };
+  });
   let line = 0;
   let total = 0;
   async function* rows(): AsyncGenerator<Row> {
@@ -37,7 +44,7 @@ export function readSqlite(path: string, table: string): Reading<Row> {
         .raw(true)
         .get() as [number];
       const list = columns.map((column) => expression(column, columns)).join(', ');
-      const statement = db.prepare(`SELECT ${list} FROM ${quoted(table)} ORDER BY rowid`).raw(true);
+      const statement = db.prepare(`SELECT ${list} FROM ${quoted(table)} ORDER BY ${order}`).raw(true);
       // A whole number beyond 2^53 would otherwise fail the whole SELECT.
       statement.safeIntegers(true);
       for (const cells of statement.iterate() as IterableIterator<unknown[]>) {

@@ -42,7 +42,8 @@ export async function openSource(
   }
   const delimiter = guessDelimiter(text);
   const name = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' }[delimiter];
-  return tableSource(path, `CSV, separated by ${name}`, () => readCsv(path, delimiter));
+  const says = `CSV, separated by ${name}`;
+  return tableSource(path, says, () => readCsv(path, delimiter), `${says}, with rows below the header`);
 }
 
 async function readHead(path: string): Promise<Buffer> {
@@ -111,15 +112,12 @@ async function tableSource(
   path: string,
   says: string,
   read: (columns?: string[]) => Reading<Row>,
+  expected = says,
 ): Promise<TableSource> {
   const reading = read();
   const sample = await take(reading, SAMPLE_ROWS);
   const columns = reading.columns;
-  if (sample.length === 0)
-    throw new CommandError(
-      `${path}: no row could be read; expected ${says}${columns.length > 0 ? ' with rows below the header' : ''}`,
-      2,
-    );
+  if (sample.length === 0) throw new CommandError(`${path}: no row could be read; expected ${expected}`, 2);
   return { kind: 'table', says, columns, sample, read: () => read([...columns]) };
 }
 
@@ -131,7 +129,10 @@ async function sqliteSource(path: string, asked: string | undefined): Promise<Ta
     throw new CommandError(`${path}: SQLite cannot read it (${(error as Error).message})`, 2);
   }
   const table = chooseTable(tables, asked);
-  if (table !== undefined) return tableSource(path, `SQLite table ${table}`, () => readSqlite(path, table));
+  if (table !== undefined) {
+    const says = `SQLite table ${table}`;
+    return tableSource(path, says, () => readSqlite(path, table), `rows in ${says}, which is empty`);
+  }
   if (tables.length === 0) throw new CommandError(`${path}: the SQLite file has no table`, 2);
   const near = asked === undefined ? '' : `no table ${asked}, did you mean ${nearest(asked, tables)}? `;
   throw new CommandError(`--table: ${near}expected one of ${tables.join(', ')}`, 2);
