@@ -9,7 +9,7 @@ import { convertIngestLine, tableConverter } from './layout.ts';
 import { checkOverwrites } from './overwrites.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
 import { KnownTopics } from './pools.ts';
-import { count, fresh, identityOf, openProgress, type Progress } from './progress.ts';
+import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
 import { amount, Live, type Output, refusedCount, reportLines } from './report.ts';
 import { type IngestSource, openSource, type TableSource } from './source.ts';
 
@@ -109,8 +109,25 @@ async function send(
   around: Surroundings,
   last: { seq: number },
 ): Promise<Outcome> {
-  const { output, signal, wait } = around;
   const store = openProgress(file, await identityOf(file, options));
+  try {
+    return await sendAll(file, opened, store, options, around, last);
+  } catch (error) {
+    // Nothing to carry on with.
+    if (store.progress.batches === 0) store.remove();
+    throw error;
+  }
+}
+
+async function sendAll(
+  file: string,
+  opened: AsyncGenerator<Batch>,
+  store: ProgressFile,
+  options: ImportOptions,
+  around: Surroundings,
+  last: { seq: number },
+): Promise<Outcome> {
+  const { output, signal, wait } = around;
   const { progress } = store;
   const live = new Live(output);
   if (store.resumed && progress.batches > 0)

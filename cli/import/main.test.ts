@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -84,6 +84,22 @@ test('Ctrl-C finishes the batch under way, says how to carry on, and ends with 1
   expectAllOnce();
 });
 
+test('when its reader goes away, as head does, it ends without a word, and can be carried on', async () => {
+  const small = join(folder, 'small.csv');
+  writeFileSync(small, 'date,price\n2001-01-01,1\n');
+  const { child, ended } = start(['--to', gateway.url, small, path]);
+  gateway.before = (_, number) => {
+    if (number === 1) child.stdout!.destroy();
+    return false;
+  };
+  const { code, stderr } = await ended;
+  expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
+  expect(gateway.lines.length).toBe(1);
+  gateway.lines.length = 0;
+  expect((await run(['--to', gateway.url, path])).code).toBe(0);
+  expectAllOnce();
+});
+
 test('what goes wrong is one line on stderr and an exit code', async () => {
   const small = join(folder, 'small.csv');
   writeFileSync(small, 'date,price\n2001-01-01,1\n2001-01-02,x\n');
@@ -122,5 +138,6 @@ test('what goes wrong is one line on stderr and an exit code', async () => {
     code: 1,
     stderr: expect.stringMatching(/^http:[^\n]*no gateway answers there \(ECONNREFUSED\)[^\n]*\n$/),
   });
+  expect(existsSync(`${small}.progress.json`)).toBe(false);
   gateway = await fakeGateway();
 });

@@ -16,6 +16,12 @@ async function main(): Promise<number> {
     stop.abort();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // Whoever reads along has gone, as `| head` does: stop as by a signal, but there is nobody to tell.
+  let isAlone = false;
+  process.stdout.on('error', () => {
+    isAlone = true;
+    stop.abort();
+  });
   try {
     const command = readImportOptions(process.argv.slice(2), process.env);
     if (command === undefined) {
@@ -31,7 +37,8 @@ async function main(): Promise<number> {
     return (await importFiles(files, command.options, { output, signal: stop.signal })) ? 0 : 1;
   } catch (error) {
     if (error instanceof Interrupted) {
-      console.error('\nstopped; everything up to here is written. Run the same command again to carry on.');
+      if (!isAlone)
+        console.error('\nstopped; everything up to here is written. Run the same command again to carry on.');
       return 130;
     }
     console.error(error instanceof CommandError ? error.message : `import: ${(error as Error).message}`);
