@@ -10,7 +10,7 @@ import { checkOverwrites } from './overwrites.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
 import { KnownTopics } from './pools.ts';
 import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
-import { amount, Live, type Output, refusedCount, reportLines } from './report.ts';
+import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
 import { type IngestSource, openSource, type TableSource } from './source.ts';
 
 export interface Surroundings {
@@ -92,7 +92,7 @@ async function dryRun(opened: AsyncGenerator<Batch>, { output, signal }: Surroun
       for (const { text } of lines.slice(0, SHOWN)) output.say(`  ${text.slice(0, 300)}`);
     if (refusedCount(progress) < SHOWN)
       for (const { line, row, reason, value } of refused.slice(0, SHOWN))
-        output.say(`  line ${line}, row ${row}: ${reason}, got ${value}`);
+        output.say(`  line ${line}, row ${row}: ${reason}, got ${shown(value)}`);
     progress.rows += rows;
     for (const { observations } of lines) progress.observations += observations;
     count(progress.refused, refused);

@@ -26,6 +26,7 @@ export interface Converted {
 /** Subjects whose info is remembered so that it is sent once; past this it is sent again, which changes nothing. */
 const MAX_REMEMBERED = 1_000_000;
 const SUBJECT_REASON = 'expected a subject of 1 to 128 bytes without commas';
+const COMMA_REASON = 'expected a subject without commas; write it without in the file, and import that again';
 
 /** The converter of a table. It remembers what it said about each subject, so rows must come in order. */
 export function tableConverter(plan: Plan): (row: Row) => Converted {
@@ -89,7 +90,8 @@ function readHead(plan: Plan, row: Row, refuse: Refuse): Head | undefined {
   const texts = plan.time.at.map((at) => cellText(row.cells[at]));
   const time = plan.time.read(texts);
   if (time === undefined) {
-    refuse(plan.time.at[0], `expected a time (${plan.time.format})`, texts.join(' '));
+    const { format } = plan.time;
+    refuse(plan.time.at[0], `expected a time${format === 'text' ? '' : ` as ${format}`}`, texts.join(' '));
     return undefined;
   }
   let subject = '';
@@ -99,7 +101,8 @@ function readHead(plan: Plan, row: Row, refuse: Refuse): Head | undefined {
         ? plan.subject.name
         : plan.subject.at.map((at) => cellText(row.cells[at])).join(':');
     if (!isSubject(subject)) {
-      refuse('at' in plan.subject ? plan.subject.at[0] : 'subject', SUBJECT_REASON, subject);
+      const reason = subject.includes(',') ? COMMA_REASON : SUBJECT_REASON;
+      refuse('at' in plan.subject ? plan.subject.at[0] : 'subject', reason, subject);
       return undefined;
     }
   }

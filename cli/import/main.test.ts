@@ -112,7 +112,7 @@ test('what goes wrong is one line on stderr and an exit code', async () => {
     run(['--help']),
   ]);
   expect(refused).toMatchObject({ code: 1, stderr: '' });
-  expect(refused.stdout).toContain('2 rows read, 1 observations written, 1 refused');
+  expect(refused.stdout).toContain('2 rows read, 1 observation written, 1 refused');
   expect(unknown).toMatchObject({
     code: 2,
     stderr: '--subjet: no such option; did you mean --subject? (--help lists them all)\n',

@@ -27,12 +27,15 @@ export interface Progress {
   rows: number;
   lines: number;
   observations: number;
-  refused: Record<string, number>;
+  /** Reason → how often, and the first value that was refused for it. */
+  refused: Record<string, { count: number; value: string }>;
   rejectBytes: number;
 }
 
 /** Reasons may hold values; past this many different ones they are counted together. */
 const MAX_REASONS = 50;
+/** Of the progress file: one of another format is another import's. */
+const FORMAT = '2';
 
 export class ProgressFile {
   readonly progress: Progress;
@@ -98,14 +101,18 @@ export async function identityOf(path: string, options: ImportOptions): Promise<
   for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece);
   // What a SQLite file has not taken in yet stands beside it.
   if (existsSync(`${path}-wal`)) hash.update(readFileSync(`${path}-wal`));
-  return hash.update(JSON.stringify({ ...options, key: undefined })).digest('hex');
+  return hash
+    .update(FORMAT)
+    .update(JSON.stringify({ ...options, key: undefined }))
+    .digest('hex');
 }
 
-export function count(refused: Record<string, number>, more: readonly Refusal[]): void {
-  for (const { reason } of more) {
+export function count(refused: Progress['refused'], more: readonly Refusal[]): void {
+  for (const { reason, value = '' } of more) {
     const key =
       Object.hasOwn(refused, reason) || Object.keys(refused).length < MAX_REASONS ? reason : 'other reasons';
-    refused[key] = (Object.hasOwn(refused, key) ? refused[key] : 0) + 1;
+    if (Object.hasOwn(refused, key)) refused[key].count++;
+    else refused[key] = { count: 1, value };
   }
 }
 

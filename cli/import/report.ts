@@ -11,6 +11,7 @@ export interface Output {
 
 const TTY_EVERY_MS = 200;
 const LINES_EVERY_MS = 5_000;
+const MAX_SHOWN = 80;
 
 export class Live {
   readonly #output: Output;
@@ -67,17 +68,28 @@ export function reportLines(
 ): string[] {
   const refused = refusedCount(progress);
   const lines = [
-    `${file}: ${amount(progress.rows)} rows read, ${amount(progress.observations)} observations ${dryRun ? 'would be ' : ''}written, ` +
+    `${file}: ${several(progress.rows, 'row')} read, ${several(progress.observations, 'observation')} ${dryRun ? 'would be ' : ''}written, ` +
       `${amount(refused)} refused, in ${duration(elapsedMs)}`,
   ];
-  for (const [reason, count] of Object.entries(progress.refused))
-    lines.push(`  ${amount(count)} × ${reason}`);
+  for (const [reason, { count, value }] of Object.entries(progress.refused))
+    lines.push(`  ${amount(count)} × ${reason}, got ${shown(value)}`);
   if (refused > 0 && rejects !== undefined) lines.push(`  line by line in ${rejects}`);
   return lines;
 }
 
 export function refusedCount(progress: Progress): number {
-  return Object.values(progress.refused).reduce((sum, count) => sum + count, 0);
+  return Object.values(progress.refused).reduce((sum, { count }) => sum + count, 0);
+}
+
+/** A refused value in one short line. */
+export function shown(value: string | undefined): string {
+  if (value === undefined || value === '') return 'nothing';
+  const line = value.replace(/\s+/g, ' ');
+  return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN).toWellFormed()}…` : line;
+}
+
+function several(value: number, noun: string): string {
+  return `${amount(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
 export function amount(value: number): string {
