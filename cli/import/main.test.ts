@@ -100,6 +100,23 @@ test('when its reader goes away, as head does, it ends without a word, and can b
   expectAllOnce();
 });
 
+test('also when it read what is said about the progress', async () => {
+  const { child, ended } = start(['--to', gateway.url, path]);
+  gateway.before = (response, number) => {
+    if (number !== 2) return false;
+    // It says on stderr that it tries again.
+    child.stderr!.destroy();
+    response.writeHead(503, { 'retry-after': '0' }).end();
+    return true;
+  };
+  expect((await ended).code).toBe(130);
+  expect(existsSync(`${path}.progress.json`)).toBe(true);
+  const { code, stdout } = await run(['--to', gateway.url, path]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('carries on behind row');
+  expectAllOnce();
+});
+
 test('what goes wrong is one line on stderr and an exit code', async () => {
   const small = join(folder, 'small.csv');
   writeFileSync(small, 'date,price\n2001-01-01,1\n2001-01-02,x\n');

@@ -18,10 +18,12 @@ async function main(): Promise<number> {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // Whoever reads along has gone, as `| head` does: stop as by a signal, but there is nobody to tell.
   let isAlone = false;
-  process.stdout.on('error', () => {
+  const onReaderGone = (): void => {
     isAlone = true;
     stop.abort();
-  });
+  };
+  process.stdout.on('error', onReaderGone);
+  process.stderr.on('error', onReaderGone);
   try {
     const command = readImportOptions(process.argv.slice(2), process.env);
     if (command === undefined) {
