@@ -166,11 +166,14 @@ describe('real files, by guesses alone', () => {
     expect(written()).toEqual(want);
   });
 
-  test('jobs.json and barley.json: the guess would lose rows, which is said with the column that tells them apart', async () => {
+  test('jobs.json and others: the guess would lose rows, which is said with the column that tells them apart', async () => {
     await expect(run(dataset('jobs.json'))).rejects.toThrow(
       /several rows of .*jobs\.json have the same time and the same job; expected --subject-column job,sex, which tells them apart \(with --subject-column job the last of them counts\)/,
     );
     await expect(run(dataset('barley.json'))).rejects.toThrow(/expected --subject-column variety,site,/);
+    await expect(run(dataset('flights-2k.json'))).rejects.toThrow(
+      /expected --subject-column origin,destination,/,
+    );
     await expect(run(dataset('population.json'))).rejects.toThrow(/expected --subject-column age,sex,/);
     expect(gateway.lines).toEqual([]);
     expect(await run('--subject-column', 'job,sex', dataset('jobs.json'))).toBe(true);
@@ -289,6 +292,21 @@ describe('layouts', () => {
     );
     expect(await run('--subject', 'S', path)).toBe(true);
     expect(said.join('\n')).toContain('2 values have the subject');
+  });
+
+  test('the columns that tell rows apart best are named, as the shell takes them', async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => [
+      `A,2001-01-${String((i >> 3) + 1).padStart(2, '0')}`,
+      // "group" tells all but one row apart.
+      i === 199 ? 6 : i & 7,
+      (i & 7) + 10,
+      i,
+    ]);
+    const path = file(
+      'a.csv',
+      `code,date,group,the other,x\n${rows.map((row) => row.join(',')).join('\n')}\n`,
+    );
+    await expect(run(path)).rejects.toThrow(/expected --subject-column 'code,the other', which/);
   });
 
   test('rows of one time that fill different columns, or say the same again, overwrite nothing', async () => {

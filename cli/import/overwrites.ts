@@ -54,34 +54,61 @@ function overwritten(plan: Plan, sample: readonly Row[]): { lost: number; share:
 
 function complaint(path: string, plan: Plan, sample: readonly Row[]): string {
   const names = (at: readonly number[]): string => at.map((i) => plan.columns[i]).join(',');
+  // As the shell takes it for one word.
+  const option = (at: readonly number[]): string =>
+    `--subject-column ${/^[\p{L}\p{N}_.,:-]*$/u.test(names(at)) ? names(at) : `'${names(at)}'`}`;
   const at = plan.subject !== undefined && 'at' in plan.subject ? plan.subject.at : [];
   const telling = tellingColumns(plan, at, sample);
   const same = `several rows of ${path} have the same time${at.length > 0 ? ` and the same ${names(at)}` : ''}`;
-  const asTheyAre = at.length > 0 ? `--subject-column ${names(at)}` : '--subject NAME';
+  const asTheyAre = at.length > 0 ? option(at) : '--subject NAME';
   if (telling === undefined)
     return `${same} and no column tells them apart; name one, or give ${asTheyAre} and the last of them counts`;
   return (
-    `${same}; expected --subject-column ${names([...at, ...telling])}, which tells them apart ` +
+    `${same}; expected ${option([...at, ...telling])}, which tells them apart ` +
     `(with ${asTheyAre} the last of them counts)`
   );
 }
 
-/** One column, or two, with which no rows overwrite each other any more; those that repeat most are tried first. */
+/**
+ * One column, or two, with which no rows overwrite each other any more, or hardly any. Those of text come before those of
+ * whole numbers, which may be measurements, and then those that repeat most.
+ */
 function tellingColumns(plan: Plan, subject: number[], sample: readonly Row[]): number[] | undefined {
   const used = [subject, plan.time.at, plan.declared?.at, plan.long?.indicator, plan.long?.value].flat();
   const columns = plan.columns
-    .map((_, at) => ({ at, texts: sample.map(({ cells }) => cellText(cells[at])) }))
-    .filter(({ at, texts }) => !used.includes(at) && texts.every((text) => isKey(text)))
-    .map(({ at, texts }) => ({ at, count: new Set(texts).size }))
+    .map((name, at) => ({ name, at, texts: sample.map(({ cells }) => cellText(cells[at])) }))
+    .filter(({ name, at, texts }) => !used.includes(at) && !name.includes(',') && texts.every(isKey))
+    .map(({ at, texts }) => ({ at, count: new Set(texts).size, isText: !texts.every(isNumber) }))
     // A column that is another in every row names the row, or is a measurement.
     .filter(({ count }) => count > 1 && count <= Math.max(2, sample.length / 2))
     .sort((a, b) => a.count - b.count)
-    .slice(0, MAX_TRIED)
-    .map(({ at }) => at);
-  const pairs = columns.flatMap((a, i) => columns.slice(i + 1).map((b) => [a, b].sort((x, y) => x - y)));
-  const tells = (more: number[]): boolean =>
-    overwritten({ ...plan, subject: { at: [...subject, ...more] } }, sample).share <= TOLERATED_SHARE;
-  return [...columns.map((at) => [at]), ...pairs].find(tells);
+    .slice(0, MAX_TRIED);
+  for (const tried of [columns.filter(({ isText }) => isText), columns]) {
+    const telling = firstTelling(plan, subject, sample, tried);
+    if (telling !== undefined) return telling;
+  }
+  return undefined;
+}
+
+function firstTelling(
+  plan: Plan,
+  subject: number[],
+  sample: readonly Row[],
+  columns: readonly { at: number }[],
+): number[] | undefined {
+  const singles = columns.map(({ at }) => [at]);
+  const pairs = singles.flatMap(([a], i) => singles.slice(i + 1).map(([b]) => [a, b].sort((x, y) => x - y)));
+  let nearly: number[] | undefined;
+  for (const more of [...singles, ...pairs]) {
+    const { lost, share } = overwritten({ ...plan, subject: { at: [...subject, ...more] } }, sample);
+    if (lost === 0) return more;
+    if (share <= TOLERATED_SHARE) nearly ??= more;
+  }
+  return nearly;
+}
+
+function isNumber(text: string): boolean {
+  return /^[+-]?\d+$/.test(text);
 }
 
 /** Not empty, not a number with a fraction, and no part of it that a subject cannot have. */
