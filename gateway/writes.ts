@@ -5,7 +5,7 @@ import { CLIENT, JSON_TYPE, REQUEST_ID, SEQ } from '../shared/http.ts';
 import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
 import { parseObject } from '../shared/parse.ts';
 import type { Table } from '../shared/tables.ts';
-import { asciiJson, isSubject } from '../shared/text.ts';
+import { A_SUBJECT, asciiJson, isSubject } from '../shared/text.ts';
 
 const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 export const IDEMPOTENCY_KEY = 'idempotency-key';
@@ -92,7 +92,7 @@ function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Arr
 export function saveLines(text: string, table: Table, maxBytes: number): string {
   const body = parseObject(text);
   const { id, data } = body;
-  if (typeof id !== 'string' || !isSubject(id)) throw badRequest('id', 'a subject', id);
+  if (typeof id !== 'string' || !isSubject(id)) throw badRequest('id', A_SUBJECT, id);
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw badRequest('data', 'an object of lists, by time', data);
   const lines: string[] = [];
@@ -115,7 +115,7 @@ export function saveLines(text: string, table: Table, maxBytes: number): string 
 }
 
 export function deleteLine(id: string, table: Table): string {
-  if (!isSubject(id)) throw badRequest('id', 'a subject', id);
+  if (!isSubject(id)) throw badRequest('id', A_SUBJECT, id);
   return `${asciiJson({ type: 'delete', subject: id, indicators: table.indicators })}\n`;
 }
 

@@ -14,11 +14,13 @@ import {
   MAX_TIME,
   MIN_TIME,
 } from './limits.ts';
-import { isIndicator, isPlainText, isSubject } from './text.ts';
+import { A_SUBJECT, AN_INDICATOR, isIndicator, isPlainText, isSubject } from './text.ts';
 
 export interface Field<T> {
   name: string;
   expected: string;
+  /** Of a list: what is expected of each item. */
+  expectedItem?: string;
   schema: z.ZodType<T>;
 }
 
@@ -30,8 +32,17 @@ export function readField<T>(body: JsonObject, field: Field<T>, label = field.na
   const result = field.schema.safeParse(input);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const got = issue?.code === 'custom' && issue.params !== undefined ? issue.params.got : input;
-  throw badRequest(label, field.expected, got);
+  const { expected, expectedItem } = field;
+  if (issue?.code === 'custom' && issue.params !== undefined)
+    throw badRequest(label, issue.params.isItem ? expectedItem! : expected, issue.params.got);
+  // All that is left to be wrong with a list.
+  if (expectedItem !== undefined && Array.isArray(input))
+    throw badRequest(
+      label,
+      expectedItem,
+      input.find((item) => typeof item !== 'string'),
+    );
+  throw badRequest(label, expected, input);
 }
 
 const SORT_NAMES = new Set(['subject', 'name', 'listing_date', 'report_date']);
@@ -41,18 +52,21 @@ export const ids = list(
   'ids',
   MAX_IDS,
   isIndicator,
+  AN_INDICATOR,
   `1 to ${MAX_IDS} indicators, separated by commas or as a list`,
 );
 export const subjects = list(
   'subjects',
   MAX_SUBJECTS,
   isSubject,
+  A_SUBJECT,
   `1 to ${MAX_SUBJECTS} subjects, separated by commas or as a list`,
 );
 export const subjectIds = list(
   'subjectIds',
   MAX_SUBJECTS,
   isSubject,
+  A_SUBJECT,
   `up to ${MAX_SUBJECTS} subjects, separated by commas or as a list`,
 );
 
@@ -126,7 +140,7 @@ export const tagId = required(
 export const keyword = text('keyword', `text of at most ${MAX_STRING_BYTES} bytes`, isFreeText, (word) =>
   word.toLowerCase(),
 );
-export const subject = text('subject', 'a subject', (name) => name === '' || isSubject(name));
+export const subject = text('subject', A_SUBJECT, (name) => name === '' || isSubject(name));
 
 export const selection: Field<JsonObject> = {
   name: 'selection',
@@ -143,11 +157,13 @@ function list(
   name: string,
   max: number,
   isItem: (item: string) => boolean,
+  anItem: string,
   expected: string,
 ): Field<string[]> {
   return {
     name,
     expected,
+    expectedItem: `every item to be ${anItem}`,
     schema: z
       .union([z.string(), z.array(z.string())])
       .nullish()
@@ -157,7 +173,7 @@ function list(
           const item = raw.trim();
           if (item === '') continue;
           if (!isItem(item)) {
-            context.addIssue({ code: 'custom', params: { got: item } });
+            context.addIssue({ code: 'custom', params: { got: item, isItem: true } });
             return z.NEVER;
           }
           items.add(item);

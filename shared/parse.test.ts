@@ -139,6 +139,26 @@ describe('a snapshot body', () => {
     expect(messageOf(() => parse('snapshot', body))).toContain(says);
   });
 
+  it.each([
+    [{ ...good, ids: 'eps,a b' }, 'ids', 'an indicator: up to 64 letters, digits', '"a b"'],
+    [{ ...good, ids: '9a' }, 'ids', 'the first a letter or _', '"9a"'],
+    [{ ...good, ids: ['name'] }, 'ids', 'none of the reserved names', '"name"'],
+    [{ ...good, ids: ['eps', 5] }, 'ids', 'every item to be an indicator', '5'],
+    [{ ...good, ids: [null] }, 'ids', 'every item to be an indicator', 'null'],
+    [{ ...good, subjects: ['a', 'b\u0007'] }, 'subjects', 'without comma, control characters', '"b\\u0007"'],
+    [
+      { ...good, subjects: `a,${'b'.repeat(129)}` },
+      'subjects',
+      'a subject: 1 to 128 bytes',
+      `"${'b'.repeat(56)}…`,
+    ],
+    [{ ...good, subjects: [['a']] }, 'subjects', 'every item to be a subject', 'a list of 1'],
+  ])('names the item that is wrong, and says what one is: %j', (body, name, says, got) => {
+    const message = messageOf(() => parse('snapshot', body));
+    expect(message).toContain(says);
+    expect(message.startsWith(`${name}: expected `) && message.endsWith(`, got ${got}`), message).toBe(true);
+  });
+
   it('refuses numbers beyond doubles', () => {
     expect(messageOf(() => parseQueryBody('snapshot', '{"ids":"a","subjects":"b","limit":1e999}'))).toBe(
       'limit: expected a whole number from 0 to 10000, got Infinity',

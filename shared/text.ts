@@ -8,6 +8,9 @@ const RESERVED = new Set(
   'subject name listing_date report_date time end_date period declare_date year combine __proto__'.split(' '),
 );
 const BEYOND_ASCII = /[^\u0000-\u007f]/;
+/** What an error says was expected of one. */
+export const A_SUBJECT = `a subject: 1 to ${MAX_SUBJECT_BYTES} bytes of UTF-8 without comma, control characters or blanks at the ends`;
+export const AN_INDICATOR = `an indicator: up to ${MAX_INDICATOR_CHARS} letters, digits, _ and ., the first a letter or _, none of the reserved names`;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** A body as text, without a byte order mark. Throws `bad_request` for bytes that are no UTF-8: U+FFFD in their place would be another subject. */
