@@ -47,7 +47,10 @@ describe('headers', () => {
     expect([parseTimeoutMs(null), parseTimeoutMs('7'), parseTimeoutMs('99999')]).toEqual([5_000, 7, 30_000]);
     for (const bad of ['x', '-1', '1.5', '1e3', '99999999999999999'])
       expect(() => parseMinSeq(bad)).toThrow('x-kamaitachi-min-seq: expected a whole number, got');
-    for (const bad of ['x', '0', '-1']) expect(() => parseTimeoutMs(bad)).toThrow('x-kamaitachi-timeout-ms');
+    for (const bad of ['x', '0', '-1'])
+      expect(() => parseTimeoutMs(bad)).toThrow(
+        'x-kamaitachi-timeout-ms: expected a whole number from 1 on (over 30000 counts as 30000), got',
+      );
   });
 
   it('takes a request id over, or makes one where it is unusable', () => {

@@ -62,7 +62,11 @@ export function parseMinSeq(value: string | null | undefined): number {
 export function parseTimeoutMs(value: string | null | undefined): number {
   if (value === null || value === undefined || value === '') return DEFAULT_TIMEOUT_MS;
   if (!/^\d{1,16}$/.test(value) || Number(value) < 1)
-    throw badRequest(TIMEOUT, `a whole number from 1 to ${MAX_TIMEOUT_MS}`, value);
+    throw badRequest(
+      TIMEOUT,
+      `a whole number from 1 on (over ${MAX_TIMEOUT_MS} counts as ${MAX_TIMEOUT_MS})`,
+      value,
+    );
   return Math.min(Number(value), MAX_TIMEOUT_MS);
 }
 
