@@ -130,6 +130,15 @@ describe('paths', () => {
     expect(await allow('GET', '/data/v1/get/')).toEqual([404, null]);
   });
 
+  it('say at the root where to go', async () => {
+    const test = await start();
+    const answer = await test.gateway.app.request('/');
+    expect([answer.status, (await answer.json()).status_msg]).toEqual([
+      404,
+      'no such path: /; see /console for the cluster, /docs for the API',
+    ]);
+  });
+
   it('answer HEAD where they answer GET', async () => {
     const test = await start();
     const answer = await test.gateway.app.request('/health', { method: 'HEAD' });

@@ -45,6 +45,8 @@ export type Respond = (
 ) => Response;
 
 const PREFIX = '/data';
+/** For those who open the address that a gateway prints. */
+const ROOT = '/; see /console for the cluster, /docs for the API';
 /** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
 const WARNINGS_PER_SECOND = 50;
 /** Requests that took longer than this are logged. */
@@ -126,7 +128,8 @@ export function createApp(options: AppOptions): Hono {
       // As the router sees it. `raw.url` may be none: Deno puts whatever stands in `host` into it.
       const { path } = c.req;
       const methods = methodsOf(path);
-      if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
+      if (methods.length === 0)
+        throw new KamaitachiError('not_found', `no such path: ${path === '/' ? ROOT : path.slice(0, 200)}`);
       const allow = methods.join(', ');
       if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
         return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };
