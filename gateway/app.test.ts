@@ -541,6 +541,30 @@ describe('operating paths', () => {
   });
 });
 
+describe('the example body', () => {
+  const withBody = ROUTES.filter(({ body }) => body !== undefined);
+
+  it.each(withBody)('of $name is described, and answered', async ({ name, method, path, query = {} }) => {
+    const test = await start();
+    for (const slave of test.slaves)
+      slave.reply = ({ query }) => ({
+        text: `${JSON.stringify({ kind: query.kind, subjects: [], lengths: [], count: 0 })}\n`,
+      });
+    const { paths } = await (await test.gateway.app.request('/openapi.json')).json();
+    const operation = paths[path][method.toLowerCase()];
+    const values = operation.parameters.flatMap(
+      (parameter: { name: string; schema: { example?: number } }) =>
+        parameter.name in query ? [`${parameter.name}=${parameter.schema.example}`] : [],
+    );
+    const { content } = operation.requestBody;
+    expect(Object.keys(content)).toHaveLength(name === 'ingest' ? 2 : 1);
+    for (const [type, { example }] of Object.entries<{ example: unknown }>(content)) {
+      const answer = await test.post(`${path}?${values.join('&')}`, example, { 'content-type': type });
+      expect([answer.status, await answer.json()]).toMatchObject([200, { status_code: 0 }]);
+    }
+  });
+});
+
 describe('a bug', () => {
   it('is a bare 500 that names nothing, and is logged with the request id', async () => {
     const test = await start();

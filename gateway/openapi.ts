@@ -106,10 +106,12 @@ function header(name: string, description: string, schema: Json): Json {
 }
 
 function requestBody(route: Route, body: z.ZodType): Json {
-  const content: Json = { 'application/json': { schema: schemaOf(body) } };
+  const { example } = route;
+  const content: Json = { 'application/json': { schema: schemaOf(body), example } };
   if (route.isIngest)
     content['application/x-ndjson'] = {
       schema: { type: 'string', description: 'the items of the list, one a line' },
+      example: (example as unknown[]).map((line) => `${JSON.stringify(line)}\n`).join(''),
     };
   return { required: true, content };
 }

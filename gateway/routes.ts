@@ -15,6 +15,8 @@ export interface Route {
   summary: string;
   /** What the body is; absent = no body. */
   body?: z.ZodType;
+  /** A body that the sample of `npm start` answers: what `/docs` sends unless it is changed. */
+  example?: unknown;
   /** Also taken as NDJSON. */
   isIngest?: boolean;
   /** Parameters in the URL's query. */
@@ -126,6 +128,17 @@ const ingestLine = z.union([
   }),
 ]);
 
+const SUBJECTS = '33:00000009,33:00000010';
+const IDS = 'operating_income,net_profit';
+const YEAR_2023 = { from: 1672531200, to: 1704067199 };
+const SELECTION_EXAMPLE = { id: 'concept', topic: 'stock_a_listing_pool', keyword: '' };
+const ROW = 'demo:2';
+const LINES_EXAMPLE: z.input<typeof ingestLine>[] = [
+  { type: 'subject', subject: 'demo:1', name: 'Demo', topics: ['demo'], tags: { concept: ['example'] } },
+  { type: 'record', subject: 'demo:1', time: 1703980800, declared: 1709251200, values: { eps: 1.5 } },
+];
+const tableNumber = z.int().meta({ example: 1 });
+
 const DATA = '/kamaitachi/api/data/v1';
 const SELECTION = '/kamaitachi/api/selection/v1';
 
@@ -133,21 +146,25 @@ export const ROUTES: readonly Route[] = [
   {
     ...post(`${DATA}/snapshot`, 'snapshot', 'queries'),
     body: body([fields.ids], [...common.slice(1), fields.subjects, fields.topic, fields.withTime]),
+    example: { ids: IDS, subjects: SUBJECTS, field: 'net_profit', order: 'desc', limit: 10 },
     data: snapshotData,
   },
   {
     ...post(`${DATA}/period`, 'period', 'queries'),
     body: body([fields.ids, fields.subjects, fields.from, fields.to], common.slice(1)),
+    example: { ids: IDS, subjects: SUBJECTS, ...YEAR_2023, limit: 4 },
     data: z.array(z.object({ subject: info, data: z.array(item) })),
   },
   {
     ...post(`${SELECTION}/snapshot`, 'selectionSnapshot', 'queries'),
     body: body([fields.ids], [...common.slice(1), fields.withTime], selection),
+    example: { ids: IDS, selection: SELECTION_EXAMPLE, limit: 10 },
     data: snapshotData,
   },
   {
     ...post(`${SELECTION}/period`, 'selectionPeriod', 'queries'),
     body: body([fields.ids, fields.from, fields.to], common.slice(1), selection),
+    example: { ids: IDS, selection: SELECTION_EXAMPLE, ...YEAR_2023, limit: 2 },
     data: z.record(z.string(), z.array(z.object({ subject: info, data: item }))),
   },
   {
@@ -172,8 +189,9 @@ export const ROUTES: readonly Route[] = [
   },
   {
     ...post('/data/v1/save', 'save', 'tables'),
-    query: { id: z.int() },
+    query: { id: tableNumber },
     body: z.object({ id: z.string(), data: z.record(z.string(), z.array(z.number().nullable())) }),
+    example: { id: ROW, data: { '1704067200': [10, 11, 9, 10.5, 1200], '1704153600': [10.5, 12] } },
     data: z.literal(true),
     isTable: true,
   },
@@ -182,12 +200,13 @@ export const ROUTES: readonly Route[] = [
     body: body([], [fields.subjectIds, fields.startTime, fields.endTime, fields.limit, fields.offset], {
       tableId: z.int(),
     }),
+    example: { tableId: 1, subjectIds: ROW, limit: 10 },
     data: z.object({ rows: z.array(row), count: z.int() }),
     isTable: true,
   },
   {
     ...get('/data/v1/get/{id}', 'getRow', 'tables'),
-    query: { tableId: z.int() },
+    query: { tableId: tableNumber },
     data: row,
     isTable: true,
   },
@@ -197,13 +216,14 @@ export const ROUTES: readonly Route[] = [
     name: 'deleteRow',
     summary: summaries.deleteRow,
     tag: 'tables',
-    query: { tableId: z.int() },
+    query: { tableId: tableNumber },
     data: z.literal(true),
     isTable: true,
   },
   {
     ...post(`${DATA}/ingest`, 'ingest', 'writes'),
     body: z.array(ingestLine),
+    example: LINES_EXAMPLE,
     isIngest: true,
     data: written,
   },
