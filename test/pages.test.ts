@@ -74,6 +74,8 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
     const slaves = page.locator('#slaves tr');
     await expect.poll(() => slaves.count()).toBe(2);
     expect(await slaves.nth(0).innerText()).toContain('fresh');
+    // Nobody has asked anything meanwhile: there is no rate to show.
+    expect(await page.locator('#hits').innerText()).toBe('–');
 
     await page.getByRole('button', { name: 'Ask' }).click();
     await page.getByText('HTTP 200').waitFor();
@@ -91,6 +93,10 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
     await page.goto(`${running.cluster.gateway.url}/console`);
     await page.locator('#slaves tr').first().waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    const rightEdges = await page
+      .locator('#path, #body')
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().right));
+    expect(rightEdges[0]).toBeLessThanOrEqual(rightEdges[1]);
     expect(complaints).toEqual([]);
   });
 
@@ -103,6 +109,8 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
     await page.getByText('all well').waitFor();
     await page.getByRole('button', { name: 'Ask' }).click();
     await page.getByText('HTTP 200').waitFor();
+    await page.getByRole('link', { name: 'Metrics' }).click();
+    await page.getByText('# HELP').waitFor();
     expect(await page.content()).not.toContain(KEY);
   });
 
@@ -115,6 +123,15 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
       return Object.values(paths).flatMap((path) => Object.keys(path)).length;
     });
     expect(shown).toBe(described);
+
+    // What it has prefilled is answered: a query, and a write of JSON lines.
+    for (const name of ['snapshot', 'ingest']) {
+      const operation = page.locator(`.opblock[id$=-${name}]`);
+      await operation.locator('.opblock-summary-control').click();
+      await operation.getByRole('button', { name: 'Try it out' }).click();
+      await operation.getByRole('button', { name: 'Execute' }).click();
+      await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor();
+    }
     expect(complaints).toEqual([]);
   });
 });

@@ -78,7 +78,7 @@ function show(now, before) {
   element('version').textContent =
     `${now.version}, ${linked} of ${now.slaves.length} slaves linked, master ${now.master}`;
   element('rate').textContent = rate === undefined ? '–' : whole.format(rate);
-  element('hits').textContent = hitRate === undefined ? (now.aggregate.hit_rate ?? '–') : percent(hitRate);
+  element('hits').textContent = hitRate === undefined ? '–' : percent(hitRate);
   element('bytes').textContent = bytes(now.aggregate.bytes);
   element('entries').textContent =
     `${whole.format(now.aggregate.entries)} subjects, hit rate since the start ${now.aggregate.hit_rate}`;
@@ -192,9 +192,20 @@ function choose() {
   element('body').disabled = method === 'GET';
 }
 
-async function ask(event) {
+function ask(event) {
   event.preventDefault();
   const [method, path] = EXAMPLES[element('path').selectedIndex];
+  return showAnswer(method, path);
+}
+
+/** A link sends no key: what it leads to is shown on this page where one is in use. */
+function followWithKey(event) {
+  if (sessionStorage.getItem(KEY) === null) return;
+  event.preventDefault();
+  showAnswer('GET', event.currentTarget.getAttribute('href')).then(() => element('took').scrollIntoView());
+}
+
+async function showAnswer(method, path) {
   const startedAt = performance.now();
   try {
     const answer = await fetch(path, {
@@ -232,5 +243,6 @@ element('path').append(
 element('path').addEventListener('change', choose);
 element('access').addEventListener('submit', useKey);
 element('query').addEventListener('submit', ask);
+for (const link of document.querySelectorAll('nav a.guarded')) link.addEventListener('click', followWithKey);
 choose();
 refresh();
