@@ -44,6 +44,9 @@ export async function verifyCluster(options: VerifyOptions): Promise<SlaveResult
   );
 }
 
+const WHAT_TO_SHOW =
+  'give --key (a gateway with keys wants one with the scope admin), for the master and slaves --cluster-token-file';
+
 type Ask = (url: string, method?: string) => Promise<Record<string, unknown>>;
 
 async function findSlaves(to: string, ask: Ask): Promise<SlaveAddress[]> {
@@ -87,7 +90,19 @@ function asker(fetchFrom: typeof fetch): Ask {
   return async (url, method = 'GET') => {
     const answer = await fetchFrom(url, { method, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
     const text = await answer.text();
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status} ${text.slice(0, 200)}`);
+    const hint = answer.status === 401 || answer.status === 403 ? `; ${WHAT_TO_SHOW}` : '';
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${messageOf(text)}${hint}`);
     return (JSON.parse(text) as { data: Record<string, unknown> }).data;
   };
+}
+
+/** What an envelope says; of anything else the beginning. */
+function messageOf(text: string): string {
+  try {
+    const { status_msg } = JSON.parse(text) as { status_msg?: string };
+    if (status_msg !== undefined) return status_msg;
+  } catch {
+    // No JSON: no part of Kamaitachi, or a proxy before it.
+  }
+  return text.slice(0, 200);
 }
