@@ -1,11 +1,14 @@
 /** How far the slaves are, from what they ask for: a live one that is far behind slows writes down, a silent one nobody. */
 import { MAX_LAG_MS, MAX_MEMBERS } from '../shared/limits.ts';
 
-/** A slave that has not asked for so long is stopped or dead. */
-const LIVE_MS = 2_000;
-const FORGOTTEN_MS = 600_000;
 /** The head is remembered this often, for long enough to see that somebody is too far behind. */
 const SAMPLE_MS = 100;
+/**
+ * A slave that has not asked for so long is stopped or dead. Applying a page may take seconds where a slave hardly keeps up, and
+ * then it must count; one that was up to date when it stopped is too far behind only after this.
+ */
+const LIVE_MS = MAX_LAG_MS - SAMPLE_MS;
+const FORGOTTEN_MS = 600_000;
 const MAX_SAMPLES = (2 * MAX_LAG_MS) / SAMPLE_MS;
 
 export interface SlaveLag {
