@@ -163,12 +163,18 @@ describe('any cluster', () => {
       }),
     );
 
-  it('answers for every slot exactly once, by someone who holds it, or says that it cannot', () => {
+  it('answers for every slot exactly once, by someone who holds it and has not failed, or says that it cannot', () => {
+    const failed = fc.array(fc.constantFrom('n0', 'n1', 'n2'), { maxLength: 2 });
+    const planOf = (routes: Routes, minSeq: number, exclude: ReadonlySet<string>) =>
+      planQuery(snapshot({ topic: 't' }), routes, { minSeq, exclude });
     fc.assert(
-      fc.property(cluster, fc.integer({ min: 0, max: 3 }), (list, minSeq) => {
+      fc.property(cluster, fc.integer({ min: 0, max: 3 }), failed, (list, minSeq, ids) => {
         const holders = toHolders(list);
-        const held = new SlotSet(holders.flatMap(({ ready }) => [...ready]));
-        const plan = () => planQuery(snapshot({ topic: 't' }), routesOf(holders), { minSeq });
+        const exclude = new Set<string>(ids);
+        const left = holders.filter(({ id }) => !exclude.has(id));
+        const held = new SlotSet(left.flatMap(({ ready }) => [...ready]));
+        const routes = routesOf(holders);
+        const plan = () => planOf(routes, minSeq, exclude);
         if (held.size < SLOTS) {
           expect(plan).toThrow('slot');
           return;
@@ -177,8 +183,21 @@ describe('any cluster', () => {
         const asked = parts.flatMap(({ slots }) => [...slots!]);
         expect(asked.length).toBe(SLOTS);
         expect(new Set(asked).size).toBe(SLOTS);
-        for (const part of parts) expect(part.holder.ready.includes(part.slots!)).toBe(true);
+        for (const part of parts) {
+          expect(left).toContain(part.holder);
+          expect(part.holder.ready.includes(part.slots!)).toBe(true);
+        }
         expect(parts.length === 1).toBe(parts[0].whole);
+        // Nor does it matter what routes were asked for before.
+        const others = routesOf(holders);
+        for (const { id } of left) {
+          try {
+            planOf(others, 0, new Set([id]));
+          } catch {
+            // Nobody else has it all.
+          }
+        }
+        expect(planOf(others, minSeq, exclude)).toEqual(parts);
       }),
       { numRuns: 60 },
     );

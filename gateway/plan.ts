@@ -53,7 +53,8 @@ export class Routes<H extends Holder = Holder> {
   readonly holders: readonly H[];
   private readonly owners: (slot: number) => readonly string[];
   private readonly known: (readonly H[])[] = new Array(SLOTS);
-  private split: Map<H, SlotSet> | undefined;
+  /** Every slot at its best holder, by the one that is left out. */
+  private readonly splits = new Map<string | undefined, ReadonlyMap<H, SlotSet>>();
   /** Parts of queries planned by these routes before: clients repeat themselves, and parsed queries are shared. */
   readonly plans = new WeakMap<Query, Part<H>[]>();
 
@@ -68,10 +69,17 @@ export class Routes<H extends Holder = Holder> {
     return this.known[slot];
   }
 
-  /** Every slot at its best holder, for queries that ask them all. */
-  everySlot(): ReadonlyMap<H, SlotSet> {
-    this.split ??= splitSlots(this, ALL, { minSeq: 0 });
-    return this.split;
+  /**
+   * Every slot at its best holder, for queries that ask them all; `without`: of the others than that one, which has failed.
+   * Looked up once: where slaves refuse, retries of such queries come as often as the queries.
+   */
+  everySlot(without?: string): ReadonlyMap<H, SlotSet> {
+    let split = this.splits.get(without);
+    if (split === undefined) {
+      split = splitSlots(this, ALL, { minSeq: 0, exclude: new Set(without === undefined ? [] : [without]) });
+      this.splits.set(without, split);
+    }
+    return split;
   }
 
   isOverloaded(holder: H): boolean {
@@ -163,10 +171,11 @@ function completeHolder<H extends Holder>(
 }
 
 function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
-  const wanted = wish.slots;
-  const isPlain = wish.minSeq === 0 && wanted === undefined && (wish.exclude?.size ?? 0) === 0;
-  const all = wanted ?? ALL;
-  const parts = isPlain ? routes.everySlot() : splitSlots(routes, all, wish);
+  const all = wish.slots ?? ALL;
+  const exclude = [...(wish.exclude ?? [])];
+  const isKnown =
+    all.size === SLOTS && exclude.length < 2 && routes.holders.every(({ seq }) => seq >= wish.minSeq);
+  const parts = isKnown ? routes.everySlot(exclude[0]) : splitSlots(routes, all, wish);
   let worst = 0;
   for (const holder of parts.keys()) worst = Math.max(worst, rank(holder, wish));
   let complete: H | undefined;

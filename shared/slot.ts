@@ -94,6 +94,7 @@ export class SlotSet {
 
   /** Whether every slot of `other` is in this set. */
   includes(other: SlotSet): boolean {
+    if (this.size === SLOTS || other.size > this.size) return this.size === SLOTS;
     return other.bits.every((bits, i) => (bits & ~this.bits[i]) === 0);
   }
 

@@ -15,7 +15,8 @@ const SLICE_MS = 2;
 const PAUSES_AFTER_MS = 20;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
-const MAX_WAITING = 256;
+/** More than gateways let in where answers take too long: they know sooner, and a refusal from here costs them a second try. */
+const MAX_WAITING = 1_024;
 
 interface Job<Result> {
   work: Work<Result>;
