@@ -111,6 +111,21 @@ describe('work', () => {
     await Promise.all(second);
   });
 
+  it('that comes to a crowd that waits gets no slice before it, and nobody pauses then', async () => {
+    const { clock, later, pauses } = simulated();
+    const queue = new WorkQueue(() => clock.ms, later);
+    const large = () => queue.run(steps(24, 0, clock.tick), slots(), wanted);
+    const crowd = Array.from({ length: 22 }, large);
+    await turn();
+    const before = clock.ms;
+    const last = large();
+    expect(clock.ms - before).toBe(1.5);
+    await Promise.all([...crowd, last]);
+    // Twelve slices each of the first four, and then the crowd is one no more.
+    expect(pauses.slice(0, 44)).toEqual(Array(44).fill(0));
+    expect(Math.max(...pauses)).toBe(3);
+  });
+
   it('is refused when too much of it waits', async () => {
     const queue = new WorkQueue(hastyClock(), nextTurn);
     const jobs = Array.from({ length: 1_024 }, () => queue.run(steps(2, 0), slots(), wanted));

@@ -15,6 +15,8 @@ const SLICE_MS = 2;
 const PAUSES_AFTER_MS = 20;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
+/** Where more wait, those that come get no slice before them, and nobody pauses: all would be late. */
+const CROWD = 16;
 /** More than gateways let in where answers take too long: they know sooner, and a refusal from here costs them a second try. */
 const MAX_WAITING = 1_024;
 
@@ -48,12 +50,11 @@ export class WorkQueue {
    */
   run<Result>(work: Work<Result>, slotsOf: () => SlotSet, isWanted: () => boolean): Result | Promise<Result> {
     const startedAt = this.now();
-    // Several large ones that come together share one slice.
-    const step = this.advance(work, startedAt + SLICE_MS - this.spentMs);
+    // Several large ones that come together share one slice. The first step tells whether it is small.
+    const step = this.advance(work, this.isCrowded ? startedAt : startedAt + SLICE_MS - this.spentMs);
     if (step.done) return step.value;
     this.spentMs += this.now() - startedAt;
-    if (this.waiting.length >= MAX_WAITING)
-      throw new KamaitachiError('unavailable', 'this slave has too many large answers to make: try again');
+    if (this.waiting.length >= MAX_WAITING) throw TOO_MANY;
     return new Promise<Result>((resolve, reject) => {
       this.waiting.push({ work, slots: slotsOf(), isWanted, tookMs: 0, resolve, reject } as Job<unknown>);
       this.schedule(0);
@@ -68,6 +69,10 @@ export class WorkQueue {
         job.reject(new KamaitachiError('unavailable', 'a slot was given up while its answer was made'));
       }
     }
+  }
+
+  private get isCrowded(): boolean {
+    return this.waiting.length > CROWD;
   }
 
   private advance<Result>(work: Work<Result>, end: number): IteratorResult<undefined, Result> {
@@ -95,7 +100,7 @@ export class WorkQueue {
     const job = this.running.shift();
     if (job === undefined) return 0;
     try {
-      if (!job.isWanted()) throw new KamaitachiError('deadline', 'nobody waits for this answer any more');
+      if (!job.isWanted()) throw UNWANTED;
       const startedAt = this.now();
       const step = this.advance(job.work, startedAt + SLICE_MS);
       if (step.done) job.resolve(step.value);
@@ -103,7 +108,7 @@ export class WorkQueue {
         this.running.push(job);
         const took = this.now() - startedAt;
         job.tookMs += took;
-        if (job.tookMs > PAUSES_AFTER_MS) return took;
+        if (job.tookMs > PAUSES_AFTER_MS && !this.isCrowded) return took;
       }
     } catch (error) {
       job.reject(error);
@@ -111,6 +116,13 @@ export class WorkQueue {
     return 0;
   }
 }
+
+/** Made once: where many hear them, what an error costs is the stack that it remembers. */
+const TOO_MANY = new KamaitachiError(
+  'unavailable',
+  'this slave has too many large answers to make: try again',
+);
+const UNWANTED = new KamaitachiError('deadline', 'nobody waits for this answer any more');
 
 /** Runs a function after some milliseconds; 0 = in the next turn of the event loop. */
 export type Later = (ms: number, run: () => void) => void;
