@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { Histogram } from '../histogram.ts';
 import { share } from './closed.ts';
 import type { FromClient, Job, KeptAnswer, Outcome, ToClient } from './job.ts';
+import { COMES_FIRST, forkedWith } from './niceness.ts';
 
 export interface LoadOptions extends Omit<Job, 'keep'> {
   /** Indices of requests whose answers are wanted. */
@@ -46,7 +47,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 
 /** Paced requests beside something else; `rate` is needed, and neither an amount nor a time. */
 export async function startBackground(options: LoadOptions): Promise<Background> {
-  const clients = await startClients(options);
+  const clients = await startClients(options, COMES_FIRST);
   await options.before?.();
   for (const client of clients) client.go();
   return {
@@ -63,7 +64,7 @@ interface Client {
   done: Promise<Outcome & { indices: readonly number[] }>;
 }
 
-function startClients(options: LoadOptions): Promise<Client[]> {
+function startClients(options: LoadOptions, niceness = 0): Promise<Client[]> {
   const processes = options.processes ?? 1;
   const progress = new Array<number>(processes).fill(0);
   const parts = Array.from({ length: processes }, (_, part) => {
@@ -79,7 +80,7 @@ function startClients(options: LoadOptions): Promise<Client[]> {
       seconds: options.seconds,
       rate: options.rate === undefined ? undefined : options.rate / processes,
     };
-    return startClient(job, indices, (done) => {
+    return startClient(job, niceness, indices, (done) => {
       progress[part] = done;
       options.onProgress?.(progress.reduce((sum, one) => sum + one, 0));
     });
@@ -89,13 +90,11 @@ function startClients(options: LoadOptions): Promise<Client[]> {
 
 async function startClient(
   job: Job,
+  niceness: number,
   indices: readonly number[],
   onProgress: (done: number) => void,
 ): Promise<Client> {
-  const child = fork(new URL('client.ts', import.meta.url), {
-    execArgv: [`--import=${import.meta.resolve('tsx')}`],
-    serialization: 'advanced',
-  });
+  const child = fork(new URL('client.ts', import.meta.url), forkedWith(niceness));
   const tell = (message: ToClient) => child.send(message);
   const ready = heard(child, 'ready');
   child.on('message', (message: FromClient) => {
