@@ -115,7 +115,7 @@ describe('work', () => {
     const { clock, later, pauses } = simulated();
     const queue = new WorkQueue(() => clock.ms, later);
     const large = () => queue.run(steps(24, 0, clock.tick), slots(), wanted);
-    const crowd = Array.from({ length: 22 }, large);
+    const crowd = Array.from({ length: 134 }, large);
     await turn();
     const before = clock.ms;
     const last = large();

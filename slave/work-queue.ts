@@ -15,8 +15,11 @@ const SLICE_MS = 2;
 const PAUSES_AFTER_MS = 20;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
-/** Where more wait, those that come get no slice before them, and nobody pauses: all would be late. */
-const CROWD = 16;
+/**
+ * Where more wait, those that come get no slice before them, and nobody pauses: all would be late. Fewer may wait for very
+ * large answers, and what comes may be done in a slice.
+ */
+const CROWD = 128;
 /** More than gateways let in where answers take too long: they know sooner, and a refusal from here costs them a second try. */
 const MAX_WAITING = 1_024;
 
