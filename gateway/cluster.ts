@@ -159,6 +159,7 @@ export class Cluster {
   private lastTick: number;
   private lastMembershipTick = 0;
   private isClosed = false;
+  private hasTriedAll = false;
   /** `host:port` of the master, as the registry knew it last. */
   master: string | undefined;
   /** Called on every tick, with the time. */
@@ -222,6 +223,17 @@ export class Cluster {
       for (const slot of ready) held.add(slot);
     }
     return SLOTS - held.size;
+  }
+
+  /**
+   * Slaves that a gateway which has just started has not tried to link to: one that leaves the next moment must not be all that
+   * it has. Once there is none it is over: who joins later says nothing about those that are linked.
+   */
+  untried(): string[] {
+    if (this.hasTriedAll) return [];
+    const untried = this.all().filter(({ link }) => !link.isTried);
+    this.hasTriedAll = untried.length === 0;
+    return untried.map(({ id }) => id);
   }
 
   takeView(view: RegistryView): void {

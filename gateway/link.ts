@@ -132,6 +132,11 @@ export class Link {
     return this.state.kind === 'open';
   }
 
+  /** Whether it is open, or an attempt to open it has ended. */
+  get isTried(): boolean {
+    return this.isOpen || this.failures > 0;
+  }
+
   /** Requests under way. */
   get load(): number {
     return this.pending.size;

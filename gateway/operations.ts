@@ -84,13 +84,12 @@ export function healthOf(cluster: Cluster): { status: string; nodes: string[]; c
 }
 
 export function readinessOf(cluster: Cluster): { ready: boolean; body: Record<string, unknown> } {
+  const notReady = (missing: string) => ({ ready: false, body: { status: 'not ready', missing } });
   const missing = cluster.missing();
-  return missing === 0
-    ? { ready: true, body: { status: 'ready', slots: SLOTS } }
-    : {
-        ready: false,
-        body: { status: 'not ready', missing: `${missing} of ${SLOTS} slots have no ready holder` },
-      };
+  if (missing > 0) return notReady(`${missing} of ${SLOTS} slots have no ready holder`);
+  const untried = cluster.untried();
+  if (untried.length > 0) return notReady(`no link yet to ${untried.join(', ')}`);
+  return { ready: true, body: { status: 'ready', slots: SLOTS } };
 }
 
 export function breakersOf(cluster: Cluster): Record<string, unknown> {

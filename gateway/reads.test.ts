@@ -11,6 +11,7 @@ import type { SortKey } from '../shared/link.ts';
 import type { PeriodQuery } from '../shared/query.ts';
 import { SLOTS, SlotSet, slotOf } from '../shared/slot.ts';
 import { settle, startTestGateway, type TestGateway, type TestOptions } from './testing/fake-gateway.ts';
+import { FakeSlave } from './testing/fake-slaves.ts';
 
 const PATH = '/kamaitachi/api/data/v1/snapshot';
 const PERIOD = '/kamaitachi/api/data/v1/period';
@@ -374,6 +375,29 @@ describe('the cluster', () => {
     test.slaves[0].isUp = true;
     await test.advance(3_000);
     expect((await ready()).status).toBe(200);
+  });
+
+  it('is not ready before it has tried to link to every slave there is, and stays it when another one joins', async () => {
+    const test = await start();
+    const [first, second] = test.slaves;
+    const join = async (id: string) => {
+      const slave = new FakeSlave(id);
+      slave.accept = () => ({ write: async () => {}, close() {} });
+      test.slaves.push(slave);
+      test.discovery.set(test.slaves.map((one) => one.member()));
+      await test.advance(100);
+      return (await test.gateway.app.request('/ready')).json();
+    };
+    expect(await join('127.0.0.1:9001')).toEqual({
+      status: 'not ready',
+      missing: 'no link yet to 127.0.0.1:9001',
+    });
+    for (let left = 4_000; left > 0; left -= 250) {
+      for (const slave of [first, second]) slave.push();
+      await test.advance(250);
+    }
+    expect((await test.gateway.app.request('/ready')).status).toBe(200);
+    expect(await join('127.0.0.1:9002')).toMatchObject({ status: 'ready' });
   });
 
   it('keeps asking a slave that left the registry while it is linked, and not one that says it is leaving', async () => {
