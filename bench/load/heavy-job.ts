@@ -2,7 +2,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Ingested, SampleSize } from '../ingest.ts';
 import type { BenchRequest } from '../scenarios.ts';
-import { forkedWith, GIVES_WAY } from './niceness.ts';
 
 export type Heavy =
   /** Makes the lines of a sample and keeps them, so that their making is not measured. */
@@ -20,7 +19,10 @@ export type FromHeavy =
   | { type: 'failed'; why: string };
 
 export class HeavyClient {
-  private readonly child: ChildProcess = fork(new URL('heavy.ts', import.meta.url), forkedWith(GIVES_WAY));
+  private readonly child: ChildProcess = fork(new URL('heavy.ts', import.meta.url), {
+    execArgv: [`--import=${import.meta.resolve('tsx')}`],
+    serialization: 'advanced',
+  });
 
   async makeLines(sample: SampleSize): Promise<void> {
     await this.run({ kind: 'lines', sample });
