@@ -264,6 +264,41 @@ describe('a read', () => {
     expect(test.gateway.reads.retriesRefused).toBeGreaterThan(0);
   }, 60_000);
 
+  it('whose body came slowly says nothing of the slave that had no time yet', async () => {
+    const test = await start();
+    const [first] = await inOrder(test);
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const node = test.gateway.cluster.all().find(({ id }) => id === first.id)!;
+    const asked = first.requests.length;
+    for (const [timeoutMs, waitMs] of [
+      [1_000, 40],
+      [30_000, 20],
+    ]) {
+      const bodies: ReadableStreamDefaultController<Uint8Array>[] = [];
+      const answers = Array.from({ length: BREAKER_FAILURES }, () =>
+        test.gateway.app.request(PATH, {
+          method: 'POST',
+          body: new ReadableStream<Uint8Array>({ start: (controller) => void bodies.push(controller) }),
+          headers: { 'x-kamaitachi-timeout-ms': String(timeoutMs) },
+          duplex: 'half',
+        } as RequestInit),
+      );
+      await test.advance(1_000);
+      for (const own of bodies) {
+        own.enqueue(new TextEncoder().encode(JSON.stringify(body)));
+        own.close();
+      }
+      await settle();
+      await test.advance(waitMs);
+      expect([node.failed, node.breaker.kind, node.slow]).toEqual([0, 'closed', false]);
+      for (const slave of test.slaves) slave.kill();
+      await Promise.all(answers);
+      for (const slave of test.slaves) slave.isUp = true;
+      await test.advance(1_000);
+    }
+    expect(first.requests.length).toBe(asked + 2 * BREAKER_FAILURES);
+  });
+
   it('is refused where too many are under way, with a time to come back', async () => {
     const test = await start();
     for (const slave of test.slaves) slave.reply = () => 'silence';

@@ -48,6 +48,7 @@ export class Reads {
   private readonly hedging = new HedgePolicy();
   private readonly retrying = new RetryBudget();
   readonly shedding = new Shedding();
+  private tickedAt = 0;
   retries = 0;
   hedges = 0;
   parts = 0;
@@ -80,10 +81,10 @@ export class Reads {
           if (isHedged !== true) part.holder.succeeded();
           // When the link heard it; of a hedged one that would be another link's time.
           const heardAt = isHedged ? this.cluster.options.now() : part.holder.link.lastHeard;
-          const ms = heardAt - run.startedAt;
+          const ms = heardAt - run.askedAt;
           if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
           this.hedging.answered(ms);
-          this.shedding.took(ms, run.timeoutMs);
+          this.shedding.took(heardAt - run.startedAt, run.timeoutMs);
           const data = this.handOver(run, text);
           // Who it was that answered a hedged request does not matter enough to be remembered.
           return { data, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
@@ -117,6 +118,7 @@ export class Reads {
 
   /** Ends what has passed its deadline or lost its client. */
   tick(now: number): void {
+    this.tickedAt = now;
     this.shedding.tick(now);
     for (const run of this.running.items) {
       if (now >= run.deadline) {
@@ -127,7 +129,7 @@ export class Reads {
       else if (
         run.only !== undefined &&
         !run.isHedged &&
-        now - run.startedAt >= this.hedging.delayMs &&
+        now - run.askedAt >= this.hedging.delayMs &&
         // One that has begun to answer is not slow: the rest waits for room here.
         !run.calls[run.calls.length - 1].call.hasBegun
       ) {
@@ -170,6 +172,7 @@ export class Reads {
       timeoutMs,
       request,
       startedAt,
+      askedAt: Math.max(startedAt, this.tickedAt),
       heardAt: startedAt,
       deadline: startedAt + timeoutMs,
       calls: [],
@@ -215,7 +218,7 @@ export class Reads {
   private fail(run: Run, error: KamaitachiError, now: number): KamaitachiError {
     run.failure ??= error;
     for (const { call, holder } of run.calls) {
-      const isSlow = error.code === 'deadline' && now - run.startedAt >= SLOW_MS && !call.hasBegun;
+      const isSlow = error.code === 'deadline' && now - run.askedAt >= SLOW_MS && !call.hasBegun;
       if (holder.link.cancel(call, error) && isSlow) this.holderFailed(holder);
     }
     return run.failure;
@@ -266,7 +269,7 @@ export class Reads {
       holder.breaker.succeed();
     }
     const now = this.cluster.options.now();
-    const hasWaited = run.minSeq > 0 && now - run.startedAt >= SEQ_WAITED_MS;
+    const hasWaited = run.minSeq > 0 && now - run.askedAt >= SEQ_WAITED_MS;
     // When one part is lost the others are of no use any more.
     if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
       throw this.fail(run, error, now);
@@ -291,6 +294,11 @@ interface Run extends Bagged {
   timeoutMs: number;
   request: { readonly signal: AbortSignal } | undefined;
   startedAt: number;
+  /**
+   * When its body was there, to a tick: from then on it is the slaves that take time. A client may send as slowly as it
+   * likes, and says nothing of them by it.
+   */
+  askedAt: number;
   /** When the last part was answered. */
   heardAt: number;
   deadline: number;
