@@ -228,6 +228,20 @@ describe('a read', () => {
     expect(first.requests.length + second.requests.length).toBe(asked + 1);
   });
 
+  it('with a wished seq is asked of the holder that has it where the first one falls silent', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    second.reply = () => ({ text: '["second"]' });
+    const answer = test.post(PATH, body, { 'x-kamaitachi-min-seq': '7' });
+    await settle();
+    for (let left = 3_500; left > 0; left -= 250) {
+      second.push();
+      await test.advance(250);
+    }
+    expect(await (await answer).json()).toMatchObject({ data: ['second'] });
+  });
+
   it('is asked last of a slave that is late again and again, and of nobody else where nobody else holds it', async () => {
     const test = await start();
     const [first, second] = await inOrder(test);

@@ -269,7 +269,8 @@ export class Reads {
       holder.breaker.succeed();
     }
     const now = this.cluster.options.now();
-    const hasWaited = run.minSeq > 0 && now - run.askedAt >= SEQ_WAITED_MS;
+    // One that broke off waited for nothing: another may be there already.
+    const hasWaited = kind === 'refused' && run.minSeq > 0 && now - run.askedAt >= SEQ_WAITED_MS;
     // When one part is lost the others are of no use any more.
     if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
       throw this.fail(run, error, now);
