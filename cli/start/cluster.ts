@@ -1,5 +1,4 @@
 /** A whole cluster on this machine: a master or several, slaves and a gateway, as the launcher and the tests run it. */
-import { resolve } from 'node:path';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options, UsageError } from '../../shared/config.ts';
@@ -10,6 +9,7 @@ import {
   gatewayCommand,
   masterCommand,
   slaveCommand,
+  withWholePaths,
 } from './commands.ts';
 import { etcdToStart } from './etcd.ts';
 import { Part, type PartOptions } from './part.ts';
@@ -174,20 +174,6 @@ export class Cluster {
       onGiveUp: (why) => this.events.onGiveUp(name, why),
     });
   }
-}
-
-/** The parts run in another directory than the launcher may. */
-function withWholePaths(options: Options): Options {
-  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
-  return {
-    ...options,
-    dataDir: resolve(options.dataDir),
-    clusterTokenFile: whole(options.clusterTokenFile),
-    keys: whole(options.keys),
-    tlsCert: whole(options.tlsCert),
-    tlsKey: whole(options.tlsKey),
-    tlsCa: whole(options.tlsCa),
-  };
 }
 
 function countOf(health: string): number {

@@ -1,6 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Options, parseOptions } from '../../shared/config.ts';
-import { type Command, chooseRuntime, gatewayCommand, masterCommand, slaveCommand } from './commands.ts';
+import {
+  type Command,
+  chooseRuntime,
+  gatewayCommand,
+  masterCommand,
+  slaveCommand,
+  withWholePaths,
+} from './commands.ts';
 
 const launcher = parseOptions(['--data-dir', '/var/k', '--replicas=3', '--log-level=warn'], {});
 
@@ -23,6 +33,18 @@ describe('the parts', () => {
         master: 'http://h:1',
         replicas: 3,
       });
+  });
+
+  test('find the master’s database in the same place, however the folder is spelt', () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'kamaitachi-commands-'));
+    const databaseOf = (spelt: string) =>
+      optionsOf(masterCommand(withWholePaths(parseOptions(['--data-dir', spelt], {})), 0)).database;
+    const found = () => new Set([dataDir, relative('.', dataDir), `${dataDir}/`].map(databaseOf));
+    expect(found()).toEqual(new Set([`file:${dataDir}/master/kamaitachi.db`]));
+    // Where a relative name once put it.
+    writeFileSync(join(dataDir, 'kamaitachi.db'), '');
+    expect(found()).toEqual(new Set([`file:${dataDir}/kamaitachi.db`]));
+    rmSync(dataDir, { recursive: true });
   });
 
   test('a database that was asked for is the master’s', () => {

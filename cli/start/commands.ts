@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/config.ts';
@@ -24,9 +24,30 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
  */
 const SHORT_SCAVENGES = '--max-semi-space-size=4';
 
+/** The parts run in another directory than the launcher may. */
+export function withWholePaths(options: Options): Options {
+  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
+  const dataDir = resolve(options.dataDir);
+  const isDefault = options.database === defaultDatabase(options.dataDir);
+  return {
+    ...options,
+    dataDir,
+    database: isDefault ? defaultDatabase(dataDir) : options.database,
+    clusterTokenFile: whole(options.clusterTokenFile),
+    keys: whole(options.keys),
+    tlsCert: whole(options.tlsCert),
+    tlsKey: whole(options.tlsKey),
+    tlsCa: whole(options.tlsCa),
+  };
+}
+
+/** `options`: with whole paths. */
 export function masterCommand(options: Options, port: number): Command {
   const dataDir = join(options.dataDir, 'master');
-  const isDefault = options.database === defaultDatabase(options.dataDir);
+  // Where one stands in the data directory itself, as a master without a launcher puts it, that is the one, as for backups.
+  const isDefault =
+    options.database === defaultDatabase(options.dataDir) &&
+    !existsSync(join(options.dataDir, 'kamaitachi.db'));
   return onNode('master/main.ts', {
     ...options,
     dataDir,
