@@ -278,6 +278,26 @@ describe('a read', () => {
     expect(test.gateway.reads.retriesRefused).toBeGreaterThan(0);
   }, 60_000);
 
+  it('is answered by another holder where a slave dies with as many as it may have under way', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    let reply = () => {};
+    const held = new Promise<void>((resolve) => {
+      reply = resolve;
+    });
+    first.reply = () => 'silence';
+    second.reply = async () => {
+      await held;
+      return { text: '[]' };
+    };
+    const waiting = Array.from({ length: MAX_READS_UNDER_WAY }, () => test.post(PATH, body));
+    await settle();
+    first.kill();
+    reply();
+    const statuses = await Promise.all(waiting.map(async (answer) => (await answer).status));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  }, 60_000);
+
   it('whose body came slowly says nothing of the slave that had no time yet', async () => {
     const test = await start();
     const [first] = await inOrder(test);

@@ -108,9 +108,9 @@ export const BREAKER_OPEN_MS = 5_000;
  */
 export const MAX_READS_UNDER_WAY = 4_096;
 export const MIN_READS_UNDER_WAY = 128;
-/** Parts that a gateway may ask again for every read, and how many of them in store: what one slave had under way when it died. */
+/** Parts that a gateway may ask again for every read, and how many of them in store: what one slave may have under way when it dies. */
 export const RETRIES_PER_READ = 0.2;
-export const RETRIES_IN_STORE = 2_048;
+export const RETRIES_IN_STORE = MAX_READS_UNDER_WAY;
 /** A part of a query is asked of this many slaves at most, one after the other. */
 export const MAX_ATTEMPTS = 4;
 /** A body that is too large is still read up to this size, so that the client reads our answer and not a broken connection. */
