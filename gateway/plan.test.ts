@@ -137,6 +137,25 @@ describe('many subjects', () => {
   });
 });
 
+describe('a query over whole slots', () => {
+  it('is not split by the load that one holder had when the first one came', () => {
+    const slots = (...thirds: number[]) =>
+      new SlotSet(Array.from({ length: SLOTS }, (_, i) => i).filter((i) => thirds.includes(i % 3)));
+    const load = { a: 1_000, b: 300, c: 300 };
+    const holders = (['a', 'b', 'c'] as const).map((id, i) => ({
+      ...holder(id, { ready: slots(i, (i + 1) % 3) }),
+      get load() {
+        return load[id];
+      },
+    }));
+    const routes = routesOf(holders, (slot) => ['abc'[slot % 3], 'cab'[slot % 3]]);
+    planQuery(topics, routes, none);
+    load.a = 300;
+    const sizes = planQuery(topics, routes, none).map(({ slots }) => slots!.size);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThan(3);
+  });
+});
+
 describe('any cluster', () => {
   const cluster = fc.array(
     fc.record({

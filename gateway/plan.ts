@@ -35,6 +35,8 @@ export interface Wish {
   exclude?: ReadonlySet<string>;
   /** Only these slots of a query that asks whole slots. */
   slots?: SlotSet;
+  /** What holders have under way does not matter: the plan is for longer than a moment. */
+  anyLoad?: boolean;
 }
 
 /**
@@ -76,7 +78,8 @@ export class Routes<H extends Holder = Holder> {
   everySlot(without?: string): ReadonlyMap<H, SlotSet> {
     let split = this.splits.get(without);
     if (split === undefined) {
-      split = splitSlots(this, ALL, { minSeq: 0, exclude: new Set(without === undefined ? [] : [without]) });
+      const exclude = new Set(without === undefined ? [] : [without]);
+      split = splitSlots(this, ALL, { minSeq: 0, exclude, anyLoad: true });
       this.splits.set(without, split);
     }
     return split;
@@ -213,7 +216,7 @@ function best<H extends Holder>(routes: Routes<H>, slot: number, wish: Wish): H 
     if (own < firstRank) {
       first = holder;
       firstRank = own;
-      calm = routes.isOverloaded(holder) ? undefined : holder;
+      calm = wish.anyLoad || !routes.isOverloaded(holder) ? holder : undefined;
       if (own === 0 && calm !== undefined) return holder;
     } else if (own === firstRank && calm === undefined && own < NEVER && !routes.isOverloaded(holder)) {
       calm = holder;
