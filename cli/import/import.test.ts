@@ -417,6 +417,19 @@ describe('layouts', () => {
     );
   });
 
+  test('keys of a SQLite table are told apart by every digit', async () => {
+    const path = join(folder, 'sensors.db');
+    const db = new Database(path);
+    db.exec(`CREATE TABLE readings (sensor INTEGER, time INTEGER, value INTEGER, more REAL);
+      INSERT INTO readings VALUES (1234567890123456789, 1000000000, 1, 0.5), (1234567890123456788, 1000000000, 9007199254740993, 0.5)`);
+    db.close();
+    expect(await run('--subject-column', 'sensor', '--layout', 'wide', path)).toBe(true);
+    expect(gateway.lines.map(({ subject, values }) => [subject, values!.value])).toEqual([
+      ['1234567890123456789', 1],
+      ['1234567890123456788', 2 ** 53],
+    ]);
+  });
+
   test('ingest lines pass through as they are', async () => {
     const lines = [
       '{"type":"subject","subject":"A","tags":{"concept":["x"]}}',

@@ -48,13 +48,22 @@ export function readSqlite(path: string, table: string): Reading<Row> {
       // A whole number beyond 2^53 would otherwise fail the whole SELECT.
       statement.safeIntegers(true);
       for (const cells of statement.iterate() as IterableIterator<unknown[]>) {
-        yield { line: ++line, cells: cells.map((cell) => (typeof cell === 'bigint' ? Number(cell) : cell)) };
+        yield {
+          line: ++line,
+          cells: cells.map((cell) => (typeof cell === 'bigint' ? wholeNumber(cell) : cell)),
+        };
       }
     } finally {
       db.close();
     }
   }
   return { columns, rows: rows(), done: () => (total === 0 ? 0 : line / total) };
+}
+
+/** One that a number would round stays as it is written: as a key it would be another's. */
+function wholeNumber(cell: bigint): number | string {
+  const number = Number(cell);
+  return Number.isSafeInteger(number) ? number : String(cell);
 }
 
 /** A row of KamaitachiGo without its subject_key still says market and code. */
