@@ -334,8 +334,9 @@ export class Link {
     call.pieces.push(encoder.encode(payload));
     call.received += payload.length;
     if (call.received < total) return;
-    this.pending.delete(id);
+    // Before it is taken out: the end of a link fails all that is in.
     if (call.received > total) throw new RangeError(`answer: expected ${total} bytes, got ${call.received}`);
+    this.pending.delete(id);
     call.resolve({ text: call.pieces, seq, staleSeconds });
   }
 
@@ -351,9 +352,9 @@ export class Link {
     const [id, retryAfterSeconds] = numbers;
     const call = this.pending.get(id);
     if (call === undefined) return;
+    const { code, message } = JSON.parse(payload) as { code: ErrorCode; message: string };
     this.pending.delete(id);
     this.credit.end(id);
-    const { code, message } = JSON.parse(payload) as { code: ErrorCode; message: string };
     const known = code in STATUS_OF ? code : 'internal';
     call.reject(
       new PartFailure(kindOf(known), new KamaitachiError(known, message, retryAfterSeconds || undefined)),

@@ -521,6 +521,14 @@ describe('a slave that does not greet', () => {
     const [{ link, ready }] = test.gateway.cluster.all();
     expect([link.isOpen, link.reason, ready.size]).toEqual([false, 'frame: expected a hello first', 0]);
   });
+
+  it('that sends more than it said is hung up on, and whoever asked it hears of it', async () => {
+    const test = await start({ slaves: 1 });
+    test.slaves[0].reply = () => ({ text: 'x'.repeat(50_000), length: 45_000 });
+    const answer = await test.post(PATH, body);
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain('answer: expected 45000 bytes, got 50000');
+  });
 });
 
 describe('a large answer', () => {

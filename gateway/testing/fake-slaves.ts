@@ -9,7 +9,8 @@ import { encodeFrame, FrameReader } from '../../shared/wire.ts';
 import type { Connection, ConnectionEvents, Dial } from '../dialer.ts';
 
 export type Reply =
-  | { text: string; seq?: number; staleSeconds?: number }
+  /** `length`: as long as it says that it is; by default the truth. */
+  | { text: string; seq?: number; staleSeconds?: number; length?: number }
   | { code: string; message: string; retryAfter?: number }
   | 'silence'
   | 'break';
@@ -161,8 +162,8 @@ class FakeConnection implements Connection {
         ),
       );
     else {
-      const { text, seq = this.slave.state.seq, staleSeconds = 0 } = reply;
-      this.rests.set(id, { text, sent: 0, header: [id, seq, staleSeconds, text.length] });
+      const { text, seq = this.slave.state.seq, staleSeconds = 0, length = text.length } = reply;
+      this.rests.set(id, { text, sent: 0, header: [id, seq, staleSeconds, length] });
       this.sendPieces(id, PIECE_BYTES);
     }
   }
