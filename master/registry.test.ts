@@ -56,6 +56,27 @@ describe('the embedded registry', () => {
       expect(registry.lease(member('a', more), 1_000)).toBe(true);
   });
 
+  it('says that it changed also where a renewal or a good-bye finds a lease that ran out', () => {
+    const { registry, ids, pass } = create();
+    registry.lease(member('a'), 1_000);
+    registry.lease(member('b'), 5_000);
+    pass(1_000);
+    expect(registry.lease(member('b'), 5_000)).toBe(true);
+    expect(ids()).toEqual(['b']);
+    registry.leave('b');
+    registry.lease(member('a'), 1_000);
+    pass(1_000);
+    expect(registry.leave('b')).toBe(true);
+    expect(ids()).toEqual([]);
+  });
+
+  it('believes the good-bye of somebody whom it does not know: it may be younger than the last renewal', () => {
+    const { registry } = create();
+    expect(registry.leave('a')).toBe(true);
+    expect(registry.view().departed).toEqual(['a']);
+    expect(registry.leave('a')).toBe(false);
+  });
+
   it('that stood still drops nobody who could not renew meanwhile', () => {
     let now = 0;
     const registry = new Registry('e1', () => now, 1_000);

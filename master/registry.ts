@@ -32,20 +32,21 @@ export class Registry {
 
   /** Registers a member or renews its lease; returns whether the view changed. */
   lease(member: Member, ttlMs: number): boolean {
-    this.expire();
+    const hasExpired = this.expire();
     const known = this.leases.get(member.id);
     if (known === undefined && this.leases.size >= MAX_MEMBERS)
       throw new KamaitachiError('unavailable', `registry: it is full with ${MAX_MEMBERS} members`);
     this.leases.set(member.id, { member, until: this.now() + ttlMs });
     const changed = this.departed.delete(member.id) || !isSame(known?.member, member);
     if (changed) this.version++;
-    return changed;
+    return changed || hasExpired;
   }
 
   /** Takes a member out at its own wish; returns whether the view changed. */
   leave(id: string): boolean {
-    this.expire();
-    if (!this.leases.delete(id)) return false;
+    const hasExpired = this.expire();
+    // Also of one that is not known: its last renewal may be older than this registry.
+    if (!this.leases.delete(id) && this.departed.has(id)) return hasExpired;
     this.departed.set(id, this.now() + DEPARTED_KEPT_MS);
     if (this.departed.size > MAX_MEMBERS) this.departed.delete(this.departed.keys().next().value!);
     this.version++;
