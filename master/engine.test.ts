@@ -167,6 +167,41 @@ describe('a database that fails', () => {
     expect(Object.keys(await readAll(engine.history, engine.fill))).toEqual(['a', 'b']);
   });
 
+  it('may have more in its log than the head: slaves get that only when it is known', async () => {
+    const first = await open(folder.path);
+    await first.write([record('a', 1, 1)]);
+    await first.fold();
+    await first.close();
+    let broken = false;
+    // What was folded at the start is read from the database.
+    const engine = await open(
+      folder.path,
+      {},
+      {
+        open: async (url) => {
+          const store = await openStore(url);
+          return {
+            ...store,
+            async append(...args: Parameters<typeof store.append>) {
+              await store.append(...args);
+              throw new Error('connection lost');
+            },
+            stand: () => (broken ? Promise.reject(new Error('connection lost')) : store.stand()),
+          };
+        },
+      },
+    );
+    broken = true;
+    await expect(engine.write([record('a', 2, 2)])).rejects.toMatchObject({ status: 503 });
+    const request = { node: 'n', history: engine.history, slots: ALL, waitMs: 0 };
+    const { header } = decodePage<TailHeader>(await engine.tail({ ...request, after: 0 }));
+    expect(header).toMatchObject({ reset: false, upTo: 1, head: 1 });
+    broken = false;
+    await vi.waitFor(() => expect(engine.state.head).toBe(2), { timeout: 5_000 });
+    const next = decodePage<TailHeader>(await engine.tail({ ...request, after: 1 })).header;
+    expect(next).toMatchObject({ reset: false, upTo: 2, head: 2 });
+  });
+
   it('is asked no more after the end, also where it was being asked then', async () => {
     const asked: ((error: Error) => void)[] = [];
     const engine = await openTestEngine(

@@ -102,9 +102,13 @@ export function createLog(store: Store, standing: Standing, recentBytes = RECENT
       diskBytes -= droppedBytes;
     },
 
-    /** Entries after `after`, from memory where it reaches back that far, about `maxBytes` of them. */
+    /** Entries after `after` up to the head, from memory where it reaches back that far, about `maxBytes` of them. */
     async read(after: number, maxBytes: number): Promise<readonly LogEntry[]> {
-      if (after + 1 < first) return store.readLog(after, maxBytes);
+      if (after + 1 < first) {
+        const entries = await store.readLog(after, maxBytes);
+        // What is being written may be on disk already: whoever has it would be ahead of the head.
+        return entries.filter(({ seq }) => seq <= head);
+      }
       let size = 0;
       let end = after + 1 - first;
       for (; end < entries.length && size < maxBytes; end++) size += entries[end].bytes.length;
