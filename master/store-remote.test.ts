@@ -77,6 +77,35 @@ describe('a master on a libSQL server (its double)', () => {
     expect(await engine.write([record('a', 1)], key)).toEqual({ accepted: 1, seq: 1 });
   });
 
+  it('has nothing undone by a folding that was given up and is done late', async () => {
+    const engine = await open();
+    let arrive = () => {};
+    const late = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    let isDue = true;
+    server.fault = (sqls) => {
+      if (!isDue || !sqls.some((sql) => sql.startsWith('INSERT INTO chunks'))) return undefined;
+      isDue = false;
+      return { late };
+    };
+    await engine.write([record('a', 1)]);
+    await engine.fold();
+    expect(engine.state.folded).toBe(0);
+    await engine.write([record('a', 2)]);
+    await engine.fold();
+    expect(engine.state.folded).toBe(2);
+    arrive();
+    await server.quiet();
+    await engine.write([record('a', 3)]);
+    await engine.fold();
+    expect((await readAll(engine.history, engine.fill)).a.values).toEqual({
+      'eps 1 0': 1,
+      'eps 2 0': 2,
+      'eps 3 0': 3,
+    });
+  });
+
   it('answers a slow write when it is done', async () => {
     const engine = await open();
     failOnce({ delayMs: 300 });

@@ -77,6 +77,11 @@ export async function openStore(url: string) {
         { url, concurrency: 1, timeout: SQL_TIMEOUT_MS },
   );
   const writer = crypto.randomUUID();
+  /** With our name, what makes the database ours; it grows after a write that failed. */
+  let turn = 0;
+  const token = (turn: number) => `${writer} ${turn}`;
+  const isOwn = (token: string) => token.startsWith(writer);
+  let mayComeLate = false;
   try {
     if (path !== undefined) await checkFile(client);
     await client.batch(
@@ -85,7 +90,7 @@ export async function openStore(url: string) {
         statement(`INSERT INTO meta VALUES ('history', ?) ON CONFLICT DO NOTHING`, [crypto.randomUUID()]),
         `INSERT INTO meta VALUES ('folded', '0'), ('floor', '0') ON CONFLICT DO NOTHING`,
         statement(`INSERT INTO meta VALUES ('writer', ?) ON CONFLICT DO UPDATE SET value = excluded.value`, [
-          writer,
+          token(turn),
         ]),
       ],
       'write',
@@ -97,12 +102,35 @@ export async function openStore(url: string) {
 
   const query: Sql['query'] = (sql, args = []) => client.execute(statement(sql, args));
   const write: Sql['write'] = async (statements) => {
+    await disownLateWrites();
     const guard = statement(
       `INSERT INTO meta SELECT 'writer', NULL WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'writer' AND value = ?)`,
-      [writer],
+      [token(turn)],
     );
-    return (await client.batch([guard, ...statements], 'write')).slice(1);
+    try {
+      return (await client.batch([guard, ...statements], 'write')).slice(1);
+    } catch (error) {
+      mayComeLate = path === undefined;
+      throw error;
+    }
   };
+
+  /**
+   * A write that failed may still be on its way to a server, and be done after others that came later. Once this is done it
+   * cannot be: call it before anything is read for the next write.
+   */
+  async function disownLateWrites(): Promise<void> {
+    if (!mayComeLate) return;
+    const before = turn;
+    await query(`UPDATE meta SET value = ? WHERE key = 'writer' AND value = ?`, [
+      token(before + 1),
+      token(before),
+    ]);
+    // Who asked for it meanwhile may have been first, and another write have failed since.
+    if (turn !== before) return;
+    turn++;
+    mayComeLate = false;
+  }
 
   /** Bodies of chunks, in order. */
   async function readChunks(places: readonly ChunkPlace[]): Promise<Uint8Array[]> {
@@ -142,10 +170,11 @@ export async function openStore(url: string) {
         client.reconnect();
         await checkFile(client);
       }
+      await disownLateWrites();
       const meta = new Map(
         (await query('SELECT key, value FROM meta')).rows.map((row) => [row.key, text(row.value)]),
       );
-      if (meta.get('writer') !== writer)
+      if (!isOwn(meta.get('writer')!))
         throw new KamaitachiError('unavailable', 'master: another one has taken the database over');
       const floor = Number(meta.get('floor'));
       const log = (await query('SELECT MAX(seq) AS head, SUM(LENGTH(body)) AS bytes FROM log')).rows[0];
@@ -163,7 +192,7 @@ export async function openStore(url: string) {
     /** Whether no other master has taken the database over. */
     async isOurs(): Promise<boolean> {
       const { rows } = await query(`SELECT value FROM meta WHERE key = 'writer'`);
-      return rows[0]?.value === writer;
+      return isOwn(text(rows[0].value));
     },
 
     /** Writes next to nothing, to see whether writing works. */
@@ -173,6 +202,7 @@ export async function openStore(url: string) {
 
     /** What folding needs of some subjects, by subject. */
     async readStates(wanted: readonly Wanted[]): Promise<Map<string, SubjectState>> {
+      await disownLateWrites();
       const states = new Map<string, SubjectState>();
       for (const { subject } of wanted) states.set(subject, { info: null, chunks: [] });
       const infos = await query(

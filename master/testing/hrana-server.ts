@@ -19,6 +19,8 @@ export interface Fault {
   delayMs?: number;
   /** The connection breaks: before anything was done, or when all was done and only the answer is missing. */
   reset?: 'before' | 'after';
+  /** The connection breaks at once, and all is done when this resolves: a request that was long on its way. */
+  late?: Promise<void>;
   /** Every statement fails with this, and nothing is done. */
   error?: { code: string; message: string };
 }
@@ -50,8 +52,12 @@ export class HranaServer {
   private readonly streams = new Map<string, Stream>();
   /** Connections of streams that were closed, to be used again. */
   private readonly idle: Stream[] = [];
+  private readonly underWay = new Set<Promise<void>>();
   private readonly server = createServer((request, response) => {
-    this.answer(request, response).catch(() => response.destroy());
+    const answer = this.answer(request, response)
+      .catch(() => void response.destroy())
+      .finally(() => this.underWay.delete(answer));
+    this.underWay.add(answer);
   });
 
   constructor(path: string) {
@@ -75,6 +81,11 @@ export class HranaServer {
     this.streams.clear();
   }
 
+  /** Resolves when everything that is under way is done. */
+  async quiet(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -89,6 +100,10 @@ export class HranaServer {
     const sqls = pipeline.requests.flatMap((one) => sqlsOf(one, stream));
     const fault = this.fault(sqls) ?? {};
     if (fault.delayMs !== undefined) await pause(fault.delayMs);
+    if (fault.late !== undefined) {
+      response.destroy();
+      await fault.late;
+    }
     if (fault.reset !== 'before') await this.waitForWriter(stream, sqls);
     if (fault.reset === 'before') {
       this.end(stream);
@@ -102,6 +117,7 @@ export class HranaServer {
       baton = randomUUID();
       this.streams.set(baton, stream);
     }
+    if (fault.late !== undefined) return;
     if (fault.reset === 'after') return void response.destroy();
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ baton, base_url: null, results }));
