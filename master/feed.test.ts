@@ -169,6 +169,54 @@ describe('the feed', () => {
     folder.remove();
   });
 
+  it('folds as little at a time as can be read at once, however much the lines touch', async () => {
+    const folder = scratchFolder();
+    const read: number[] = [];
+    const engine = await openTestEngine(
+      folder.path,
+      {},
+      {
+        clock: () => 0,
+        open: async (url) => {
+          const store = await openStore(url);
+          return {
+            ...store,
+            async readStates(wanted: Parameters<typeof store.readStates>[0]) {
+              const states = await store.readStates(wanted, 1);
+              read.push(states.size);
+              return states;
+            },
+          };
+        },
+      },
+    );
+    const model = new Follower();
+    const write = async (lines: readonly IngestLine[]) => {
+      await engine.write(lines);
+      await engine.fold();
+      model.apply(lines.map((line) => ({ line, at: AT })));
+    };
+    const subjects = Array.from({ length: 40 }, (_, i) => `33:${i}`);
+    await write(
+      subjects.map((subject) => ({ type: 'record' as const, subject, time: 1, values: { eps: 1, x: 2 } })),
+    );
+    read.length = 0;
+    await write(
+      subjects.flatMap((subject, i): IngestLine[] =>
+        i % 3 === 0
+          ? [{ type: 'subject', subject, name: 'n' }]
+          : [
+              { type: 'delete', subject, indicators: ['x'] },
+              { type: 'record', subject, time: 2, values: { eps: 3 } },
+            ],
+      ),
+    );
+    expect(read.length).toBeGreaterThan(20);
+    expect(await readAll(engine.history, engine.fill)).toEqual(model.contents());
+    await engine.close();
+    folder.remove();
+  });
+
   it('folds a round again that was cut off between two slices', async () => {
     const folder = scratchFolder();
     let now = 0;
@@ -253,6 +301,21 @@ describe('the feed', () => {
     const filled = header.slots.filter((slot) => slot.subjects.length > 0);
     expect(filled).toHaveLength(1);
     expect(header.slots.map(({ slot }) => slot)).toEqual(slots.slice(0, header.slots.length));
+    expect(Object.keys(await readAll(engine.history, engine.fill))).toHaveLength(40);
+    await engine.close();
+    folder.remove();
+  });
+
+  it('counts what is known of subjects as part of a page: they may have no values', async () => {
+    const folder = scratchFolder();
+    const engine = await openTestEngine(folder.path, { pageBytes: 1_000 });
+    const subjects = Array.from({ length: 40 }, (_, i) => `33:${i}`);
+    const category = 'x'.repeat(300);
+    await engine.write(subjects.map((subject) => ({ type: 'subject', subject, category })));
+    await engine.fold();
+    const slots = subjects.map(slotOf);
+    const page = await engine.fill({ node: 'n', history: engine.history, minSeq: 1, slots });
+    expect(new Follower().fill(page).slots).toHaveLength(2);
     expect(Object.keys(await readAll(engine.history, engine.fill))).toHaveLength(40);
     await engine.close();
     folder.remove();

@@ -101,8 +101,9 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
     let end = from;
     do {
       const group = takeGroup(segments, end);
-      end += group.length;
-      for (const change of await foldGroup(group)) {
+      const folded = await foldGroup(group);
+      end += folded.segments;
+      for (const change of folded.changes) {
         changes.push(change);
         for (const { block } of change.change.chunks) bytes += block.slab.byteLength;
       }
@@ -112,16 +113,22 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
     return { changes, end };
   }
 
-  async function foldGroup(group: readonly StampedSegment[]): Promise<Change[]> {
+  /** The changes of as many slots of a group as can be read at once, and how many of its segments these are. */
+  async function foldGroup(
+    group: readonly StampedSegment[],
+  ): Promise<{ changes: Change[]; segments: number }> {
     const subjects = [...linesBySubject(group)];
     const states = await store.readStates(
       subjects.map(([subject, { slot, lines }]) => ({ slot, subject, range: touchedRange(lines) })),
     );
-    return subjects.map(([subject, { slot, lines }]) => ({
-      slot,
-      subject,
-      change: foldSubject(subject, states.get(subject)!, lines),
-    }));
+    const changes: Change[] = [];
+    for (const [subject, { slot, lines }] of subjects) {
+      const state = states.get(subject);
+      if (state === undefined)
+        return { changes, segments: group.findIndex((segment) => segment.slot === slot) };
+      changes.push({ slot, subject, change: foldSubject(subject, state, lines) });
+    }
+    return { changes, segments: group.length };
   }
 
   return {

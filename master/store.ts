@@ -9,7 +9,7 @@ import { type Client, createClient, type InStatement, type Row } from '@libsql/c
 import { type Block, decodeBlock, encodeBlock } from '../shared/block.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SubjectChange, SubjectState } from '../shared/fold.ts';
-import { SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
+import { FOLD_READ_BYTES, SQL_PAGE_BYTES, SQL_TIMEOUT_MS } from '../shared/limits.ts';
 import type { StoredInfo } from '../shared/lines.ts';
 import { createLogTables, LOG_SCHEMA } from './log-tables.ts';
 import { type Bindable, blob, file, inserts, number, pagesOf, type Sql, statement, text } from './sql.ts';
@@ -200,8 +200,14 @@ export async function openStore(url: string) {
       await write([statement(`UPDATE meta SET value = value WHERE key = 'writer'`)]);
     },
 
-    /** What folding needs of some subjects, by subject. */
-    async readStates(wanted: readonly Wanted[]): Promise<Map<string, SubjectState>> {
+    /**
+     * What folding needs of some subjects, which come by slot: of whole slots, as many as have about `maxBytes` of chunks in
+     * it, at least one. Subjects of the slots after them are left out.
+     */
+    async readStates(
+      wanted: readonly Wanted[],
+      maxBytes = FOLD_READ_BYTES,
+    ): Promise<Map<string, SubjectState>> {
       await disownLateWrites();
       const states = new Map<string, SubjectState>();
       for (const { subject } of wanted) states.set(subject, { info: null, chunks: [] });
@@ -212,7 +218,10 @@ export async function openStore(url: string) {
       for (const row of infos.rows)
         states.get(text(row.subject))!.info = JSON.parse(text(row.info)) as StoredInfo;
       // Of a subject that is not known there are no chunks.
-      const places = await placesFor(wanted.filter(({ subject }) => states.get(subject)!.info !== null));
+      const all = await placesFor(wanted.filter(({ subject }) => states.get(subject)!.info !== null));
+      const places = all.slice(0, endOfSlots(all, maxBytes));
+      const rest = all[places.length]?.slot ?? Infinity;
+      for (const { slot, subject } of wanted) if (slot >= rest) states.delete(subject);
       const bodies = await readChunks(places);
       places.forEach(({ subject, start }, i) => {
         states.get(subject)!.chunks.push({ start, block: decodeBlock(bodies[i]) });
@@ -273,11 +282,17 @@ export async function openStore(url: string) {
       await write(statements);
     },
 
-    /** Bytes of the chunks of each of some slots; slots without any are left out. */
+    /** Bytes of what each of some slots holds, subjects and chunks; slots without any are left out. */
     async slotBytes(slots: readonly number[]): Promise<Map<number, number>> {
+      const list = JSON.stringify(slots);
       const { rows } = await query(
-        `SELECT slot, SUM(LENGTH(data)) AS bytes FROM chunks WHERE slot IN (SELECT value FROM json_each(?)) GROUP BY slot`,
-        [JSON.stringify(slots)],
+        `SELECT slot, SUM(bytes) AS bytes FROM (
+           SELECT slot, LENGTH(data) AS bytes FROM chunks WHERE slot IN (SELECT value FROM json_each(?))
+           UNION ALL
+           SELECT slot, LENGTH(CAST(subject || info AS BLOB)) FROM subjects
+           WHERE slot IN (SELECT value FROM json_each(?)))
+         GROUP BY slot`,
+        [list, list],
       );
       return new Map(rows.map((row) => [number(row.slot), number(row.bytes)]));
     },
@@ -340,6 +355,18 @@ async function checkFile(client: Client): Promise<void> {
 /** The remote client has no deadline of its own. */
 function fetchInTime(request: Request): Promise<Response> {
   return fetch(request, { signal: AbortSignal.timeout(SQL_TIMEOUT_MS) });
+}
+
+/** Where the whole slots end that fit into `maxBytes`; the first is taken in any case. */
+function endOfSlots(places: readonly ChunkPlace[], maxBytes: number): number {
+  let bytes = 0;
+  let start = 0;
+  for (const [i, place] of places.entries()) {
+    if (place.slot !== places[start].slot) start = i;
+    bytes += place.bytes;
+    if (bytes > maxBytes && start > 0) return start;
+  }
+  return places.length;
 }
 
 function placeOf(row: Row): ChunkPlace {

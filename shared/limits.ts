@@ -135,6 +135,8 @@ export const FOLD_SLICE_MS = 12;
 export const FOLD_SLICE_BYTES = 4 * 1024 * 1024;
 /** Log lines of one reading of chunks while folding. */
 export const FOLD_GROUP_BYTES = 128 * 1024;
+/** Chunks of one such reading: a line that deletes is short, and may touch all of its subject. */
+export const FOLD_READ_BYTES = 16 * 1024 * 1024;
 /** The newest log entries are kept in memory up to this, so that slaves that keep up are served without SQL. */
 export const RECENT_LOG_BYTES = 64 * 1024 * 1024;
 /** Log looked through for one page of the feed, also where the slave wants little of it. */

@@ -128,8 +128,8 @@ export function storeContract(
       expect(bodies.map(({ length }) => length)).toEqual(places.map(({ bytes }) => bytes));
       expect(await store.slotBytes([1, 2, 3])).toEqual(
         new Map([
-          [1, places[0].bytes + places[1].bytes],
-          [3, places[2].bytes],
+          [1, infoBytes('a') + places[0].bytes + places[1].bytes],
+          [3, infoBytes('c') + places[2].bytes],
         ]),
       );
       expect((await store.stand()).folded).toBe(0);
@@ -193,6 +193,10 @@ function sameBytes(a: ArrayBuffer, b: ArrayBuffer): boolean {
 
 function info(name: string): StoredInfo {
   return { name, status: '', listing_date: '', category: '', topics: [], tags: {}, created: 1, updated: 1 };
+}
+
+function infoBytes(subject: string): number {
+  return subject.length + JSON.stringify(info(subject)).length;
 }
 
 function change(subject: string, slot: number, starts: readonly number[]) {
