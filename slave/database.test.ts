@@ -64,6 +64,20 @@ describe('a transaction', () => {
     ).toEqual(['b']);
   });
 
+  it('that SQLite has rolled back by itself, as on a disk that cannot be read, throws what was wrong', () => {
+    for (const run of [database.transaction, database.snapshot]) {
+      const failing = () =>
+        run(() => {
+          database.exec('ROLLBACK');
+          throw new Error('cannot be read');
+        });
+      expect(failing).toThrow('cannot be read');
+    }
+    const put = database.prepare('INSERT INTO meta VALUES (?, ?)');
+    database.transaction(() => put.run('a', '1'));
+    expect(database.prepare('SELECT key FROM meta').all()).toHaveLength(1);
+  });
+
   it('is not seen by a snapshot that began before it', () => {
     const reader = openDatabase(join(folder, 'slave.db'));
     const put = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');

@@ -61,7 +61,8 @@ export function openDatabase(path: string): Connection {
         commit.run();
         return result;
       } catch (error) {
-        rollback.run();
+        // A disk that is full or cannot be read: SQLite has rolled back by itself, and what counts is why.
+        if (database.inTransaction) rollback.run();
         throw error;
       }
     };
