@@ -2,8 +2,17 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
-import { decodePage, encodePage, type FillRequest, TAIL_PATH, type TailHeader } from '../shared/feed.ts';
-import { MAX_TIME, MIN_TIME, PACED_PAGE_BYTES } from '../shared/limits.ts';
+import {
+  decodePage,
+  encodePage,
+  FILL_PATH,
+  type FillRequest,
+  SUMS_PATH,
+  type SumsHeader,
+  TAIL_PATH,
+  type TailHeader,
+} from '../shared/feed.ts';
+import { HEARTBEAT_MS, MAX_TIME, MIN_TIME, PACED_PAGE_BYTES } from '../shared/limits.ts';
 import type { IngestLine, RecordLine } from '../shared/lines.ts';
 import type { Query, TableQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
@@ -174,6 +183,37 @@ describe('a slave that follows', () => {
     expect(followed.messages.filter(({ type }) => type === 'trouble')).toHaveLength(7);
   });
 
+  it.each([
+    [
+      'a slot cannot be had',
+      (path: string) => {
+        if (path === FILL_PATH) throw new Error('it is damaged');
+        return undefined;
+      },
+    ],
+    [
+      'the master has no time for sums',
+      (path: string) => {
+        const { history, head: seq } = master;
+        if (path !== SUMS_PATH) return undefined;
+        return encodePage({ history, seq, reset: false, sums: [] } satisfies SumsHeader, []);
+      },
+    ],
+  ])('rests no longer than a heartbeat while %s', async (_what, instead) => {
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    const { ask: honest } = master;
+    master.ask = async (path, body) => instead(path) ?? honest.call(master, path, body);
+    followed.own([slotOf('a'), slotOf('b')]);
+    followed.slave.verify(true);
+    await until(() => followed.pauses.length === 8);
+    expect(Math.max(...followed.pauses)).toBe(HEARTBEAT_MS);
+    master.write([record('a', 1)]);
+    await until(() => followed.slave.seq === 1);
+    master.ask = honest;
+    await followed.settled();
+  });
+
   it('says nothing of a question that it gives up since it is stopped', async () => {
     followed.own(SLOTS_OF);
     await followed.settled();
@@ -302,6 +342,23 @@ describe('slots that somebody else answers for', () => {
     followed.slave.knowElsewhere(new SlotSet());
     await followed.settled();
     expect([taken, fills().some(({ maxBytes }) => maxBytes !== undefined)]).toEqual([[], false]);
+  });
+
+  it('do not come before one that nobody else answers for and that could not be had once', async () => {
+    await begin(1, () => 0);
+    // For a quarter of an hour.
+    pace.took(1_500);
+    const [a, ...others] = SLOTS_OF;
+    followed.own([]);
+    await until(() => followed.slave.seq === master.head);
+    followed.slave.knowElsewhere(new SlotSet(others));
+    let failures = 1;
+    followed.onAsk = (body) => {
+      if ('minSeq' in body && failures-- > 0) throw new Error('the connection broke');
+    };
+    followed.own(SLOTS_OF);
+    await until(() => followed.slave.slots.ready.has(a));
+    expect(followed.pauses).toEqual([50]);
   });
 
   it('come also where one that nobody else answers for cannot be had', async () => {

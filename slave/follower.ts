@@ -43,6 +43,8 @@ const SLOTS_PER_DROP = 256;
 /** Lines handed to the main thread in one message, and subjects of slots that are filled. */
 const HANDOVER_CHARS = 256 * 1024;
 const HANDOVER_SUBJECTS = 256;
+/** One that nobody else answers for and that failed so often waits for those that can be had; a connection may break once. */
+const URGENT_TRIES = 2;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
@@ -64,6 +66,8 @@ export function createFollower(
   let wanted: number[] = [];
   /** Of the wanted: somebody else answers for these. */
   const paced = new Set<number>();
+  /** Slots that could not be had when they were asked for first, and how often. */
+  const failures = new Map<number, number>();
   const toDrop: number[] = [];
   let { resets } = store.standing();
   let stopped = false;
@@ -75,9 +79,11 @@ export function createFollower(
     ports.send({ type: 'opened', ...store.standing() });
     let retryMs = FIRST_RETRY_MS;
     while (!stopped) {
+      let isFollowing = false;
       try {
         drop();
         if (!(await tail())) continue;
+        isFollowing = true;
         const next = nextFill();
         if (next !== undefined && pacedWaitMs(next) === 0) await fill(next);
         else if (verifier.isDue()) await verify();
@@ -90,7 +96,8 @@ export function createFollower(
         // Nothing more of these slots is applied until the main thread has forgotten them and wants them dropped.
         if (damage !== undefined) ports.send({ type: 'damaged', slots: damage.slots, why: damage.why });
         else ports.send(troubleOf(error));
-        await ports.pause(retryMs);
+        // What cannot be filled or compared must not keep the log waiting.
+        await ports.pause(isFollowing ? Math.min(retryMs, HEARTBEAT_MS) : retryMs);
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       }
     }
@@ -199,7 +206,7 @@ export function createFollower(
     if (wanted.length === 0) return undefined;
     // One that is still to be dropped comes after that.
     const missing = wanted.filter((slot) => !held.has(slot));
-    const urgent = missing.filter((slot) => !paced.has(slot));
+    const urgent = missing.filter((slot) => !paced.has(slot) && (failures.get(slot) ?? 0) < URGENT_TRIES);
     if (urgent.length > 0) return { slots: urgent.slice(0, SLOTS_PER_FILL), isPaced: false };
     return missing.length > 0 ? { slots: missing.slice(0, PACED_PAGE_SLOTS), isPaced: true } : undefined;
   }
@@ -215,7 +222,7 @@ export function createFollower(
       // One that cannot be had must not keep the others from coming.
       const [first] = next.slots;
       if (wanted.includes(first)) wanted = [...wanted.filter((slot) => slot !== first), first];
-      paced.add(first);
+      failures.set(first, (failures.get(first) ?? 0) + 1);
       throw error;
     }
   }
@@ -237,7 +244,10 @@ export function createFollower(
       store.fill(header, blobs, (slot) => filled.add(slot));
     } finally {
       // Where the file fails in the middle, the slots before are in it: from now on their lines are needed.
-      for (const slot of filled) held.add(slot);
+      for (const slot of filled) {
+        held.add(slot);
+        failures.delete(slot);
+      }
       heldText = held.toBase64();
       wanted = wanted.filter((slot) => !filled.has(slot));
       tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
@@ -285,7 +295,7 @@ export function createFollower(
     if (check.refill && toRefill.length > 0)
       ports.send({ type: 'damaged', slots: toRefill.map(({ slot }) => slot), why: toRefill[0].why });
     // Busy with other things.
-    if (header.sums.length === 0) await ports.pause(MAX_RETRY_MS);
+    if (header.sums.length === 0) await ports.pause(HEARTBEAT_MS);
   }
 
   function compared(count: number, bad: BadSlot[]): void {
