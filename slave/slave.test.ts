@@ -275,6 +275,16 @@ describe('what is cached', () => {
   });
 });
 
+describe('a comparison with the master', () => {
+  it('that is asked for while a lost file is replaced can be asked for again', () => {
+    slave.lose('it cannot be read');
+    // Nobody is there to hear of it.
+    expect(slave.verify(true)).toMatchObject({ run: 1, running: true });
+    slave.receive({ type: 'opened', history: '', position: 0, heardAt: 0, slots: [], resets: 0 });
+    expect(slave.verify(true)).toMatchObject({ run: 2, running: true });
+  });
+});
+
 describe('trouble with the feed', () => {
   const logged: unknown[] = [];
   const trouble = (message: string, unavailable: boolean) =>

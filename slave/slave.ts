@@ -193,6 +193,8 @@ export class Slave {
         cache.patchedTo = message.position;
         cache.resets = message.resets;
         this.freshness.heardBefore = message.heardAt;
+        // What was asked for while there was no follower nobody has heard of.
+        this.verification.running = false;
         // Of another file than before, and another thread: it knows nothing of what is wanted.
         if (this.master !== '') this.follow(this.master);
         if (this.slots.filling().length > 0) this.post({ type: 'want', ...this.slots.wish() });
