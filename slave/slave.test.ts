@@ -1,6 +1,7 @@
 /** What a slave promises whoever asks it: what it holds, how far it is, how old it is. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EMPTY_BLOCK, putPoints } from '../shared/block-edit.ts';
 import type { RecordLine, StoredInfo } from '../shared/lines.ts';
 import type { Query, SnapshotQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
@@ -187,6 +188,25 @@ describe('a seq to be reached', () => {
       await turn();
     }
     expect(seen.length).toBeGreaterThan(2);
+  });
+});
+
+describe('long series', () => {
+  it('that are cached are patched over several turns, since all of each is written anew', async () => {
+    const subjects = ['a', 'b', 'c', 'd'];
+    const times = Array.from({ length: 150_000 }, (_, time) => time);
+    const long = putPoints(EMPTY_BLOCK, new Map([['eps', { times, declared: times, values: times }]]));
+    alone.write(subjects.map((subject) => record(subject, 1)))();
+    await ask(snapshot({ subjects }));
+    const need = { kind: 'value', columns: ['eps'], time: Infinity, asOf: Infinity } as const;
+    for (const subject of subjects)
+      alone.cache.lookup(slave.sources.directory.get(subject)!, need).block = long;
+    alone.write(subjects.map((subject) => record(subject, 2)))();
+    for (let turns = 1; turns < subjects.length; turns++) {
+      expect(slave.seq).toBe(1);
+      await turn();
+    }
+    expect(slave.seq).toBe(2);
   });
 });
 
