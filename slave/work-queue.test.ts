@@ -126,6 +126,18 @@ describe('work', () => {
     expect(Math.max(...pauses)).toBe(3);
   });
 
+  it('that is small is done at once also where a crowd waits, though it takes a few steps', async () => {
+    const { clock, later } = simulated();
+    const queue = new WorkQueue(() => clock.ms, later);
+    const crowd = Array.from({ length: 22 }, () => queue.run(steps(24, 0, clock.tick), slots(), wanted));
+    await turn();
+    const hasty = () => {
+      clock.ms += 0.03;
+    };
+    expect(queue.run(steps(4, 'small', hasty), slots(), wanted)).toBe('small');
+    await Promise.all(crowd);
+  });
+
   it('is refused when too much of it waits', async () => {
     const queue = new WorkQueue(hastyClock(), nextTurn);
     const jobs = Array.from({ length: 1_024 }, () => queue.run(steps(2, 0), slots(), wanted));

@@ -16,10 +16,12 @@ const PAUSES_AFTER_MS = 20;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
 /**
- * Where more wait, those that come get no slice before them, and nobody pauses: all would be late. Fewer may wait for very
- * large answers, and what comes may be done in a slice.
+ * Where more wait, those that come get next to nothing before them, and nobody pauses: all would be late. Fewer may wait for
+ * very large answers, and what comes may be done in a slice.
  */
 const CROWD = 128;
+/** What those that come to a crowd share of a turn: a small answer of a few steps is done by then. */
+const CROWD_SLICE_MS = 0.5;
 /** More than gateways let in where answers take too long: they know sooner, and a refusal from here costs them a second try. */
 const MAX_WAITING = 1_024;
 
@@ -53,8 +55,9 @@ export class WorkQueue {
    */
   run<Result>(work: Work<Result>, slotsOf: () => SlotSet, isWanted: () => boolean): Result | Promise<Result> {
     const startedAt = this.now();
-    // Several large ones that come together share one slice. The first step tells whether it is small.
-    const step = this.advance(work, this.isCrowded ? startedAt : startedAt + SLICE_MS - this.spentMs);
+    // Several large ones that come together share one slice. The first steps tell whether it is small.
+    const sliceMs = this.isCrowded ? CROWD_SLICE_MS : SLICE_MS;
+    const step = this.advance(work, startedAt + sliceMs - this.spentMs);
     if (step.done) return step.value;
     this.spentMs += this.now() - startedAt;
     if (this.waiting.length >= MAX_WAITING) throw TOO_MANY;
