@@ -71,7 +71,8 @@ function* encodePeriodRow(
     step = length;
     yield;
   }
-  return `{"subject":${record.json},"data":[${texts.join()}]}`;
+  // Joined, not added, since it may be kept: see `encodeSnapshotRow`.
+  return ['{"subject":', record.json, ',"data":[', texts.join(), ']}'].join('');
 }
 
 /** Marks rows that are grouped by date: `{"2023-12-31":[…],…}`. */

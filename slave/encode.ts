@@ -42,7 +42,9 @@ export function encodeSnapshotRow(
   }
   if (data === '') return { text: '', time: latest };
   const timePart = withTime ? `,"time":{${times}}` : '';
-  return { text: `{"subject":${subject.json},"data":{${data}}${timePart}}`, time: latest };
+  // Joined, not added: V8 keeps a sum of strings as a tree of its parts, three times as large, and rows are kept.
+  const text = ['{"subject":', subject.json, ',"data":{', data, '}', timePart, '}'].join('');
+  return { text, time: latest };
 }
 
 /** Latest time among the values of `ids`, −Infinity where none has one. */

@@ -1,9 +1,14 @@
 /** What counts as a hit, a miss and a partial hit, and what the cache weighs. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordLine } from '../shared/lines.ts';
 import type { DatedQuery, PeriodQuery, SnapshotQuery } from '../shared/query.ts';
 import { cacheStats } from './app.ts';
 import { createStandalone, type Standalone } from './testing/standalone.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 let alone: Standalone;
 beforeEach(() => {
@@ -233,6 +238,24 @@ describe('the bytes of the cache', () => {
     expect(row_bytes).toBeGreaterThan(100);
     // Value, declared and place of every observation, at least.
     expect(bytes - row_bytes).toBeGreaterThan(observations * 14);
+  });
+
+  it('are about what rows take in memory', async () => {
+    alone.close();
+    alone = createStandalone();
+    const subjects = Array.from({ length: 4_000 }, (_, i) => `s${i}`);
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const values = Object.fromEntries(ids.map((id, i) => [id, 123_456.789 * (i + 1)]));
+    alone.write(subjects.map((subject) => record(subject, 1, values)))();
+    const heapAndRows = async (timestamp: number) => {
+      await alone.ask(latest({ subjects }, { ids, field: 'a', limit: subjects.length, timestamp }));
+      collectGarbage();
+      return [process.memoryUsage().heapUsed, alone.cache.stats().row_bytes];
+    };
+    const [heap, rows] = await heapAndRows(1);
+    const [laterHeap, laterRows] = await heapAndRows(2);
+    expect(laterRows - rows).toBeGreaterThan(1_000_000);
+    expect((laterHeap - heap) / (laterRows - rows)).toBeLessThan(1.5);
   });
 
   it('count rows once, whatever becomes of their entries, and are 0 when nothing is left', async () => {
