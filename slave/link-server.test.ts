@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../shared/errors.ts';
 import { PIECE_BYTES } from '../shared/limits.ts';
@@ -121,6 +123,28 @@ async function linked(more: Partial<Hello> = {}): Promise<Gateway> {
   await until(() => gateway.of('S').length > 0);
   return gateway;
 }
+
+describe('requests that are remembered', () => {
+  it('keep nothing of what came in one piece with them', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    answers = () => small('1');
+    const gateway = await linked();
+    // Credit for answers that are not under way: nothing comes of it.
+    const others = encodeFrame('W', [0, 1]).repeat(8_000);
+    const askWithOthers = async (id: number) => {
+      const query = encodeFrame('Q', [id, 1_000], JSON.stringify({ query: `a query that is new: ${id}` }));
+      gateway.socket.write(query + others, 'latin1');
+      await until(() => gateway.of('R', id).length === 1);
+    };
+    await askWithOthers(1);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let id = 2; id <= 300; id++) await askWithOthers(id);
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 * 1024 * 1024);
+  });
+});
 
 describe('the beginning of a link', () => {
   it('is an upgrade, a hello and the state with the slots, also where the gateway did not wait for the upgrade', async () => {

@@ -339,7 +339,8 @@ function partOf(payload: string): PartRequest {
   const part = JSON.parse(payload) as PartRequest;
   if (payload.length <= MAX_KNOWN_CHARS) {
     if (knownParts.size >= MAX_KNOWN_PARTS) knownParts.clear();
-    knownParts.set(payload, part);
+    // A copy: a slice of what came in keeps all of that.
+    knownParts.set(Buffer.from(payload, 'latin1').toString('latin1'), part);
   }
   return part;
 }
