@@ -14,7 +14,7 @@ import {
   PIECE_BYTES,
   RECONNECT_MS,
 } from '../shared/limits.ts';
-import { type Hello, LINK_PROTOCOL, type SlaveState } from '../shared/link.ts';
+import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../shared/link.ts';
 import { decodeChanged } from '../shared/news.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { Budget, Share } from './budget.ts';
@@ -55,6 +55,8 @@ export interface PartAnswer {
 export type FailureKind =
   /** The slave will not answer this now; another one may. */
   | 'refused'
+  /** The slave has enough to do; one that has less may answer. */
+  | 'full'
   /** The slave made a mistake; another one may answer. */
   | 'failed'
   /** The link broke; another slave may answer. */
@@ -352,13 +354,12 @@ export class Link {
     const [id, retryAfterSeconds] = numbers;
     const call = this.pending.get(id);
     if (call === undefined) return;
-    const { code, message } = JSON.parse(payload) as { code: ErrorCode; message: string };
+    const { code, message, isFull } = JSON.parse(payload) as PartError;
     this.pending.delete(id);
     this.credit.end(id);
     const known = code in STATUS_OF ? code : 'internal';
-    call.reject(
-      new PartFailure(kindOf(known), new KamaitachiError(known, message, retryAfterSeconds || undefined)),
-    );
+    const kind = isFull === true ? 'full' : kindOf(known);
+    call.reject(new PartFailure(kind, new KamaitachiError(known, message, retryAfterSeconds || undefined)));
   }
 
   private end(attempt: Attempt, reason: string): void {

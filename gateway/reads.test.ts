@@ -97,6 +97,28 @@ describe('a read', () => {
     expect(await answer.json()).toMatchObject({ status_code: 503, data: null });
   });
 
+  it('goes to another holder when a slave has enough to do, but not to one that has as much', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    const full = { code: 'unavailable', message: 'full', isFull: true };
+    first.reply = () => 'silence';
+    const held = Array.from({ length: 9 }, () => test.post(PATH, body));
+    await settle();
+    first.reply = () => full;
+    second.reply = () => ({ text: '["second"]' });
+    expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['second'] });
+    expect(test.gateway.reads.shedding.most).toBe(MIN_READS_UNDER_WAY);
+    second.reply = () => 'silence';
+    held.push(...Array.from({ length: 9 }, () => test.post(PATH, body)));
+    await settle();
+    const asked = second.requests.length;
+    const answer = await test.post(PATH, body);
+    expect([answer.status, second.requests.length]).toEqual([503, asked]);
+    expect((await answer.json()).status_msg).toContain('full');
+    for (const slave of test.slaves) slave.kill();
+    await Promise.all(held);
+  });
+
   it('splits up when the one holder of everything refuses', async () => {
     const test = await start({ slaves: 3 });
     const [whole, even, odd] = test.slaves;

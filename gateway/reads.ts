@@ -264,9 +264,10 @@ export class Reads {
     if (!(thrown instanceof PartFailure)) throw thrown;
     const { kind, error } = thrown;
     if (kind === 'failed') this.holderFailed(holder);
-    else if (kind === 'refused') {
+    else if (kind === 'refused' || kind === 'full') {
       holder.refused++;
       holder.breaker.succeed();
+      if (kind === 'full') this.shedding.full(this.underWay);
     }
     const now = this.cluster.options.now();
     // One that broke off waited for nothing: another may be there already.
@@ -274,14 +275,18 @@ export class Reads {
     // When one part is lost the others are of no use any more.
     if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
       throw this.fail(run, error, now);
-    if (!this.retrying.take()) throw this.fail(run, error, now);
-    this.retries++;
+    let parts: Part<SlaveNode>[];
     try {
-      return planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude: tried, slots });
+      parts = planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude: tried, slots });
     } catch {
       // That nobody is left says less than why this one did not answer.
       throw this.fail(run, error, now);
     }
+    // One that has half as much to do or more would soon say the same.
+    const isOfUse = kind !== 'full' || parts.every((other) => 2 * other.holder.load < holder.load);
+    if (!isOfUse || !this.retrying.take()) throw this.fail(run, error, now);
+    this.retries++;
+    return parts;
   }
 
   private holderFailed(holder: SlaveNode): void {

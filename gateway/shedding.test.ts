@@ -83,6 +83,15 @@ describe('how many reads are let in', () => {
     expect(shedding.most).toBe(MIN_READS_UNDER_WAY);
   });
 
+  it('falls to what is under way where a slave has enough to do, and no lower than what keeps a cluster busy', () => {
+    shedding.full(1_500);
+    expect(shedding.most).toBe(1_500);
+    shedding.full(2_000);
+    expect(shedding.most).toBe(1_500);
+    shedding.full(3);
+    expect(shedding.most).toBe(MIN_READS_UNDER_WAY);
+  });
+
   it('takes no notice of slow queries among quick ones', () => {
     for (let look = 0; look < 50; look++) {
       for (const ms of [4_000, 3, 3, 5]) shedding.took(ms, TIMEOUT_MS);

@@ -78,6 +78,11 @@ export class Shedding {
     this.see(timeoutMs, timeoutMs);
   }
 
+  /** A slave has refused a part for what else it has to do: more than are under way are too many. */
+  full(underWay: number): void {
+    this.limit = Math.min(this.limit, Math.max(MIN_READS_UNDER_WAY, underWay));
+  }
+
   tick(now: number): void {
     this.entering = 0;
     this.ticks++;

@@ -1,4 +1,5 @@
 /** What a gateway and a slave say to each other over a link: requests for parts of a query, their answers, the slave's state. */
+import type { ErrorCode } from './errors.ts';
 import type { Query } from './query.ts';
 
 /** N talks to N and N−1. */
@@ -17,6 +18,14 @@ export interface Hello {
   history?: string;
   /** A gateway's: it keeps answers, and wants to hear which slots change (`N` frames). */
   wantsNews?: boolean;
+}
+
+/** Why a part is not answered. */
+export interface PartError {
+  code: ErrorCode;
+  message: string;
+  /** It was refused for what else the slave has to do. */
+  isFull?: boolean;
 }
 
 /** Pushed by the slave every HEARTBEAT_MS, and at once when what it holds changes. */

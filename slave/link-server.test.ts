@@ -13,6 +13,7 @@ import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../shared/wire.ts';
 import { type Links, serveLinks } from './link-server.ts';
 import type { PartAnswer, Slave } from './slave.ts';
+import { TOO_MANY } from './work-queue.ts';
 
 const HELLO = { protocol: LINK_PROTOCOL, slots: SLOTS, hash: HASH_ID, node: 'gateway', version: '1' };
 const UPGRADE = `GET ${LINK_PATH} HTTP/1.1\r\nHost: slave\r\nConnection: Upgrade\r\nUpgrade: ${LINK_UPGRADE}\r\n\r\n`;
@@ -314,12 +315,13 @@ describe('requests', () => {
     answers = (query) => {
       if (query === 'bug') throw new TypeError('secret');
       if (query === 'later') return Promise.reject(new KamaitachiError('deadline', 'too late'));
+      if (query === 'full') throw TOO_MANY;
       throw new KamaitachiError('unavailable', 'slot 3 \u00e4', 2);
     };
     const gateway = await linked();
-    for (const [id, query] of ['held', 'bug', 'later'].entries()) gateway.ask(id, query);
-    await until(() => gateway.of('E').length === 3);
-    const errors = [0, 1, 2].map((id) => [
+    for (const [id, query] of ['held', 'bug', 'later', 'full'].entries()) gateway.ask(id, query);
+    await until(() => gateway.of('E').length === 4);
+    const errors = [0, 1, 2, 3].map((id) => [
       gateway.of('E', id)[0].numbers[1],
       JSON.parse(gateway.of('E', id)[0].payload),
     ]);
@@ -327,6 +329,7 @@ describe('requests', () => {
     expect(errors[1][1].code).toBe('internal');
     expect(errors[1][1].message).not.toContain('secret');
     expect(errors[2]).toEqual([0, { code: 'deadline', message: 'too late' }]);
+    expect(errors[3]).toEqual([1, { code: 'unavailable', message: TOO_MANY.message, isFull: true }]);
     expect(logged.join()).toContain('secret');
   });
 

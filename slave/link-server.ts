@@ -1,7 +1,7 @@
 /** The slave's end of the links: an HTTP upgrade on its own port, then frames. Small answers never wait for large ones. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ErrorCode, KamaitachiError } from '../shared/errors.ts';
+import { KamaitachiError } from '../shared/errors.ts';
 import { publicError } from '../shared/http.ts';
 import { HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../shared/limits.ts';
 import {
@@ -9,6 +9,7 @@ import {
   LINK_PATH,
   LINK_PROTOCOL,
   LINK_UPGRADE,
+  type PartError,
   type PartRequest,
   type SlaveState,
 } from '../shared/link.ts';
@@ -16,6 +17,7 @@ import { HASH_ID, SLOTS } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { PartAnswer, Slave } from './slave.ts';
+import { TOO_MANY } from './work-queue.ts';
 
 export interface LinkServerOptions {
   version: string;
@@ -277,7 +279,8 @@ class Link {
     const error = publicError(thrown);
     if (error.code === 'internal')
       this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
-    const body: { code: ErrorCode; message: string } = { code: error.code, message: error.message };
+    const body: PartError = { code: error.code, message: error.message };
+    if (thrown === TOO_MANY) body.isFull = true;
     this.send(encodeFrame('E', [id, error.retryAfterSeconds ?? 0], asciiJson(body)));
   }
 

@@ -124,7 +124,7 @@ export class WorkQueue {
 }
 
 /** Made once: where many hear them, what an error costs is the stack that it remembers. */
-const TOO_MANY = new KamaitachiError(
+export const TOO_MANY = new KamaitachiError(
   'unavailable',
   'this slave has too many large answers to make: try again',
 );

@@ -11,7 +11,7 @@ import type { Connection, ConnectionEvents, Dial } from '../dialer.ts';
 export type Reply =
   /** `length`: as long as it says that it is; by default the truth. */
   | { text: string; seq?: number; staleSeconds?: number; length?: number }
-  | { code: string; message: string; retryAfter?: number }
+  | { code: string; message: string; retryAfter?: number; isFull?: boolean }
   | 'silence'
   | 'break';
 
@@ -158,7 +158,7 @@ class FakeConnection implements Connection {
         encodeFrame(
           'E',
           [id, reply.retryAfter ?? 0],
-          asciiJson({ code: reply.code, message: reply.message }),
+          asciiJson({ code: reply.code, message: reply.message, isFull: reply.isFull }),
         ),
       );
     else {
