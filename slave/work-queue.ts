@@ -22,8 +22,8 @@ const MAX_RUNNING = 4;
 const CROWD = 128;
 /** What those that come to a crowd share of a turn: a small answer of a few steps is done by then. */
 const CROWD_SLICE_MS = 0.5;
-/** More than gateways let in where answers take too long: they know sooner, and a refusal from here costs them a second try. */
-const MAX_WAITING = 1_024;
+/** Gateways let in no more from the first refusal on: of a crowd that comes at once, those that are taken should be in time. */
+const MAX_WAITING = 256;
 
 interface Job<Result> {
   work: Work<Result>;
