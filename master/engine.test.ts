@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodePage, type TailHeader } from '../shared/feed.ts';
 import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
 import { SlotSet } from '../shared/slot.ts';
-import { openStore } from './store.ts';
+import { openStore, type Store } from './store.ts';
 import { readAll } from './testing/content.ts';
 import { openTestEngine, scratchFolder } from './testing/engine.ts';
 
@@ -21,6 +21,18 @@ const open: typeof openTestEngine = async (...args) => {
   opened.push(engine);
   return engine;
 };
+/** Over a store that does some things otherwise. */
+const openOver = (change: (store: Store) => Partial<Store>) =>
+  open(
+    folder.path,
+    {},
+    {
+      open: async (url) => {
+        const store = await openStore(url);
+        return { ...store, ...change(store) };
+      },
+    },
+  );
 beforeEach(() => {
   folder = scratchFolder();
 });
@@ -142,22 +154,12 @@ describe('a database that fails', () => {
 
   it('may have stored what it failed to confirm: the log goes on behind it', async () => {
     let broken = false;
-    const engine = await open(
-      folder.path,
-      {},
-      {
-        open: async (url) => {
-          const store = await openStore(url);
-          return {
-            ...store,
-            async append(...args: Parameters<typeof store.append>) {
-              await store.append(...args);
-              if (broken) throw new Error('connection lost');
-            },
-          };
-        },
+    const engine = await openOver((store) => ({
+      async append(...args) {
+        await store.append(...args);
+        if (broken) throw new Error('connection lost');
       },
-    );
+    }));
     broken = true;
     await expect(engine.write([record('a', 1, 1)])).rejects.toMatchObject({ status: 503 });
     broken = false;
@@ -174,23 +176,13 @@ describe('a database that fails', () => {
     await first.close();
     let broken = false;
     // What was folded at the start is read from the database.
-    const engine = await open(
-      folder.path,
-      {},
-      {
-        open: async (url) => {
-          const store = await openStore(url);
-          return {
-            ...store,
-            async append(...args: Parameters<typeof store.append>) {
-              await store.append(...args);
-              throw new Error('connection lost');
-            },
-            stand: () => (broken ? Promise.reject(new Error('connection lost')) : store.stand()),
-          };
-        },
+    const engine = await openOver((store) => ({
+      async append(...args) {
+        await store.append(...args);
+        throw new Error('connection lost');
       },
-    );
+      stand: () => (broken ? Promise.reject(new Error('connection lost')) : store.stand()),
+    }));
     broken = true;
     await expect(engine.write([record('a', 2, 2)])).rejects.toMatchObject({ status: 503 });
     const request = { node: 'n', history: engine.history, slots: ALL, waitMs: 0 };
