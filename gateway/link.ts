@@ -57,6 +57,8 @@ export type FailureKind =
   | 'refused'
   /** The slave has enough to do; one that has less may answer. */
   | 'full'
+  /** The slave has given up a slot of it, and said so before: whoever holds it now may answer, and this one the rest. */
+  | 'not_held'
   /** The slave made a mistake; another one may answer. */
   | 'failed'
   /** The link broke; another slave may answer. */
@@ -354,12 +356,16 @@ export class Link {
     const [id, retryAfterSeconds] = numbers;
     const call = this.pending.get(id);
     if (call === undefined) return;
-    const { code, message, isFull } = JSON.parse(payload) as PartError;
+    const { code, message, refusal } = JSON.parse(payload) as PartError;
     this.pending.delete(id);
     this.credit.end(id);
     const known = code in STATUS_OF ? code : 'internal';
-    const kind = isFull === true ? 'full' : kindOf(known);
-    call.reject(new PartFailure(kind, new KamaitachiError(known, message, retryAfterSeconds || undefined)));
+    call.reject(
+      new PartFailure(
+        refusal ?? kindOf(known),
+        new KamaitachiError(known, message, retryAfterSeconds || undefined),
+      ),
+    );
   }
 
   private end(attempt: Attempt, reason: string): void {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   BREAKER_FAILURES,
+  MAX_ATTEMPTS,
   MAX_READS_UNDER_WAY,
   MIN_READS_UNDER_WAY,
   PIECE_BYTES,
@@ -100,7 +101,7 @@ describe('a read', () => {
   it('goes to another holder when a slave has enough to do, but not to one that has as much', async () => {
     const test = await start();
     const [first, second] = await inOrder(test);
-    const full = { code: 'unavailable', message: 'full', isFull: true };
+    const full = { code: 'unavailable', message: 'full', refusal: 'full' as const };
     first.reply = () => 'silence';
     const held = Array.from({ length: 9 }, () => test.post(PATH, body));
     await settle();
@@ -117,6 +118,46 @@ describe('a read', () => {
     expect((await answer.json()).status_msg).toContain('full');
     for (const slave of test.slaves) slave.kill();
     await Promise.all(held);
+  });
+
+  it('asks a slave for the rest when it gave one slot up with the request under way', async () => {
+    const test = await start();
+    const [from, to] = test.slaves;
+    to.ready = new SlotSet();
+    to.push();
+    const answerOf: FakeSlave['reply'] = ({ query, whole }) => {
+      const { subjects } = query as PeriodQuery;
+      const rows = subjects.map((subject) => JSON.stringify(subject));
+      const header = {
+        kind: 'period',
+        places: rows.map((_, i) => i),
+        lengths: rows.map((row) => row.length),
+      };
+      expect(whole).toBe(false);
+      return { text: `${JSON.stringify(header)}\n${rows.join('')}` };
+    };
+    from.reply = () => {
+      to.ready = new SlotSet([slotOf('moved')]);
+      to.push();
+      from.ready = new SlotSet(from.ready.minus(to.ready));
+      from.push();
+      from.reply = answerOf;
+      return { code: 'unavailable', message: 'slot 1 is not held here', refusal: 'not_held' };
+    };
+    to.reply = answerOf;
+    const subjects = ['kept', 'moved', 'kept too'];
+    const answer = await test.post(PERIOD, { ids: 'eps', subjects, from: 0, to: 1 });
+    expect(await answer.json()).toMatchObject({ data: subjects });
+  });
+
+  it('ends with the refusal where a slave that lacks a slot goes on to say that it has it', async () => {
+    const test = await start();
+    const refusal = { code: 'unavailable', message: 'not held', refusal: 'not_held' as const };
+    for (const slave of test.slaves) slave.reply = () => refusal;
+    const answer = await test.post(PATH, body);
+    expect(answer.status).toBe(503);
+    expect((await answer.json()).status_msg).toContain('not held');
+    expect(test.slaves.flatMap(({ requests }) => requests)).toHaveLength(MAX_ATTEMPTS);
   });
 
   it('splits up when the one holder of everything refuses', async () => {

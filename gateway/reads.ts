@@ -72,7 +72,7 @@ export class Reads {
     const run = this.begin(options);
     try {
       let parts = planQuery(query, this.cluster.routes(), options);
-      let tried = NOBODY;
+      let past = NOTHING;
       while (parts.length === 1 && parts[0].whole) {
         const [part] = parts;
         try {
@@ -89,12 +89,12 @@ export class Reads {
           // Who it was that answered a hedged request does not matter enough to be remembered.
           return { data, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
         } catch (thrown) {
-          tried = new Set(tried).add(part.holder.id);
-          parts = this.planAgain(run, part, tried, thrown);
+          past = withFailure(past, part, thrown);
+          parts = this.planAgain(run, part, past, thrown);
         }
       }
       run.only = undefined;
-      const answered = await this.answerAll(run, parts, tried);
+      const answered = await this.answerAll(run, parts, past);
       const data = this.handOver(run, mergeParts(query, answered));
       const { seq, staleSeconds, answeredBy } = run;
       return { data, seq, staleSeconds, answeredBy };
@@ -108,7 +108,7 @@ export class Reads {
     const run = this.begin(options);
     try {
       const parts = planQuery(query, this.cluster.routes(), options).map(asRows);
-      const row = firstRow(await this.answerAll(run, parts, NOBODY));
+      const row = firstRow(await this.answerAll(run, parts, NOTHING));
       if (row === undefined) return undefined;
       return { data: this.handOver(run, row), seq: run.seq, staleSeconds: run.staleSeconds };
     } finally {
@@ -225,21 +225,13 @@ export class Reads {
   }
 
   /** All parts answered as rows; a part that fails is asked of others, perhaps in several parts. */
-  private async answerAll(
-    run: Run,
-    parts: readonly Part<SlaveNode>[],
-    tried: ReadonlySet<string>,
-  ): Promise<AnsweredPart[]> {
-    const lists = await Promise.all(parts.map((part) => this.answerPart(run, part, tried)));
-    if (tried === NOBODY && parts.length > 0) this.shedding.took(run.heardAt - run.startedAt, run.timeoutMs);
+  private async answerAll(run: Run, parts: readonly Part<SlaveNode>[], past: Past): Promise<AnsweredPart[]> {
+    const lists = await Promise.all(parts.map((part) => this.answerPart(run, part, past)));
+    if (past === NOTHING && parts.length > 0) this.shedding.took(run.heardAt - run.startedAt, run.timeoutMs);
     return lists.flat();
   }
 
-  private async answerPart(
-    run: Run,
-    part: Part<SlaveNode>,
-    tried: ReadonlySet<string>,
-  ): Promise<AnsweredPart[]> {
+  private async answerPart(run: Run, part: Part<SlaveNode>, past: Past): Promise<AnsweredPart[]> {
     try {
       const { text, seq, staleSeconds } = await this.ask(run, part).answer;
       part.holder.succeeded();
@@ -249,22 +241,22 @@ export class Reads {
       run.answeredBy.push(part.holder);
       return [{ query: part.query, text }];
     } catch (thrown) {
-      const nowTried = new Set(tried).add(part.holder.id);
-      return this.answerAll(run, this.planAgain(run, part, nowTried, thrown).map(asRows), nowTried);
+      const now = withFailure(past, part, thrown);
+      return this.answerAll(run, this.planAgain(run, part, now, thrown).map(asRows), now);
     }
   }
 
-  /** Parts in place of one that failed, for others than those tried. Throws where nobody else may be asked. */
+  /** Parts in place of one that failed, for others than those excluded. Throws where nobody may be asked any more. */
   private planAgain(
     run: Run,
     { holder, query, slots }: Part<SlaveNode>,
-    tried: ReadonlySet<string>,
+    { attempts, exclude }: Past,
     thrown: unknown,
   ): Part<SlaveNode>[] {
     if (!(thrown instanceof PartFailure)) throw thrown;
     const { kind, error } = thrown;
     if (kind === 'failed') this.holderFailed(holder);
-    else if (kind === 'refused' || kind === 'full') {
+    else if (kind === 'refused' || kind === 'full' || kind === 'not_held') {
       holder.refused++;
       holder.breaker.succeed();
       if (kind === 'full') this.shedding.full(this.underWay);
@@ -273,11 +265,11 @@ export class Reads {
     // One that broke off waited for nothing: another may be there already.
     const hasWaited = kind === 'refused' && run.minSeq > 0 && now - run.askedAt >= SEQ_WAITED_MS;
     // When one part is lost the others are of no use any more.
-    if (run.failure !== undefined || kind === 'final' || hasWaited || tried.size >= MAX_ATTEMPTS)
+    if (run.failure !== undefined || kind === 'final' || hasWaited || attempts >= MAX_ATTEMPTS)
       throw this.fail(run, error, now);
     let parts: Part<SlaveNode>[];
     try {
-      parts = planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude: tried, slots });
+      parts = planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude, slots });
     } catch {
       // That nobody is left says less than why this one did not answer.
       throw this.fail(run, error, now);
@@ -326,7 +318,20 @@ interface Run extends Bagged {
 export const TOO_MANY = new KamaitachiError('unavailable', 'too many requests are under way; try again');
 /** For the slower of two that were asked the same. */
 const LATE = new KamaitachiError('unavailable', 'another slave has answered');
-const NOBODY: ReadonlySet<string> = new Set();
+
+/** What a part has been through: how often it was asked, and who is not to be asked again. */
+interface Past {
+  readonly attempts: number;
+  readonly exclude: ReadonlySet<string>;
+}
+
+const NOTHING: Past = { attempts: 0, exclude: new Set() };
+
+/** With one more failure. A slave that lacks one slot may be the only one that has the others, and routes know by now which. */
+function withFailure({ attempts, exclude }: Past, { holder }: Part<SlaveNode>, thrown: unknown): Past {
+  const lacksSlot = thrown instanceof PartFailure && thrown.kind === 'not_held';
+  return { attempts: attempts + 1, exclude: lacksSlot ? exclude : new Set(exclude).add(holder.id) };
+}
 
 function asRows(part: Part<SlaveNode>): Part<SlaveNode> {
   return { ...part, whole: false };

@@ -24,8 +24,8 @@ export interface Hello {
 export interface PartError {
   code: ErrorCode;
   message: string;
-  /** It was refused for what else the slave has to do. */
-  isFull?: boolean;
+  /** Refused for what else the slave has to do, or for a slot that it does not hold (any more): others of the part it may. */
+  refusal?: 'full' | 'not_held';
 }
 
 /** Pushed by the slave every HEARTBEAT_MS, and at once when what it holds changes. */

@@ -13,6 +13,7 @@ import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../shared/wire.ts';
 import { type Links, serveLinks } from './link-server.ts';
 import type { PartAnswer, Slave } from './slave.ts';
+import { NotHeld } from './slots.ts';
 import { TOO_MANY } from './work-queue.ts';
 
 const HELLO = { protocol: LINK_PROTOCOL, slots: SLOTS, hash: HASH_ID, node: 'gateway', version: '1' };
@@ -316,12 +317,13 @@ describe('requests', () => {
       if (query === 'bug') throw new TypeError('secret');
       if (query === 'later') return Promise.reject(new KamaitachiError('deadline', 'too late'));
       if (query === 'full') throw TOO_MANY;
+      if (query === 'gone') throw new NotHeld('slot 4');
       throw new KamaitachiError('unavailable', 'slot 3 \u00e4', 2);
     };
     const gateway = await linked();
-    for (const [id, query] of ['held', 'bug', 'later', 'full'].entries()) gateway.ask(id, query);
-    await until(() => gateway.of('E').length === 4);
-    const errors = [0, 1, 2, 3].map((id) => [
+    for (const [id, query] of ['held', 'bug', 'later', 'full', 'gone'].entries()) gateway.ask(id, query);
+    await until(() => gateway.of('E').length === 5);
+    const errors = [0, 1, 2, 3, 4].map((id) => [
       gateway.of('E', id)[0].numbers[1],
       JSON.parse(gateway.of('E', id)[0].payload),
     ]);
@@ -329,7 +331,8 @@ describe('requests', () => {
     expect(errors[1][1].code).toBe('internal');
     expect(errors[1][1].message).not.toContain('secret');
     expect(errors[2]).toEqual([0, { code: 'deadline', message: 'too late' }]);
-    expect(errors[3]).toEqual([1, { code: 'unavailable', message: TOO_MANY.message, isFull: true }]);
+    expect(errors[3]).toEqual([1, { code: 'unavailable', message: TOO_MANY.message, refusal: 'full' }]);
+    expect(errors[4]).toEqual([1, { code: 'unavailable', message: 'slot 4', refusal: 'not_held' }]);
     expect(logged.join()).toContain('secret');
   });
 

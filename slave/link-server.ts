@@ -17,6 +17,7 @@ import { HASH_ID, SLOTS } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
 import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
 import type { PartAnswer, Slave } from './slave.ts';
+import { NotHeld } from './slots.ts';
 import { TOO_MANY } from './work-queue.ts';
 
 export interface LinkServerOptions {
@@ -280,7 +281,8 @@ class Link {
     if (error.code === 'internal')
       this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
     const body: PartError = { code: error.code, message: error.message };
-    if (thrown === TOO_MANY) body.isFull = true;
+    if (thrown === TOO_MANY) body.refusal = 'full';
+    else if (thrown instanceof NotHeld) body.refusal = 'not_held';
     this.send(encodeFrame('E', [id, error.retryAfterSeconds ?? 0], asciiJson(body)));
   }
 

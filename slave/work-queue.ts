@@ -5,6 +5,7 @@
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import type { Work } from './rows.ts';
+import { NotHeld } from './slots.ts';
 
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
 const SLICE_MS = 2;
@@ -72,7 +73,7 @@ export class WorkQueue {
     for (const list of [this.running, this.waiting]) {
       for (const job of list.filter(({ slots: asked }) => slots.some((slot) => asked.has(slot)))) {
         list.splice(list.indexOf(job), 1);
-        job.reject(new KamaitachiError('unavailable', 'a slot was given up while its answer was made'));
+        job.reject(new NotHeld('a slot was given up while its answer was made: ask another slave'));
       }
     }
   }

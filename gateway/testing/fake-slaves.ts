@@ -1,7 +1,13 @@
 /** Slaves for tests, behind the dialer port: they speak the link's frames in this process, and answer as they are told. */
 import type { Discovery, Member, RegistryView } from '../../shared/discovery.ts';
 import { PIECE_BYTES } from '../../shared/limits.ts';
-import { type Hello, LINK_PROTOCOL, type PartRequest, type SlaveState } from '../../shared/link.ts';
+import {
+  type Hello,
+  LINK_PROTOCOL,
+  type PartError,
+  type PartRequest,
+  type SlaveState,
+} from '../../shared/link.ts';
 import { ChangedSlots } from '../../shared/news.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/slot.ts';
 import { asciiJson } from '../../shared/text.ts';
@@ -11,7 +17,7 @@ import type { Connection, ConnectionEvents, Dial } from '../dialer.ts';
 export type Reply =
   /** `length`: as long as it says that it is; by default the truth. */
   | { text: string; seq?: number; staleSeconds?: number; length?: number }
-  | { code: string; message: string; retryAfter?: number; isFull?: boolean }
+  | { code: string; message: string; retryAfter?: number; refusal?: PartError['refusal'] }
   | 'silence'
   | 'break';
 
@@ -158,7 +164,7 @@ class FakeConnection implements Connection {
         encodeFrame(
           'E',
           [id, reply.retryAfter ?? 0],
-          asciiJson({ code: reply.code, message: reply.message, isFull: reply.isFull }),
+          asciiJson({ code: reply.code, message: reply.message, refusal: reply.refusal }),
         ),
       );
     else {
