@@ -6,6 +6,7 @@ import type { IngestLine } from '../shared/lines.ts';
 import type { PartRequest } from '../shared/link.ts';
 import { parseQueryBody } from '../shared/parse.ts';
 import { SlotSet } from '../shared/slot.ts';
+import { textOf } from '../slave/rows.ts';
 import { createStandalone, type Standalone } from '../slave/testing/standalone.ts';
 import { median } from './histogram.ts';
 import type { BenchOptions } from './options.ts';
@@ -173,7 +174,7 @@ function speed({ slave }: Standalone, scenario: number, sample: Sample, options:
       for (const part of parts) {
         const answer = slave.answer(part, isWanted);
         if (answer instanceof Promise) throw new Error('core: expected an answer at once, got a promise');
-        length += answer.texts.length === 1 ? answer.texts[0].length : answer.texts.join('').length;
+        length += textOf(answer).length;
       }
       operations += parts.length;
     }

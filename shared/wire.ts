@@ -29,9 +29,12 @@ const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2,
 const MAX_HEADER_CHARS = 120;
 
 export function encodeFrame(type: FrameType, numbers: readonly number[], payload = ''): string {
-  return numbers.length === 0
-    ? `${type}${payload.length}\n${payload}`
-    : `${type}${numbers.join(',')},${payload.length}\n${payload}`;
+  return frameHead(type, numbers, payload.length) + payload;
+}
+
+/** The line before a payload of so many bytes. */
+export function frameHead(type: FrameType, numbers: readonly number[], length: number): string {
+  return numbers.length === 0 ? `${type}${length}\n` : `${type}${numbers.join(',')},${length}\n`;
 }
 
 /** Turns a stream of text, cut anywhere, into frames. A frame that cannot be one throws: close the connection. */

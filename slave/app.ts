@@ -26,6 +26,7 @@ import { namedSubjects } from '../shared/query.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { decodeUtf8 } from '../shared/text.ts';
 import type { SlaveMetrics } from './metrics.ts';
+import { textOf } from './rows.ts';
 import type { PartAnswer, Slave } from './slave.ts';
 
 export interface AppOptions {
@@ -84,15 +85,18 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     return respond(c, made);
   }
 
-  function respond(c: Context, { texts, length, seq, staleSeconds }: PartAnswer): Response {
+  function respond(c: Context, made: PartAnswer): Response {
+    const { pieces, length, seq, staleSeconds } = made;
     c.header('content-type', JSON_TYPE);
     c.header(SEQ, String(seq));
     if (staleSeconds > 0) c.header(STALE, String(staleSeconds));
-    if (length <= PIECE_BYTES) return c.body(successBody(texts.join('')));
+    if (length <= PIECE_BYTES) return c.body(successBody(textOf(made)));
     // A large answer is not joined: that would hold the loop up for as long as it took to make.
     const [before, after] = successBody('\n').split('\n');
-    const pieces = Readable.toWeb(Readable.from([before, ...texts, after])) as ReadableStream<string>;
-    return c.body(pieces.pipeThrough(new TextEncoderStream()));
+    const bytes = [before, ...pieces, after].map((piece) =>
+      typeof piece === 'string' ? Buffer.from(piece) : piece,
+    );
+    return c.body(Readable.toWeb(Readable.from(bytes)) as ReadableStream<Uint8Array>);
   }
 
   app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));

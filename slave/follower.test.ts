@@ -18,6 +18,7 @@ import type { Query, TableQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
 import { createFillPace, type FillPace } from './fill-pace.ts';
 import type { FromFollower } from './follower-messages.ts';
+import { textOf } from './rows.ts';
 import { SUBJECTS, lines as someLines } from './testing/arbitraries.ts';
 import { FakeMaster, Followed, until } from './testing/followed.ts';
 import { answerOf, applyLines, type ModelState } from './testing/model.ts';
@@ -613,8 +614,8 @@ async function ask(query: Query): Promise<unknown> {
   const { slave } = followed;
   const wanted = query.kind === 'indicators' ? new SlotSet(SLOTS_OF) : slave.slots.ready;
   const slots = query.kind === 'table' ? undefined : wanted.toBase64();
-  const { texts } = await slave.answer({ query, slots, whole: true, minSeq: 0 }, () => true);
-  return JSON.parse(texts.join(''));
+  const made = await slave.answer({ query, slots, whole: true, minSeq: 0 }, () => true);
+  return JSON.parse(textOf(made));
 }
 
 /** Looks at what is held now, so that something is cached. */

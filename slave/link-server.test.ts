@@ -12,6 +12,7 @@ import { ChangedSlots } from '../shared/news.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../shared/wire.ts';
 import { type Links, serveLinks } from './link-server.ts';
+import { type Piece, textOf } from './rows.ts';
 import type { PartAnswer, Slave } from './slave.ts';
 import { NotHeld } from './slots.ts';
 import { TOO_MANY } from './work-queue.ts';
@@ -377,7 +378,7 @@ describe('a large answer', () => {
     expect(gateway.text(1).length).toBe(PIECE_BYTES + 100);
     gateway.send('W', [1, size]);
     await until(() => gateway.text(1).length === size);
-    expect(gateway.text(1)).toBe(large(size).texts.join(''));
+    expect(gateway.text(1)).toBe(textOf(large(size)));
     expect(Math.max(...gateway.of('R').map(({ payload }) => payload.length))).toBe(PIECE_BYTES);
   });
 
@@ -461,18 +462,19 @@ describe('the end of a link', () => {
 });
 
 function small(text: string): PartAnswer {
-  return { texts: [text], length: text.length, seq: 5, staleSeconds: 3 };
+  return { pieces: [text], length: text.length, seq: 5, staleSeconds: 3 };
 }
 
-/** Texts of many lengths that are together `length` long. */
+/** Texts and bytes of many lengths that are together `length` long. */
 function large(length: number): PartAnswer {
-  const texts: string[] = [];
+  const pieces: Piece[] = [];
   for (let rest = length, i = 1; rest > 0; i = (i * 7) % 200_003) {
     const next = Math.min(rest, i);
-    texts.push(String.fromCharCode(97 + (i % 26)).repeat(next));
+    const text = String.fromCharCode(97 + (i % 26)).repeat(next);
+    pieces.push(i % 2 === 0 ? text : Buffer.from(text));
     rest -= next;
   }
-  return { texts, length, seq: 5, staleSeconds: 3 };
+  return { pieces, length, seq: 5, staleSeconds: 3 };
 }
 
 async function until(condition: () => boolean): Promise<void> {

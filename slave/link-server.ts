@@ -15,7 +15,8 @@ import {
 } from '../shared/link.ts';
 import { HASH_ID, SLOTS } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
-import { encodeFrame, type Frame, FrameReader } from '../shared/wire.ts';
+import { encodeFrame, type Frame, FrameReader, frameHead } from '../shared/wire.ts';
+import { type Piece, textOf } from './rows.ts';
 import type { PartAnswer, Slave } from './slave.ts';
 import { NotHeld } from './slots.ts';
 import { TOO_MANY } from './work-queue.ts';
@@ -113,8 +114,8 @@ export interface Links {
 interface Outgoing {
   answer: PartAnswer;
   sent: number;
-  /** Which text comes next, and how much of it has been sent. */
-  text: number;
+  /** Which piece comes next, and how much of it has been sent. */
+  piece: number;
   offset: number;
   /** Bytes that the gateway has room for. */
   credit: number;
@@ -267,10 +268,9 @@ class Link {
     }
     this.open.delete(id);
     if (answer.length <= PIECE_BYTES) {
-      const text = answer.texts.length === 1 ? answer.texts[0] : answer.texts.join('');
-      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], text));
+      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], textOf(answer)));
     } else {
-      this.outgoing.set(id, { answer, sent: 0, text: 0, offset: 0, credit: PIECE_BYTES, deadline });
+      this.outgoing.set(id, { answer, sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES, deadline });
       this.flushSoon();
     }
   }
@@ -303,10 +303,14 @@ class Link {
 
   private flush(): void {
     if (this.socket.destroyed || this.socket.writableEnded) return;
-    let batch = this.batch;
+    const { batch } = this;
     this.batch = '';
-    if (this.outgoing.size > 0 && this.socket.writableLength < HIGH_WATER_BYTES) batch += this.pieces();
     if (batch !== '') this.socket.write(batch, 'latin1');
+    if (this.outgoing.size > 0 && this.socket.writableLength < HIGH_WATER_BYTES) {
+      this.socket.cork();
+      this.sendPieces();
+      this.socket.uncork();
+    }
     if (this.closing && this.open.size === 0 && this.outgoing.size === 0) this.socket.end();
     if (this.socket.writableLength > MAX_UNSENT_BYTES)
       this.socket.destroy(new Error('the gateway does not read'));
@@ -318,20 +322,20 @@ class Link {
     return bytes;
   }
 
-  /** The next piece of every large answer that has credit. */
-  private pieces(): string {
-    let frames = '';
+  /** A frame of every large answer that has credit. */
+  private sendPieces(): void {
     for (const [id, outgoing] of this.outgoing) {
       if (outgoing.credit <= 0) continue;
-      const piece = nextPiece(outgoing);
-      const { answer } = outgoing;
-      frames += encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], piece);
-      outgoing.sent += piece.length;
-      outgoing.credit -= piece.length;
+      const { answer, sent, credit } = outgoing;
+      const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
+      this.socket.write(
+        frameHead('R', [id, answer.seq, answer.staleSeconds, answer.length], length),
+        'latin1',
+      );
+      for (const piece of nextBytes(outgoing, length)) this.socket.write(piece, 'latin1');
       if (outgoing.sent === answer.length) this.outgoing.delete(id);
       else if (outgoing.credit > 0) this.flushSoon();
     }
-    return frames;
   }
 }
 
@@ -350,19 +354,22 @@ function partOf(payload: string): PartRequest {
   return part;
 }
 
-function nextPiece(outgoing: Outgoing): string {
-  const { texts } = outgoing.answer;
-  let piece = '';
-  const most = Math.min(PIECE_BYTES, outgoing.credit);
-  while (piece.length < most && outgoing.text < texts.length) {
-    const text = texts[outgoing.text];
-    const part = text.slice(outgoing.offset, outgoing.offset + most - piece.length);
-    piece += part;
-    outgoing.offset += part.length;
-    if (outgoing.offset === text.length) {
-      outgoing.text++;
-      outgoing.offset = 0;
-    }
+/** The next bytes of an answer, as many as are asked for. */
+function* nextBytes(outgoing: Outgoing, length: number): Iterable<Piece> {
+  const { pieces } = outgoing.answer;
+  outgoing.sent += length;
+  outgoing.credit -= length;
+  let left = length;
+  while (left > 0) {
+    const piece = pieces[outgoing.piece];
+    const end = Math.min(piece.length, outgoing.offset + left);
+    left -= end - outgoing.offset;
+    yield typeof piece === 'string'
+      ? piece.slice(outgoing.offset, end)
+      : piece.subarray(outgoing.offset, end);
+    outgoing.offset = end;
+    if (end < piece.length) continue;
+    outgoing.piece++;
+    outgoing.offset = 0;
   }
-  return piece;
 }

@@ -1,10 +1,12 @@
 /** What a slave promises whoever asks it: what it holds, how far it is, how old it is. */
+
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EMPTY_BLOCK, putPoints } from '../shared/block-edit.ts';
 import type { RecordLine, StoredInfo } from '../shared/lines.ts';
 import type { Query, SnapshotQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
+import { textOf } from './rows.ts';
 import type { Slave } from './slave.ts';
 import { createStandalone, hastyClock, type Standalone } from './testing/standalone.ts';
 
@@ -45,7 +47,7 @@ describe('a slot that is not held ready', () => {
 
   it('makes every query about it fail, and no list shorter', async () => {
     alone.write([record('a', 1), record('b', 2)])();
-    expect((await ask(snapshot(pool))).texts.join('')).toContain('"b"');
+    expect(textOf(await ask(snapshot(pool)))).toContain('"b"');
     slave.release([slotOf('b')]);
     await expect(ask(snapshot(pool))).rejects.toMatchObject({
       code: 'unavailable',
@@ -57,7 +59,7 @@ describe('a slot that is not held ready', () => {
     await expect(ask({ kind: 'topics' }, { slots: new SlotSet([slotOf('b')]) })).rejects.toMatchObject({
       code: 'unavailable',
     });
-    expect((await ask(snapshot({ subjects: ['a'] }))).texts.join('')).toContain('"a"');
+    expect(textOf(await ask(snapshot({ subjects: ['a'] })))).toContain('"a"');
   });
 
   it('is refused at once, whatever seq the query would wait for', async () => {
@@ -102,7 +104,7 @@ describe('a slot that is not held ready', () => {
     // The file is written while the slot is not held here, as a fill would write it.
     const filled = alone.write([record('b', 7)]);
     slave.receive({ type: 'filled', slots: [slotOf('b')], infos: [['b', info]] });
-    expect(JSON.parse((await ask(snapshot({ subjects: ['b'] }))).texts.join(''))).toMatchObject([
+    expect(JSON.parse(textOf(await ask(snapshot({ subjects: ['b'] }))))).toMatchObject([
       { data: { eps: 7 } },
     ]);
     filled();

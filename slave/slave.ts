@@ -391,7 +391,7 @@ export class Slave {
     const work = answer(this.sources, part, asked);
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
     if (!(result instanceof Promise))
-      return { texts: result.texts, length: result.length, seq, staleSeconds };
+      return { pieces: result.pieces, length: result.length, seq, staleSeconds };
     return result.then((made) => ({ ...made, seq, staleSeconds }));
   }
 

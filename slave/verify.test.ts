@@ -1,8 +1,10 @@
 /** Damage, and what becomes of it: a slave and a master in one process, with rows changed behind the slave's back. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { IngestLine } from '../shared/lines.ts';
 import type { PartRequest } from '../shared/link.ts';
 import { slotOf } from '../shared/slot.ts';
+import { textOf } from './rows.ts';
 import { FakeMaster, Followed, until } from './testing/followed.ts';
 
 const SUBJECTS = Array.from({ length: 12 }, (_, i) => `33:3000${i}`);
@@ -43,8 +45,8 @@ async function eps(name: string): Promise<number> {
     whole: true,
     minSeq: 0,
   } as PartRequest;
-  const { texts } = await followed.slave.answer(part, () => true);
-  return JSON.parse(texts.join(''))[0]?.data.eps;
+  const made = await followed.slave.answer(part, () => true);
+  return JSON.parse(textOf(made))[0]?.data.eps;
 }
 
 describe('a comparison with the master', () => {

@@ -1,4 +1,5 @@
 /** A slave without threads or sockets for tests: lines go into its file and its memory as the follower would bring them. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { SubjectCache } from '../cache.ts';
 import { openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
 import { Rankings } from '../ranking.ts';
+import { textOf } from '../rows.ts';
 import { Slave } from '../slave.ts';
 import { createStoreReader } from '../store-reader.ts';
 import { createStoreWriter, type SubjectLines } from '../store-writer.ts';
@@ -123,8 +125,8 @@ export function createStandalone(
     async ask(query) {
       const part: PartRequest = { query, whole: true, minSeq: 0 };
       if (namedSubjects(query) === null) part.slots = SlotSet.all().toBase64();
-      const { texts } = await slave.answer(part, () => true);
-      return JSON.parse(texts.join(''));
+      const made = await slave.answer(part, () => true);
+      return JSON.parse(textOf(made));
     },
     close() {
       writing.close();
