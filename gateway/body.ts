@@ -42,6 +42,7 @@ interface Waiting extends Bagged {
 /** A body that is longer than its room asks for so many times as much, so that what is held while it is copied fits in. */
 const GROWTH = 16;
 const NOTHING = new Uint8Array(0);
+const CHUNK_BYTES = 64 * 1024;
 
 export class Bodies {
   readonly budget: Budget;
@@ -74,7 +75,7 @@ export class Bodies {
     }
     if (raw.body === null) return Promise.resolve(NOTHING);
     const reading = this.begin(request);
-    return this.inTime(reading, this.readStream(reading, raw.body.getReader(), announced, maxBytes));
+    return this.inTime(reading, this.readStream(reading, chunksOf(raw.body), announced, maxBytes));
   }
 
   /** Gives a request room for so many bytes in place of what it has. Where there is none it waits for some, then 503. */
@@ -144,7 +145,7 @@ export class Bodies {
   /** Chunk by chunk into one buffer: many chunks kept until the end keep the collectors busy. */
   private async readStream(
     reading: Reading,
-    reader: ReadableStreamDefaultReader<Uint8Array>,
+    chunks: Chunks,
     announced: number,
     maxBytes: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
@@ -154,9 +155,9 @@ export class Bodies {
       if (announced > maxBytes) throw tooLarge(maxBytes, announced);
       await this.grow(reading, announced >= 0 ? announced : Math.min(UNANNOUNCED_BODY_BYTES, maxBytes));
       for (;;) {
-        const { done, value } = await reader.read();
+        const value = await chunks.next();
         if (reading.place < 0) return NOTHING;
-        if (done) break;
+        if (value === undefined) break;
         const needed = bytes + value.length;
         if (needed > maxBytes) throw tooLarge(maxBytes, 'more');
         if (needed > reading.buffer.length)
@@ -168,7 +169,7 @@ export class Bodies {
       if (!(error instanceof KamaitachiError)) throw error;
       reading.buffer = NOTHING;
       this.release(request);
-      await drain(reader);
+      await drain(chunks);
       throw error;
     }
     this.budget.shrink(request.room, bytes);
@@ -219,14 +220,49 @@ function announcedBytes({ headers }: Request): number {
   return announced === null ? NaN : Number(announced);
 }
 
-/** Reads on without keeping anything, so that a client that is still sending gets to read our answer. */
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  for (let bytes = 0; bytes <= MAX_DRAINED_BODY_BYTES; ) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    bytes += value.length;
+/** A body chunk by chunk; each stands until the next is asked for. */
+interface Chunks {
+  /** undefined: that was all. */
+  next(): Promise<Uint8Array | undefined>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Deno reads into the same memory again and again; a fresh chunk for every 64 KiB calls its collector, which small queries then
+ * wait for. Node's bodies are no byte streams.
+ */
+function chunksOf(body: ReadableStream<Uint8Array>): Chunks {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    return freshChunksOf(body);
   }
-  await reader.cancel();
+  let memory = new ArrayBuffer(CHUNK_BYTES);
+  return {
+    async next() {
+      const { value, done } = await reader.read(new Uint8Array(memory));
+      if (done || value === undefined) return undefined;
+      memory = value.buffer;
+      return value;
+    },
+    cancel: () => reader.cancel(),
+  };
+}
+
+function freshChunksOf(body: ReadableStream<Uint8Array>): Chunks {
+  const reader = body.getReader();
+  return { next: async () => (await reader.read()).value, cancel: () => reader.cancel() };
+}
+
+/** Reads on without keeping anything, so that a client that is still sending gets to read our answer. */
+async function drain(chunks: Chunks): Promise<void> {
+  for (let bytes = 0; bytes <= MAX_DRAINED_BODY_BYTES; ) {
+    const chunk = await chunks.next();
+    if (chunk === undefined) return;
+    bytes += chunk.length;
+  }
+  await chunks.cancel();
 }
 
 function tooLarge(maxBytes: number, got: number | string): KamaitachiError {
