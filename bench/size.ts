@@ -31,7 +31,10 @@ const CACHE_BYTES = 2 ** 31;
 const COLD_READS = 3_000;
 const LARGE_BYTES = 60 * 1024 * 1024;
 const LARGE_ANSWERS = 5;
-const SCANS = 20;
+const SCANS = 200;
+/** What runs for the first time is slow until it is compiled: that much of everything is done before it is measured. */
+const WARM_SUBJECTS = 1_000;
+const WARM_SCANS = 20;
 const RANKINGS = 30;
 /** What the parts had to say has come by then. */
 const TOLD_MS = 200;
@@ -100,12 +103,13 @@ async function ingestBeside(
   order: 'subject' | 'time',
 ): Promise<OrderRun> {
   progress.step(`making the lines in ${order} order`);
-  // A few subjects first, so that there is something to ask for.
-  const few = await ingestSample(cluster.url, { ...sample, subjects: 8 });
-  await cluster.caughtUp(few.seq);
+  // Some first, so that there is something to ask for.
+  const some = { ...sample, subjects: Math.min(WARM_SUBJECTS, sample.subjects) };
+  const first = await ingestSample(cluster.url, some);
+  await cluster.caughtUp(first.seq);
   const whole: SampleSize = { ...sample, order };
   await heavy.makeLines(whole);
-  let ingested = few;
+  let ingested = first;
   let behindSeconds = 0;
   const beside = await besideWork(cluster, `ingest in ${order} order`, async () => {
     ingested = await heavy.ingest(cluster.url, whole, (share) =>
@@ -218,15 +222,17 @@ async function rank(cluster: ClusterUnderTest, sample: Sample): Promise<Rankings
 }
 
 /** Every subject looked at, of several quarters: no column of latest values helps here. */
-function scans(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
+async function scans(cluster: ClusterUnderTest, sample: Sample): Promise<Beside> {
   const { times } = poolOf(sample);
   const ids = indicatorNames(3).join();
-  return besideWork(cluster, `${SCANS} scans of the whole topic as of some day`, async () => {
-    for (let i = 0; i < SCANS; i++) {
+  const scan = async (count: number) => {
+    for (let i = 0; i < count; i++) {
       const timestamp = times[Math.max(0, times.length - 2 - (i % times.length))] + 1;
       await ask(cluster.url, query(SNAPSHOT, { topic: TOPIC, ids, timestamp, limit: 50 }));
     }
-  });
+  };
+  await scan(WARM_SCANS);
+  return besideWork(cluster, `${SCANS} scans of the whole topic as of some day`, () => scan(SCANS));
 }
 
 async function largeAnswers(
@@ -246,6 +252,7 @@ async function largeAnswers(
   const perSubject = (await ask(cluster.url, large(100))) / 100;
   const count = Math.min(subjects.length, Math.floor(LARGE_BYTES / perSubject));
   const mebibytes = Math.round((count * perSubject) / 2 ** 20);
+  await heavy.ask(cluster.url, large(count), 1, 1);
   const how = atOnce === 1 ? 'one after the other' : `${atOnce} at once`;
   return besideWork(cluster, `${LARGE_ANSWERS} answers of ${mebibytes} MiB, ${how}`, () =>
     heavy.ask(cluster.url, large(count), LARGE_ANSWERS, atOnce),
