@@ -26,6 +26,7 @@ function create(
     logBytes: 0,
     unfoldedBytes: 0,
     writable: true,
+    foldingFailed: false,
     taken: false,
     damagedSlots: 0,
   };
@@ -289,12 +290,23 @@ describe('what operators ask', () => {
     expect(await (await app.request('/health')).json()).toEqual({ status: 'ok' });
     expect((await app.request('/ready')).status).toBe(200);
     state.writable = false;
+    state.foldingFailed = true;
     expect((await app.request('/ready')).status).toBe(503);
     expect(await (await app.request('/monitor/status')).json()).toMatchObject({
-      data: { version: '1', history: 'h', seq: 5, folded: 5, floor: 2, slaves: [{ node: 's', seq: 4 }] },
+      data: {
+        version: '1',
+        history: 'h',
+        seq: 5,
+        folded: 5,
+        floor: 2,
+        writable: false,
+        folding_failed: true,
+        slaves: [{ node: 's', seq: 4 }],
+      },
     });
     const metrics = await (await app.request('/metrics')).text();
     expect(metrics).toContain('kamaitachi_seq 5');
+    expect(metrics).toContain('\nkamaitachi_folding_failed 1\n');
     expect(metrics).toMatch(/kamaitachi_http_requests_total\{route="\/ready",status="503"\} 1/);
   });
 

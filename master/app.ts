@@ -171,13 +171,13 @@ export function createApp(parts: AppParts): Hono {
       : c.json(
           {
             status: 'not ready',
-            missing: isSure() ? 'the database takes no writes' : 'knowing that it is still the master',
+            missing: isSure() ? 'storing writes: the log says why' : 'knowing that it is still the master',
           },
           503,
         ),
   );
   route('GET', '/monitor/status', (c) => {
-    const { history, head, folded, floor, logBytes, unfoldedBytes, writable } = sql.state;
+    const { history, head, folded, floor, logBytes, unfoldedBytes, writable, foldingFailed } = sql.state;
     return success(c, {
       version: parts.version,
       uptime_seconds: Math.floor(process.uptime()),
@@ -188,6 +188,7 @@ export function createApp(parts: AppParts): Hono {
       log_bytes: logBytes,
       unfolded_bytes: unfoldedBytes,
       writable,
+      folding_failed: foldingFailed,
       slaves: slaves.list().map(({ node, seq, lagMs, live }) => ({ node, seq, lag_ms: lagMs, live })),
       members: registry.view().members,
     });

@@ -11,6 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 function create({ keys = 0 } = {}) {
   const commits: number[][] = [];
+  const folding = { failed: false };
   const store = {
     append: async (entries: readonly LogEntry[]) => void commits.push(entries.map(({ seq }) => seq)),
     findKeys: async () => [],
@@ -22,6 +23,7 @@ function create({ keys = 0 } = {}) {
     writing: createLock(),
     now: Date.now,
     keys,
+    foldingFailed: () => folding.failed,
     onAppended: () => {},
     onFailed: () => {},
   });
@@ -31,7 +33,7 @@ function create({ keys = 0 } = {}) {
       bytes: new Uint8Array(bytes),
       key: key === undefined ? undefined : { name: key, hash: 'h' },
     });
-  return { appender, append, commits, log };
+  return { appender, append, commits, folding, log };
 }
 
 describe('appending', () => {
@@ -63,6 +65,31 @@ describe('appending', () => {
     const refused = expect(append()).rejects.toMatchObject({ status: 429, retryAfterSeconds: 1 });
     await vi.advanceTimersByTimeAsync(MAX_APPEND_WAIT_MS * 1.2);
     await refused;
+  });
+
+  it('says that the log cannot be worked off where folding fails, until it goes well', async () => {
+    const { appender, append, commits, folding, log } = create();
+    folding.failed = true;
+    // While there is room, nobody notices.
+    const first = append(MAX_UNFOLDED_BYTES);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await first).toEqual({ accepted: 1, seq: 1 });
+    const refused = expect(append()).rejects.toMatchObject({
+      status: 503,
+      message: expect.stringMatching(/cannot be worked off, nothing was stored.*`folding failed`/),
+    });
+    await vi.advanceTimersByTimeAsync(MAX_APPEND_WAIT_MS * 1.2);
+    await refused;
+    expect(commits).toEqual([[1]]);
+    folding.failed = false;
+    const slow = expect(append()).rejects.toMatchObject({ status: 429 });
+    await vi.advanceTimersByTimeAsync(MAX_APPEND_WAIT_MS * 1.2);
+    await slow;
+    log.setFolded(1);
+    appender.room();
+    const last = append();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await last).toEqual({ accepted: 1, seq: 2 });
   });
 
   it('takes no more idempotency keys than fit, and writes without one all the same', async () => {

@@ -38,6 +38,8 @@ export interface AppenderPorts {
   now: () => number;
   /** Keys that are stored at the start. */
   keys: number;
+  /** Whether the last try to fold failed. */
+  foldingFailed: () => boolean;
   /** Called after entries were committed. */
   onAppended: () => void;
   /** Called when a write failed: nothing is taken until `resume`. */
@@ -51,7 +53,8 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-export function createAppender({ store, log, writing, now, keys, onAppended, onFailed }: AppenderPorts) {
+export function createAppender(ports: AppenderPorts) {
+  const { store, log, writing, now, keys, foldingFailed, onAppended, onFailed } = ports;
   let pending: Pending[] = [];
   const underWay = new Map<string, { hash: string; result: Promise<Accepted> }>();
   let keyCount = keys;
@@ -158,10 +161,7 @@ export function createAppender({ store, log, writing, now, keys, onAppended, onF
     if (pending.length === 0) return;
     const late = now() - MAX_APPEND_WAIT_MS;
     for (const { waitingSince, reject } of pending)
-      if (waitingSince <= late)
-        reject(
-          new KamaitachiError('rate_limited', 'ingest: writes come in faster than they can be worked off'),
-        );
+      if (waitingSince <= late) reject(foldingFailed() ? stuck() : tooFast());
     pending = pending.filter(({ waitingSince }) => waitingSince > late);
     roomTimer ??= setTimeout(room, MAX_APPEND_WAIT_MS / 10);
   }
@@ -195,6 +195,19 @@ export function createAppender({ store, log, writing, now, keys, onAppended, onF
 
 function notStored(): KamaitachiError {
   return new KamaitachiError('unavailable', 'ingest: the database takes no writes now, nothing was stored');
+}
+
+function tooFast(): KamaitachiError {
+  return new KamaitachiError('rate_limited', 'ingest: writes come in faster than they can be worked off');
+}
+
+/** Why it cannot be worked off is for the operator alone. */
+function stuck(): KamaitachiError {
+  return new KamaitachiError(
+    'unavailable',
+    'ingest: the log is full and cannot be worked off, nothing was stored; the operator finds the cause under `folding failed` ' +
+      'in the log of the master, and restores a backup where data are damaged',
+  );
 }
 
 /** A commit that failed may have been done all the same: only the database knows, and it cannot be asked now. */

@@ -1,6 +1,7 @@
+import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodePage, type TailHeader } from '../shared/feed.ts';
-import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
+import { IDEMPOTENCY_KEPT_MS, MAX_APPEND_WAIT_MS, MAX_UNFOLDED_BYTES } from '../shared/limits.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { openStore, type Store } from './store.ts';
 import { readAll } from './testing/content.ts';
@@ -245,6 +246,107 @@ describe('a database that fails', () => {
     expect([await old.isOurs(), await fresh.isOurs()]).toEqual([false, true]);
     expect(old.state).toMatchObject({ writable: false, taken: true });
   });
+});
+
+describe('folding that fails', () => {
+  const large = (subject: string, kilobytes: number) => ({
+    type: 'subject' as const,
+    subject,
+    tags: { concept: Array<string>(kilobytes).fill('x'.repeat(1_000)) },
+  });
+  const failures = (engine: { reports: string[] }) =>
+    engine.reports.filter((report) => report.startsWith('folding failed'));
+
+  it('over a damaged chunk lets writes in while there is room, then says so, until the chunk is mended', async () => {
+    let now = 1_700_000_000_000;
+    const engine = await open(folder.path, {}, { now: () => now });
+    await engine.write([record('a', 1, 1)]);
+    await engine.fold();
+    const sound = exchangeChunk('a', new Uint8Array(200));
+    await engine.write([record('a', 2, 2)]);
+    await vi.waitFor(() => expect(engine.state.foldingFailed).toBe(true), { timeout: 5_000 });
+    expect(failures(engine)[0]).toContain('npm run restore');
+    expect(engine.state.writable).toBe(true);
+
+    const lines = Array.from({ length: 12 }, () => large('large', 1_000));
+    while (engine.state.unfoldedBytes < MAX_UNFOLDED_BYTES) await engine.write(lines);
+    expect(engine.state.writable).toBe(false);
+    const { head } = engine.state;
+    const refused = engine.write([record('b', 1, 1)]);
+    refused.catch(() => {});
+    now += MAX_APPEND_WAIT_MS + 1;
+    const error: Error = await refused.then(
+      () => expect.unreachable(),
+      (error) => error,
+    );
+    expect(error).toMatchObject({ status: 503 });
+    expect(error.message).toContain('`folding failed`');
+    expect(error.message).not.toMatch(/block|checksum|k\.db|chunk/);
+    expect(engine.state.head).toBe(head);
+
+    exchangeChunk('a', sound);
+    await vi.waitFor(() => expect(engine.state.foldingFailed).toBe(false), { timeout: 10_000 });
+    expect(engine.state.writable).toBe(true);
+    expect((await engine.write([record('b', 1, 1)])).seq).toBe(head + 1);
+    expect((await readAll(engine.history, engine.fill)).a.values).toEqual({ 'eps 1 0': 1, 'eps 2 0': 2 });
+  }, 60_000);
+
+  it('is tried once a second, however many writes come meanwhile, and is well only when a round is done', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let broken = true;
+    let clock = 0;
+    let slices = 0;
+    /** What was told when the last slice of a round was written. */
+    const told: boolean[] = [];
+    const engine = await open(
+      folder.path,
+      {},
+      {
+        // So fast that a slice is one reading.
+        clock: () => (clock += 100),
+        open: async (url) => {
+          const store = await openStore(url);
+          return {
+            ...store,
+            async writeFold(changes, folded) {
+              slices++;
+              if (folded !== undefined) {
+                told.push(engine.state.foldingFailed);
+                if (broken) throw new Error('disk I/O error');
+              }
+              return store.writeFold(changes, folded);
+            },
+          };
+        },
+      },
+    );
+    await engine.write([large('a', 200), large('b', 200)]);
+    await engine.fold();
+    expect({ told, slices }).toEqual({ told: [false], slices: 2 });
+    for (let i = 0; i < 5; i++) {
+      await engine.write([record('a', i, i)]);
+      await vi.advanceTimersByTimeAsync(150);
+    }
+    await engine.upkeep();
+    expect(told).toHaveLength(1);
+    expect(engine.state).toMatchObject({ foldingFailed: true, writable: true, folded: 0, head: 6 });
+    broken = false;
+    await vi.advanceTimersByTimeAsync(250);
+    vi.useRealTimers();
+    await vi.waitFor(() => expect(engine.state).toMatchObject({ foldingFailed: false, folded: 6 }));
+    expect(told).toEqual([false, true]);
+  });
+
+  /** Puts another content in the place of a subject's only chunk, and gives what was there. */
+  function exchangeChunk(subject: string, data: Uint8Array): Uint8Array {
+    const database = new Database(`${folder.path}/k.db`);
+    const { data: before } = database.prepare('SELECT data FROM chunks WHERE subject = ?').get([subject]) as {
+      data: Uint8Array;
+    };
+    database.prepare('UPDATE chunks SET data = ? WHERE subject = ?').run([Buffer.from(data), subject]);
+    database.close();
+    return before;
+  }
 });
 
 describe('the log', () => {

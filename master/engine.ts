@@ -7,7 +7,7 @@ import { isDamage } from '../shared/damage.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import { encodeSegments, type FillRequest, type SumsRequest, type TailRequest } from '../shared/feed.ts';
 import { type IngestKind, parseIngestBody } from '../shared/ingest.ts';
-import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
+import { IDEMPOTENCY_KEPT_MS, MAX_UNFOLDED_BYTES } from '../shared/limits.ts';
 import { slotOf } from '../shared/slot.ts';
 import { type Accepted, createAppender } from './append.ts';
 import { fillPage, sumsPage, tailPage } from './feed.ts';
@@ -36,7 +36,10 @@ export interface EngineState {
   floor: number;
   logBytes: number;
   unfoldedBytes: number;
+  /** Whether a write can be stored now. */
   writable: boolean;
+  /** Whether the last try to fold failed; writes go on until the log is full. */
+  foldingFailed: boolean;
   /** Another master has taken the database over: this one is none any more. */
   taken: boolean;
   /** Slots seen so far whose data are not as they were written. */
@@ -91,7 +94,8 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       floor: log.floor,
       logBytes: log.diskBytes,
       unfoldedBytes: log.unfoldedBytes,
-      writable,
+      writable: writable && !(folder.failed && log.unfoldedBytes >= MAX_UNFOLDED_BYTES),
+      foldingFailed: folder.failed,
       taken,
       damagedSlots: damagedSlots.size,
     });
@@ -102,6 +106,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     writing,
     now,
     keys: standing.keys,
+    foldingFailed: () => folder.failed,
     onAppended: () => {
       mark?.set(log.head);
       tell();
@@ -128,7 +133,10 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       appender.room();
       if (log.diskBytes > options.logKeepBytes * 1.1) upkeep();
     },
-    onFailed: (error) => report('folding failed', { error: messageOf(error), ...adviceOn(error) }),
+    onFailed: (error) => {
+      report('folding failed', { error: messageOf(error), ...adviceOn(error) });
+      tell();
+    },
   });
 
   function probeSoon(): void {

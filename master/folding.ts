@@ -36,10 +36,12 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
   let running: Promise<boolean> | undefined;
   let dueAt = Infinity;
   let stopped = false;
+  let failed = false;
 
   /** Something was appended: fold it when it is quiet, or when there is enough. */
   function appended(): void {
-    if (stopped || running !== undefined) return;
+    // After a failure the time of the next try stands: a try may be as dear as a round, and writes go on.
+    if (stopped || failed || running !== undefined) return;
     const now = clock();
     dueAt = Math.min(dueAt, now + MAX_DELAY_MS);
     clearTimeout(timer);
@@ -67,6 +69,7 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
       while (!stopped && log.unfoldedBytes >= EAGER_BYTES);
       return true;
     } catch (error) {
+      failed = true;
       onFailed(error);
       if (!stopped) timer = setTimeout(start, RETRY_MS);
       return false;
@@ -83,7 +86,10 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
         const slice = await foldSlice(segments, done);
         const isLast = slice.end === segments.length;
         await writing.run(() => store.writeFold(slice.changes, isLast ? upTo : undefined));
-        if (isLast) log.setFolded(upTo);
+        if (isLast) {
+          log.setFolded(upTo);
+          failed = false;
+        }
         done = slice.end;
         return slice.changes.length;
       });
@@ -133,6 +139,10 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
 
   return {
     appended,
+    /** Whether the last try failed. Slices that went well before one that does not end are no success. */
+    get failed() {
+      return failed;
+    },
     /** Folds what there is now, whatever the time. Resolves when that is done, or could not be. */
     async fold(): Promise<void> {
       const upTo = log.head;

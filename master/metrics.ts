@@ -24,6 +24,9 @@ export function createMetrics(state: () => EngineState, slaves: Slaves, members:
   gauge('kamaitachi_log_bytes', 'Size of the log on disk', () => state().logBytes);
   gauge('kamaitachi_unfolded_bytes', 'Log that is not folded yet', () => state().unfoldedBytes);
   gauge('kamaitachi_writable', '1 while writes can be stored', () => (state().writable ? 1 : 0));
+  gauge('kamaitachi_folding_failed', '1 while the log cannot be folded into chunks', () =>
+    state().foldingFailed ? 1 : 0,
+  );
   gauge(
     'kamaitachi_damaged_slots',
     'Slots seen whose data are not as they were written',

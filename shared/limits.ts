@@ -125,7 +125,7 @@ export const MAX_EDGE_KEY_CHARS = 16_000;
 
 /** Log entries that are not folded yet stay below about this, in memory as on disk; writes wait at it. */
 export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;
-/** How long a write waits at that bound before it is refused with 429. */
+/** How long a write waits at that bound before it is refused: with 429, or 503 where folding fails. Folding is tried again meanwhile. */
 export const MAX_APPEND_WAIT_MS = 2_000;
 /** Log entries folded in one round: each subject that they touch is rewritten once. */
 export const FOLD_ROUND_BYTES = 32 * 1024 * 1024;
