@@ -9,7 +9,7 @@ const ROOMS = ['gateway', 'slave', 'master'];
 const VISITORS = ['cli', 'bench', 'test'];
 /** Pure by decree: no clock, no randomness, nothing but shared/ and one another. */
 const PURE =
-  /^(gateway\/(plan|route|merge)|slave\/(coverage|interval)|shared\/(ring|slot|membership|block|block-edit|lines|fold|feed|text|wire|checksum|slot-sum))\.ts$/;
+  /^(gateway\/(plan|route|merge)|slave\/(coverage|interval)|shared\/(address|ring|slot|membership|block|block-edit|lines|fold|feed|text|wire|checksum|slot-sum))\.ts$/;
 /** Packages that run on every runtime as they are. */
 const WEB_PACKAGES = /^(zod|hono|lru-cache)(\/|$)/;
 const RUNTIME_GLOBALS = /\b(Deno|process|Buffer|require|__dirname|setImmediate)\b\s*[.(]/;
