@@ -71,6 +71,19 @@ describe('parseOptions', () => {
       );
   });
 
+  test('takes addresses and networks as trusted proxies, and names the item that is neither', () => {
+    expect(parse('--trusted-proxies=10.0.0.5, 10.0.0.0/8,fd00::/8').trustedProxies).toEqual([
+      '10.0.0.5',
+      '10.0.0.0/8',
+      'fd00::/8',
+    ]);
+    expect(parse('--trusted-proxies=').trustedProxies).toEqual([]);
+    for (const wrong of ['proxy.example', '10.0.0.5/8', '10.0.0.0/33', '10.0.0.5:80', 'fd00::/129'])
+      expect(() => parse(`--trusted-proxies=10.0.0.5,${wrong},fd00::/8`), wrong).toThrow(
+        `--trusted-proxies: expected addresses and networks such as 10.0.0.5, 10.0.0.0/8 or fd00::/8 (no bits set beyond the prefix) with commas between, got "${wrong}"`,
+      );
+  });
+
   test('takes a variable that is set to nothing as not set', () => {
     expect(parseOptions([], { KAMAITACHI_SLAVES: '' }).slaves).toBe(2);
   });
@@ -120,6 +133,7 @@ describe('parseOptions', () => {
     [['--master', 'elsewhere'], '--master: expected a URL with http: or https:, got "elsewhere"'],
     [['--host', 'a b'], '--host: expected a host name or address, got "a b"'],
     [['--members', 'a'], '--members: expected host:port items with commas between, got "a"'],
+    [['--members', 'a:1, b, c'], '--members: expected host:port items with commas between, got "b"'],
     [['--cors-origins', 'https://a/b'], '--cors-origins: expected * or origins'],
     [['--data-dir', ''], '--data-dir: expected 1 to 4096 printable characters, got ""'],
   ])('refuses %j in one line', (argv, message) => {

@@ -11,6 +11,7 @@ import {
   HOST,
   HOST_PORT,
   isEtcdUrl,
+  isNetwork,
   isOrigin,
   isRate,
   list,
@@ -138,9 +139,12 @@ const schema = z.object({
     'requests a second of one client, by class: snapshot, period, selection, ingest, default; RATE:BURST allows more at once',
   ),
   trustedProxies: option(
-    list((item) => HOST.test(item), 'addresses').prefault(''),
+    list(
+      isNetwork,
+      'addresses and networks such as 10.0.0.5, 10.0.0.0/8 or fd00::/8 (no bits set beyond the prefix)',
+    ).prefault(''),
     'ADDRESS,…',
-    'proxies whose X-Forwarded-For says who the client is',
+    'proxies, or networks of them such as 10.0.0.0/8, whose X-Forwarded-For says who the client is',
   ),
   tlsCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to listen with, over TLS'),
   tlsKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)'),
@@ -184,11 +188,12 @@ export type Options = Parsed & { master: string; database: string };
 /** Reads a command line (without the program's name) and an environment. Throws a UsageError. */
 export function parseOptions(argv: readonly string[], env: Record<string, string | undefined>): Options {
   const given = new Map([...fromVariables(env), ...fromFlags(argv)]);
-  const result = schema.safeParse(Object.fromEntries([...given].map(([field, { text }]) => [field, text])));
+  const texts = Object.fromEntries([...given].map(([field, { text }]) => [field, text]));
+  const result = schema.safeParse(texts, { reportInput: true });
   if (!result.success) {
-    const { path, message } = result.error.issues[0];
-    const { source, text } = given.get(path[0] as Field)!;
-    throw new UsageError(`${source}: ${message}, got ${show(text)}`);
+    // Of a list the input is the item that is wrong.
+    const { path, message, input } = result.error.issues[0];
+    throw new UsageError(`${given.get(path[0] as Field)!.source}: ${message}, got ${show(input)}`);
   }
   const options = result.data;
   const master = options.master ?? `http://${hostPort(options.host, options.masterPort)}`;

@@ -1,5 +1,6 @@
 /** What an option may be: how its text is read, and what the person who typed it is told. */
 import { z } from 'zod';
+import { parseNetwork } from './address.ts';
 
 export const HOST = /^[A-Za-z0-9.:_-]{1,255}$/;
 export const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
@@ -54,7 +55,7 @@ export function oneOf<const Names extends readonly string[]>(...names: Names) {
   return z.enum(names, { error: `expected ${names.join(' or ')}` });
 }
 
-/** A comma-separated list; blanks around items are trimmed, empty items dropped. */
+/** A comma-separated list; blanks around items are trimmed, empty items dropped. What is wrong with it is wrong with one item. */
 export function list(isItem: (item: string) => boolean, expected: string) {
   return z
     .string()
@@ -64,7 +65,7 @@ export function list(isItem: (item: string) => boolean, expected: string) {
         .map((item) => item.trim())
         .filter((item) => item !== ''),
     )
-    .refine((items) => items.every(isItem), { error: `expected ${expected} with commas between` });
+    .pipe(z.array(z.string().refine(isItem, { error: `expected ${expected} with commas between` })));
 }
 
 export function url(protocols: readonly string[]) {
@@ -79,6 +80,10 @@ export function url(protocols: readonly string[]) {
 export function isRate(text: string): boolean {
   const [, , rate, burst] = RATE.exec(text) ?? [];
   return Number(rate) > 0 && (burst === undefined || Number(burst) > 0);
+}
+
+export function isNetwork(text: string): boolean {
+  return parseNetwork(text) !== undefined;
 }
 
 function isHttpUrl(text: string): boolean {

@@ -43,7 +43,7 @@ beforeAll(async () => {
     ...{
       logLevel: 'debug',
       rateLimit: ['selection=0.01:2', 'default=0.01:60'],
-      trustedProxies: ['127.0.0.1'],
+      trustedProxies: ['127.0.0.0/8'],
     },
   });
   gateways = [whole.cluster.gateway, await whole.addGateway('node')];
