@@ -231,7 +231,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
         if (texts === undefined) bySlot.set(slot, [text]);
         else texts.push(text);
       }
-      return appender.append({ lines: lines.length, bytes: concat(encodeSegments(bySlot)), key });
+      return appender.append({ lines: lines.length, bytes: encodeSegments(bySlot), key });
     },
 
     isOurs,
@@ -274,17 +274,6 @@ async function openSound(database: string, open: (url: string) => Promise<Store>
       `database ${path}: it is damaged (${error.message}); ${restoreAdvice(path)}`,
     );
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function messageOf(error: unknown): string {

@@ -58,7 +58,7 @@ export async function tailPage(
     // The log was cut behind our back, while we read it.
     if (entries[0]?.seq !== header.upTo + 1) return resetPage(history, log.head);
     for (const { seq, at, bytes: segments } of entries) {
-      const kept = wanted.size === 0 ? NOTHING : filterSegments([segments], wanted);
+      const kept = wanted.size === 0 ? NOTHING : filterSegments(segments, wanted);
       scanned += segments.length;
       header.upTo = seq;
       if (kept.length === 0) continue;

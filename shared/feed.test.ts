@@ -8,7 +8,6 @@ import {
   readSegments,
   segmentLines,
 } from './feed.ts';
-import { LOG_PART_BYTES } from './limits.ts';
 import { SLOTS } from './slot.ts';
 
 const blob = fc.uint8Array({ maxLength: 40 });
@@ -56,32 +55,34 @@ describe('segments', () => {
     fc.assert(
       fc.property(bySlot, fc.array(fc.nat(SLOTS - 1)), (lines, more) => {
         const wanted = new Set([...[...lines.keys()].filter((_, i) => i % 2 === 0), ...more]);
-        const filtered = linesOf([filterSegments(encodeSegments(lines), wanted)]);
+        const filtered = linesOf(filterSegments(encodeSegments(lines), wanted));
         expect(filtered).toEqual(new Map([...lines].filter(([slot]) => wanted.has(slot))));
       }),
     );
   });
 
-  test('are stored in parts that are not larger than a part may be, cut between lines', () => {
-    const long = JSON.stringify('x'.repeat(LOG_PART_BYTES / 3));
+  test('hold many lines of a slot, up to a bound, and never a part of one', () => {
     const lines = new Map([
-      [1, [long, long, long, long]],
-      [2, ['"short"', JSON.stringify('y'.repeat(LOG_PART_BYTES + 5)), '"last"']],
+      [1, Array.from({ length: 1_000 }, (_, i) => JSON.stringify({ i, text: 'x'.repeat(i % 300) }))],
+      [2, ['"short"', JSON.stringify('ä€😀'.repeat(50_000)), '"last"']],
     ]);
-    const parts = encodeSegments(lines);
-    const tooLarge = parts.filter((part) => part.length > LOG_PART_BYTES);
-    expect(tooLarge).toHaveLength(1);
-    expect(segmentLines([...readSegments(tooLarge[0])][0])).toEqual([lines.get(2)![1]]);
-    expect(linesOf(parts)).toEqual(lines);
+    const entry = encodeSegments(lines);
+    const segments = [...readSegments(entry)];
+    expect(segments.map(({ slot }) => slot)).toEqual([...segments.map(({ slot }) => slot)].sort());
+    expect(segments.length).toBeLessThan(15);
+    expect(
+      Math.max(...segments.filter(({ slot }) => slot === 1).map(({ bytes }) => bytes.length)),
+    ).toBeLessThan(33_000);
+    expect(linesOf(entry)).toEqual(lines);
   });
 
   test('of nothing are nothing', () => {
-    expect(encodeSegments(new Map())).toEqual([]);
+    expect(encodeSegments(new Map())).toEqual(new Uint8Array());
     expect([...readSegments(new Uint8Array())]).toEqual([]);
   });
 
   test('that are cut off anywhere inside are refused', () => {
-    const [part] = encodeSegments(
+    const entry = encodeSegments(
       new Map([
         [1, ['{"a":1}']],
         [2, ['{"b":2}', '{"c":3}']],
@@ -89,22 +90,21 @@ describe('segments', () => {
     );
     const whole = new Set([0]);
     let end = 0;
-    for (const { bytes } of readSegments(part)) {
+    for (const { bytes } of readSegments(entry)) {
       end += bytes.length + 8;
       whole.add(end);
     }
-    for (let length = 0; length < part.length; length++) {
-      const read = () => [...readSegments(part.subarray(0, length))];
+    for (let length = 0; length < entry.length; length++) {
+      const read = () => [...readSegments(entry.subarray(0, length))];
       if (whole.has(length)) expect(read).not.toThrow();
       else expect(read).toThrow('log segment: cut off');
     }
   });
 });
 
-function linesOf(parts: readonly Uint8Array[]): Map<number, string[]> {
+function linesOf(entry: Uint8Array): Map<number, string[]> {
   const found = new Map<number, string[]>();
-  for (const part of parts)
-    for (const segment of readSegments(part))
-      found.set(segment.slot, [...(found.get(segment.slot) ?? []), ...segmentLines(segment)]);
+  for (const segment of readSegments(entry))
+    found.set(segment.slot, [...(found.get(segment.slot) ?? []), ...segmentLines(segment)]);
   return found;
 }

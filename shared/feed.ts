@@ -4,7 +4,6 @@
  * `POST /internal/feed/sums` answers what whole slots would add up to, as `slotSum` says it.
  * Answers are pages: a line of JSON and blobs behind it.
  */
-import { LOG_PART_BYTES } from './limits.ts';
 import type { StoredInfo } from './lines.ts';
 
 export const TAIL_PATH = '/internal/feed/tail';
@@ -110,49 +109,67 @@ export function decodePage<Header>(page: Uint8Array): { header: Header; blobs: U
   return { header, blobs };
 }
 
-/** Lines (JSON, one per string) by slot, as they stand in the log: a list of parts, each a list of segments. */
-export function encodeSegments(lines: ReadonlyMap<number, readonly string[]>): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  let segments: Segment[] = [];
-  let bytes = 0;
-  for (const [slot, texts] of lines) {
-    for (const text of texts) {
-      const encoded = encoder.encode(`${text}\n`);
-      if (bytes > 0 && bytes + encoded.length > LOG_PART_BYTES) {
-        parts.push(joinSegments(segments));
-        segments = [];
-        bytes = 0;
-      }
-      segments.push({ slot, bytes: encoded });
-      bytes += encoded.length + SEGMENT_HEADER_BYTES;
+/** Lines (JSON, one per string) by slot, as they stand in the log: segments, one behind the other. */
+export function encodeSegments(lines: ReadonlyMap<number, readonly string[]>): Uint8Array {
+  const segments = [...segmentTexts(lines)];
+  // A unit of text is a byte while all is ASCII, and up to three otherwise.
+  let left = segments.reduce((sum, { text }) => sum + SEGMENT_HEADER_BYTES + text.length, 0);
+  let encoded = new Uint8Array(left);
+  let at = 0;
+  for (const { slot, text } of segments) {
+    const start = at + SEGMENT_HEADER_BYTES;
+    let { read, written } = encoder.encodeInto(text, encoded.subarray(start));
+    if (read < text.length) {
+      const larger = new Uint8Array(at + 3 * left);
+      larger.set(encoded.subarray(0, at));
+      encoded = larger;
+      ({ written } = encoder.encodeInto(text, encoded.subarray(start)));
     }
+    const view = new DataView(encoded.buffer);
+    view.setUint16(at, slot, true);
+    view.setUint32(at + 4, written, true);
+    at = start + written;
+    left -= SEGMENT_HEADER_BYTES + text.length;
   }
-  if (segments.length > 0) parts.push(joinSegments(segments));
-  return parts;
+  // Entries stay in memory for a while, and a view would keep all of what it is of.
+  return at === encoded.length ? encoded : encoded.slice(0, at);
 }
 
-/** The segments of a log part (or of several, one behind the other), in order. Their text is lines of JSON, each with its `\n`. */
-export function* readSegments(part: Uint8Array): Iterable<Segment> {
-  const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
-  for (let at = 0; at < part.length; ) {
+/** Lines of a slot share a segment up to a bound: whoever works the log off gives others a turn between segments. */
+function* segmentTexts(
+  lines: ReadonlyMap<number, readonly string[]>,
+): Iterable<{ slot: number; text: string }> {
+  for (const [slot, texts] of lines) {
+    let text = '';
+    for (const line of texts) {
+      if (text !== '' && text.length + line.length > SEGMENT_CHARS) {
+        yield { slot, text };
+        text = '';
+      }
+      text += `${line}\n`;
+    }
+    if (text !== '') yield { slot, text };
+  }
+}
+
+/** The segments of a log entry, in order. Their text is lines of JSON, each with its `\n`. */
+export function* readSegments(entry: Uint8Array): Iterable<Segment> {
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
+  for (let at = 0; at < entry.length; ) {
     const end =
-      at + SEGMENT_HEADER_BYTES > part.length
+      at + SEGMENT_HEADER_BYTES > entry.length
         ? Infinity
         : at + SEGMENT_HEADER_BYTES + view.getUint32(at + 4, true);
-    if (end > part.length) throw new RangeError('log segment: cut off');
-    yield { slot: view.getUint16(at, true), bytes: part.subarray(at + SEGMENT_HEADER_BYTES, end) };
+    if (end > entry.length) throw new RangeError('log segment: cut off');
+    yield { slot: view.getUint16(at, true), bytes: entry.subarray(at + SEGMENT_HEADER_BYTES, end) };
     at = end;
   }
 }
 
 /** The segments of the wanted slots, one behind the other. */
-export function filterSegments(
-  parts: readonly Uint8Array[],
-  wanted: { has(slot: number): boolean },
-): Uint8Array {
+export function filterSegments(entry: Uint8Array, wanted: { has(slot: number): boolean }): Uint8Array {
   const kept: Segment[] = [];
-  for (const part of parts)
-    for (const segment of readSegments(part)) if (wanted.has(segment.slot)) kept.push(segment);
+  for (const segment of readSegments(entry)) if (wanted.has(segment.slot)) kept.push(segment);
   return joinSegments(kept);
 }
 
@@ -169,6 +186,7 @@ export interface Segment {
 }
 
 const SEGMENT_HEADER_BYTES = 8;
+const SEGMENT_CHARS = 32 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
