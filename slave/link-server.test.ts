@@ -12,9 +12,9 @@ import { ChangedSlots } from '../shared/news.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../shared/slot.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../shared/wire.ts';
 import { type Links, serveLinks } from './link-server.ts';
+import { Refusal } from './refusal.ts';
 import { type Piece, textOf } from './rows.ts';
 import type { PartAnswer, Slave } from './slave.ts';
-import { NotHeld } from './slots.ts';
 import { TOO_MANY } from './work-queue.ts';
 
 const HELLO = { protocol: LINK_PROTOCOL, slots: SLOTS, hash: HASH_ID, node: 'gateway', version: '1' };
@@ -318,7 +318,7 @@ describe('requests', () => {
       if (query === 'bug') throw new TypeError('secret');
       if (query === 'later') return Promise.reject(new KamaitachiError('deadline', 'too late'));
       if (query === 'full') throw TOO_MANY;
-      if (query === 'gone') throw new NotHeld('slot 4');
+      if (query === 'gone') throw new Refusal('not_held', 'slot 4');
       throw new KamaitachiError('unavailable', 'slot 3 \u00e4', 2);
     };
     const gateway = await linked();

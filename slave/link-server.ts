@@ -16,10 +16,9 @@ import {
 import { HASH_ID, SLOTS } from '../shared/slot.ts';
 import { asciiJson } from '../shared/text.ts';
 import { encodeFrame, type Frame, FrameReader, frameHead } from '../shared/wire.ts';
+import { Refusal } from './refusal.ts';
 import { type Piece, textOf } from './rows.ts';
 import type { PartAnswer, Slave } from './slave.ts';
-import { NotHeld } from './slots.ts';
-import { TOO_MANY } from './work-queue.ts';
 
 export interface LinkServerOptions {
   version: string;
@@ -281,8 +280,7 @@ class Link {
     if (error.code === 'internal')
       this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
     const body: PartError = { code: error.code, message: error.message };
-    if (thrown === TOO_MANY) body.refusal = 'full';
-    else if (thrown instanceof NotHeld) body.refusal = 'not_held';
+    if (thrown instanceof Refusal) body.refusal = thrown.reason;
     this.send(encodeFrame('E', [id, error.retryAfterSeconds ?? 0], asciiJson(body)));
   }
 

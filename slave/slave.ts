@@ -9,9 +9,10 @@ import { SlotSet, slotOf } from '../shared/slot.ts';
 import { answer } from './answer.ts';
 import type { FromFollower, ToFollower } from './follower-messages.ts';
 import { Freshness } from './freshness.ts';
+import { Refusal } from './refusal.ts';
 import type { Answer, Sources } from './rows.ts';
 import { SeqWaiters } from './seq-waiters.ts';
-import { NotHeld, type Ownership, SlotTable } from './slots.ts';
+import { type Ownership, SlotTable } from './slots.ts';
 import { firstVerification, nextVerification, takeIn, type Verification } from './verification.ts';
 import { type Later, WorkQueue } from './work-queue.ts';
 
@@ -399,7 +400,7 @@ export class Slave {
     const { ready } = this.slots;
     if (asked !== undefined && ready.includes(asked)) return;
     for (const slot of asked ?? this.namedSlots(part)) {
-      if (!ready.has(slot)) throw new NotHeld(`slot ${slot} is not held here: ask another slave`);
+      if (!ready.has(slot)) throw new Refusal('not_held', `slot ${slot} is not held here: ask another slave`);
     }
   }
 

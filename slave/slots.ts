@@ -1,14 +1,6 @@
 /** Which slots this slave holds, which it should, and when it may give one up. */
-import { KamaitachiError } from '../shared/errors.ts';
 import { SLOTS, SlotSet } from '../shared/slot.ts';
 import type { Wish } from './follower-messages.ts';
-
-/** A slot that is asked for is not ready here, or no longer. */
-export class NotHeld extends KamaitachiError {
-  constructor(message: string) {
-    super('unavailable', message);
-  }
-}
 
 /** Who owns what, as the member list says. */
 export interface Ownership {

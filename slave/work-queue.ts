@@ -4,8 +4,8 @@
  */
 import { KamaitachiError } from '../shared/errors.ts';
 import type { SlotSet } from '../shared/slot.ts';
+import { Refusal } from './refusal.ts';
 import type { Work } from './rows.ts';
-import { NotHeld } from './slots.ts';
 
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
 const SLICE_MS = 2;
@@ -73,7 +73,9 @@ export class WorkQueue {
     for (const list of [this.running, this.waiting]) {
       for (const job of list.filter(({ slots: asked }) => slots.some((slot) => asked.has(slot)))) {
         list.splice(list.indexOf(job), 1);
-        job.reject(new NotHeld('a slot was given up while its answer was made: ask another slave'));
+        job.reject(
+          new Refusal('not_held', 'a slot was given up while its answer was made: ask another slave'),
+        );
       }
     }
   }
@@ -125,10 +127,7 @@ export class WorkQueue {
 }
 
 /** Made once: where many hear them, what an error costs is the stack that it remembers. */
-export const TOO_MANY = new KamaitachiError(
-  'unavailable',
-  'this slave has too many large answers to make: try again',
-);
+export const TOO_MANY = new Refusal('full', 'this slave has too many large answers to make: try again');
 const UNWANTED = new KamaitachiError('deadline', 'nobody waits for this answer any more');
 
 /** Runs a function after some milliseconds; 0 = in the next turn of the event loop. */

@@ -1,5 +1,4 @@
 /** A slave without threads or sockets for tests: lines go into its file and its memory as the follower would bring them. */
-
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
