@@ -8,7 +8,6 @@ import {
   IDEMPOTENCY_KEPT_MS,
   MAX_APPEND_WAIT_MS,
   MAX_IDEMPOTENCY_KEYS,
-  MAX_UNFOLDED_BYTES,
 } from '../shared/limits.ts';
 import type { Lock } from './lock.ts';
 import type { Log } from './log.ts';
@@ -91,7 +90,7 @@ export function createAppender(ports: AppenderPorts) {
   }
 
   async function flush(): Promise<void> {
-    if (log.unfoldedBytes >= MAX_UNFOLDED_BYTES) return waitForRoom();
+    if (log.isFull) return waitForRoom();
     const group = takeGroup();
     try {
       await writing.run(() => commit(group));

@@ -7,7 +7,7 @@ import { isDamage } from '../shared/damage.ts';
 import { KamaitachiError } from '../shared/errors.ts';
 import { encodeSegments, type FillRequest, type SumsRequest, type TailRequest } from '../shared/feed.ts';
 import { type IngestKind, parseIngestBody } from '../shared/ingest.ts';
-import { IDEMPOTENCY_KEPT_MS, MAX_UNFOLDED_BYTES } from '../shared/limits.ts';
+import { IDEMPOTENCY_KEPT_MS } from '../shared/limits.ts';
 import { slotOf } from '../shared/slot.ts';
 import { type Accepted, createAppender } from './append.ts';
 import { fillPage, sumsPage, tailPage } from './feed.ts';
@@ -94,7 +94,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       floor: log.floor,
       logBytes: log.diskBytes,
       unfoldedBytes: log.unfoldedBytes,
-      writable: writable && !(folder.failed && log.unfoldedBytes >= MAX_UNFOLDED_BYTES),
+      writable: writable && !(folder.failed && log.isFull),
       foldingFailed: folder.failed,
       taken,
       damagedSlots: damagedSlots.size,

@@ -1,5 +1,5 @@
 /** The newest part of the log in memory: everything that is not folded yet, and as much before it as fits. */
-import { RECENT_LOG_BYTES } from '../shared/limits.ts';
+import { MAX_UNFOLDED_BYTES, RECENT_LOG_BYTES } from '../shared/limits.ts';
 import type { LogEntry } from './log-tables.ts';
 import type { Standing, Store } from './store.ts';
 
@@ -41,6 +41,10 @@ export function createLog(store: Store, standing: Standing, recentBytes = RECENT
     },
     get unfoldedBytes() {
       return unfoldedBytes;
+    },
+    /** Nothing more goes in before some is folded. */
+    get isFull() {
+      return unfoldedBytes >= MAX_UNFOLDED_BYTES;
     },
 
     /** Brings what is not folded back into memory, after a start. */

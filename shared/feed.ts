@@ -125,9 +125,7 @@ export function encodeSegments(lines: ReadonlyMap<number, readonly string[]>): U
       encoded = larger;
       ({ written } = encoder.encodeInto(text, encoded.subarray(start)));
     }
-    const view = new DataView(encoded.buffer);
-    view.setUint16(at, slot, true);
-    view.setUint32(at + 4, written, true);
+    putHeader(new DataView(encoded.buffer), at, slot, written);
     at = start + written;
     left -= SEGMENT_HEADER_BYTES + text.length;
   }
@@ -197,10 +195,14 @@ function joinSegments(segments: readonly Segment[]): Uint8Array {
   const view = new DataView(joined.buffer);
   let at = 0;
   for (const { slot, bytes } of segments) {
-    view.setUint16(at, slot, true);
-    view.setUint32(at + 4, bytes.length, true);
+    putHeader(view, at, slot, bytes.length);
     joined.set(bytes, at + SEGMENT_HEADER_BYTES);
     at += SEGMENT_HEADER_BYTES + bytes.length;
   }
   return joined;
+}
+
+function putHeader(view: DataView, at: number, slot: number, bytes: number): void {
+  view.setUint16(at, slot, true);
+  view.setUint32(at + 4, bytes, true);
 }
