@@ -86,6 +86,8 @@ const scratch = {
   declared: new Float64Array(1024),
   values: new Float64Array(1024),
 };
+/** The same for an axis: all memory outside of V8's heap that is asked for may have its collector go on marking, 5 ms each time. */
+const axisScratch = { times: new Float64Array(4096), marks: new Uint8Array(4096) };
 /** After a block of a million rows the scratch arrays are not kept. */
 const MAX_KEPT_ROWS = 1 << 18;
 
@@ -193,8 +195,11 @@ class Builder {
     }
   }
 
+  /** Those times of `axis` that some row has, in scratch. */
   private usedTimes(axis: Float64Array | readonly number[]): { times: Float64Array; used: number } {
-    const marks = new Uint8Array(axis.length);
+    const isShort = axis.length <= axisScratch.times.length;
+    const times = isShort ? axisScratch.times : new Float64Array(axis.length);
+    const marks = isShort ? axisScratch.marks.fill(0, 0, axis.length) : new Uint8Array(axis.length);
     for (let column = 0; column < this.starts.length; column++) {
       const end = this.starts[column + 1] ?? this.rows;
       let at = 0;
@@ -203,7 +208,6 @@ class Builder {
         marks[at] = 1;
       }
     }
-    const times = new Float64Array(axis.length);
     let used = 0;
     for (let i = 0; i < axis.length; i++) if (marks[i]) times[used++] = axis[i];
     return { times: times.subarray(0, used), used };

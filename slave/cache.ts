@@ -107,19 +107,18 @@ export class SubjectCache {
     this.store(entry);
   }
 
-  /** Applies lines that the file has already taken; an entry that cannot take them goes. Gives the bytes written anew for it. */
-  patch(subject: string, lines: () => readonly IngestLine[], seq: number): number {
+  /** Applies lines that the file has already taken; an entry that cannot take them goes. */
+  patch(subject: string, lines: () => readonly IngestLine[], seq: number): void {
     const entry = this.entries.peek(subject);
-    if (entry === undefined || entry.seq >= seq) return 0;
+    if (entry === undefined || entry.seq >= seq) return;
     this.entries.delete(subject);
     try {
       entry.patch(lines(), seq);
     } catch {
       // The file has it right: the next look-up reads it anew.
-      return 0;
+      return;
     }
     this.store(entry);
-    return entry.block.slab.byteLength;
   }
 
   /** The subject's info changed: its rows show it. */

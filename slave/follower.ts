@@ -40,7 +40,7 @@ export interface FollowerPorts {
 const SLOTS_PER_FILL = 4_096;
 /** Slots given up between two looks at the feed: with 16,384 slots each holds little. */
 const SLOTS_PER_DROP = 256;
-/** Lines handed to the main thread in one message, and subjects of slots that are filled. */
+/** Lines handed to the main thread in one message, and subjects, be they of lines or of slots that are filled. */
 const HANDOVER_CHARS = 256 * 1024;
 const HANDOVER_SUBJECTS = 256;
 /** One that nobody else answers for and that failed so often waits for those that can be had; a connection may break once. */
@@ -153,7 +153,11 @@ export function createFollower(
     let from = 0;
     do {
       let end = from;
-      for (let chars = 0; end < groups.length && chars < HANDOVER_CHARS; end++)
+      for (
+        let chars = 0;
+        end < groups.length && end - from < HANDOVER_SUBJECTS && chars < HANDOVER_CHARS;
+        end++
+      )
         for (const text of texts[end]) chars += text.length;
       const some = groups.slice(from, end);
       ports.send({

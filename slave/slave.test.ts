@@ -2,7 +2,6 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EMPTY_BLOCK, putPoints } from '../shared/block-edit.ts';
 import type { RecordLine, StoredInfo } from '../shared/lines.ts';
 import type { Query, SnapshotQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
@@ -22,6 +21,15 @@ afterEach(() => {
   vi.useRealTimers();
   alone.close();
 });
+
+/** From now on a slave to which everything that it takes in takes long. */
+async function beSlow(): Promise<void> {
+  alone.close();
+  alone = createStandalone(undefined, { now: hastyClock(), newsMs: 1 });
+  slave = alone.slave;
+  while (!slave.isFresh()) await turn();
+  await turn();
+}
 
 const snapshot = (pool: SnapshotQuery['pool']): SnapshotQuery => ({
   ...{ kind: 'snapshot', pool, ids: ['eps'], field: 'eps', descending: true, offset: 0, limit: 10_000 },
@@ -121,7 +129,10 @@ describe('slots that have been filled', () => {
     slave.refill([1, 2, 3], 'they are lost');
   });
 
-  it('are taken in over several turns where they have many subjects', async () => {
+  it('are taken in over several turns where they take long', async () => {
+    await beSlow();
+    slave.own({ owners: () => ['alone'] });
+    slave.refill([1, 2, 3], 'they are lost');
     for (const slot of [1, 2, 3]) slave.receive(filled(slot, 200));
     for (const [left, size] of [
       [[2, 3], 200],
@@ -180,35 +191,38 @@ describe('a seq to be reached', () => {
     expect(slave.slots.ready.size).toBe(0);
     await expect(ask(snapshot({ subjects: ['a'] }))).rejects.toMatchObject({ code: 'unavailable' });
   });
-
-  it('stands at the end of a page only when all of the page has been taken', async () => {
-    const many = Array.from({ length: 600 }, (_, i) => record(`s${i}`, 1));
-    alone.write(many)();
-    const seen: number[] = [];
-    while (seen.at(-1) !== 1) {
-      seen.push(slave.seq);
-      await turn();
-    }
-    expect(seen.length).toBeGreaterThan(2);
-  });
 });
 
-describe('long series', () => {
-  it('that are cached are patched over several turns, since all of each is written anew', async () => {
-    const subjects = ['a', 'b', 'c', 'd'];
-    const times = Array.from({ length: 150_000 }, (_, time) => time);
-    const long = putPoints(EMPTY_BLOCK, new Map([['eps', { times, declared: times, values: times }]]));
-    alone.write(subjects.map((subject) => record(subject, 1)))();
-    await ask(snapshot({ subjects }));
-    const need = { kind: 'value', columns: ['eps'], time: Infinity, asOf: Infinity } as const;
-    for (const subject of subjects)
-      alone.cache.lookup(slave.sources.directory.get(subject)!, need).block = long;
+describe('a page that takes long', () => {
+  beforeEach(beSlow);
+
+  it('is taken in over several turns, infos first, and stands at its end only when all of it has been taken in', async () => {
+    const subjects = ['a', 'b'];
     alone.write(subjects.map((subject) => record(subject, 2)))();
-    for (let turns = 1; turns < subjects.length; turns++) {
-      expect(slave.seq).toBe(1);
+    const seen = [[slave.seq, slave.sources.directory.size]];
+    while (slave.seq === 0) {
+      await turn();
+      seen.push([slave.seq, slave.sources.directory.size]);
+    }
+    expect(seen).toEqual([
+      [0, 1],
+      [0, 2],
+      [0, 2],
+      [1, 2],
+    ]);
+    expect(await ask(snapshot({ subjects }))).toMatchObject({ seq: 1 });
+  });
+
+  it('leaves the turn to others also where it comes in many messages', async () => {
+    alone.write([record('a', 1)])();
+    while (slave.seq === 0) await turn();
+    await turn();
+    const pages = [2, 3, 4].map((value) => alone.write([record('a', value)]));
+    for (const handOver of pages) handOver();
+    for (const seq of [2, 3, 4]) {
+      expect(slave.seq).toBe(seq);
       await turn();
     }
-    expect(slave.seq).toBe(2);
   });
 });
 

@@ -27,6 +27,8 @@ export interface SlaveOptions {
   wallNow: () => number;
   /** For large answers; absent = the event loop and its timers. */
   later?: Later;
+  /** Milliseconds of each turn of the loop for what the follower says; absent = NEWS_MS. */
+  newsMs?: number;
 }
 
 export interface PartAnswer extends Answer {
@@ -45,10 +47,11 @@ export interface Soundness {
   files: number;
 }
 
-/** Subjects whose cached entries are patched in one turn of the loop: about 10 ms, where their series are short. */
-const PATCHES_A_TURN = 256;
-/** A patch writes all of an entry anew, at about 4 ms a megabyte: so many bytes of it count as a patch more. */
-const BYTES_A_PATCH = 8 * 1024;
+/**
+ * By the clock: a subject takes 10 to 50 µs, but milliseconds where its series is long, or where the collector marks and each
+ * slab that is made has it go on for 5 ms.
+ */
+const NEWS_MS = 2;
 
 export class Slave {
   readonly node: string;
@@ -69,10 +72,13 @@ export class Slave {
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
   private readonly queue: FromFollower[] = [];
-  private patched = 0;
-  private draining = false;
+  /** Of the first message, how many infos and subjects are taken in. */
+  private taken = 0;
+  private readonly newsMs: number;
+  /** When this turn's share of the queue is over; undefined until something of it is taken. */
+  private newsUntil: number | undefined;
   private readonly listeners = new Set<() => void>();
-  /** Slots that the page being patched has touched so far. */
+  /** Slots that the page being taken in has touched so far. */
   private changed = new ChangedSlots();
   private readonly newsListeners = new Set<(seq: number, slots: ChangedSlots) => void>();
 
@@ -85,6 +91,7 @@ export class Slave {
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
+    this.newsMs = options.newsMs ?? NEWS_MS;
   }
 
   /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */
@@ -119,66 +126,61 @@ export class Slave {
     return this.freshness.isFresh();
   }
 
-  /** Takes what the follower says, in order; many lines or subjects are worked off over several turns of the loop. */
+  /** Takes what the follower says, in order; much of it is worked off over several turns of the loop. */
   receive(message: FromFollower): void {
     this.queue.push(message);
-    if (!this.draining) this.drain();
+    if (this.newsUntil === undefined || this.now() < this.newsUntil) this.drain();
   }
 
+  /** Works the queue off until it is empty, or this turn's share is over. */
   private drain(): void {
-    this.draining = true;
-    let budget = PATCHES_A_TURN;
-    while (this.queue.length > 0) {
+    if (this.newsUntil === undefined) {
+      this.newsUntil = this.now() + this.newsMs;
+      setImmediate(() => {
+        this.newsUntil = undefined;
+        if (this.queue.length > 0) this.drain();
+      });
+    }
+    do {
       const message = this.queue[0];
-      if (message.type === 'applied') {
-        budget -= this.patch(message, budget);
-        if (this.patched < message.subjects.length) {
-          setImmediate(() => this.drain());
-          return;
-        }
-        this.patched = 0;
+      if (message.type !== 'applied') this.take(message);
+      else if (this.takeNext(message)) {
+        this.taken = 0;
         if (message.more !== true) {
           this.sources.cache.patchedTo = message.upTo;
           this.tellNews(message.upTo);
           this.seqWaiters.wake(this.seq);
         }
-      } else this.take(message);
+      } else continue;
       this.queue.shift();
-      // Many of these can come in one turn.
-      if (message.type === 'filled' && message.infos.length > 0) {
-        setImmediate(() => this.drain());
-        return;
-      }
-    }
-    this.draining = false;
+    } while (this.queue.length > 0 && this.now() < this.newsUntil);
   }
 
-  /** Applies lines for about `budget` patches; returns how many it took. Infos go in with the first, as cheap as they are. */
-  private patch(
-    { upTo, subjects, lines, updated, infos }: FromFollower & { type: 'applied' },
-    budget: number,
-  ): number {
+  /** Takes in the next info of a page, after the last of them the next subject's lines; whether there is no more. */
+  private takeNext({ upTo, subjects, lines, updated, infos }: FromFollower & { type: 'applied' }): boolean {
     const { directory, cache, rankings } = this.sources;
-    if (this.patched === 0) {
-      for (const [subject, info] of infos) {
-        // A slot given up a moment ago may still have had news under way.
-        if (!this.slots.ready.has(slotOf(subject))) continue;
+    const i = this.taken++;
+    if (i < infos.length) {
+      const [subject, info] = infos[i];
+      // A slot given up a moment ago may still have had news under way.
+      if (this.slots.ready.has(slotOf(subject))) {
         directory.set(subject, info);
         if (info === null) cache.drop(subject);
         else cache.forgetRows(subject);
       }
-    }
-    let left = budget;
-    for (; this.patched < subjects.length && left > 0; this.patched++) {
-      const text = lines[this.patched];
-      const subject = subjects[this.patched];
+    } else if (i < infos.length + subjects.length) {
+      const place = i - infos.length;
+      const subject = subjects[place];
       this.changed.add(directory.get(subject)?.slot ?? slotOf(subject));
-      directory.touch(subject, updated[this.patched]);
+      directory.touch(subject, updated[place]);
       rankings.touch(subject);
-      const parse = () => text.split('\n').map((line) => JSON.parse(line) as IngestLine);
-      left -= 1 + Math.floor(cache.patch(subject, parse, upTo) / BYTES_A_PATCH);
+      cache.patch(
+        subject,
+        () => lines[place].split('\n').map((line) => JSON.parse(line) as IngestLine),
+        upTo,
+      );
     }
-    return budget - left;
+    return this.taken >= infos.length + subjects.length;
   }
 
   private tellNews(seq: number): void {
@@ -299,7 +301,7 @@ export class Slave {
     this.soundness.files++;
     this.log('damaged file', { slots: held.length, why });
     this.queue.length = 0;
-    this.patched = 0;
+    this.taken = 0;
     this.changed = new ChangedSlots();
     this.freshness.lose();
     this.restored = undefined;

@@ -31,6 +31,8 @@ export interface StandaloneOptions {
   now?: () => number;
   /** Milliseconds since the epoch. */
   wallNow?: () => number;
+  /** As a slave has it; absent = all that is handed over is taken in at once. */
+  newsMs?: number;
   /** Whether the master has been heard and the slave has caught up. */
   isHeard?: boolean;
   log?: (event: string, details: Record<string, unknown>) => void;
@@ -50,6 +52,7 @@ export function createStandalone(
   {
     now = () => performance.now(),
     wallNow = Date.now,
+    newsMs = Infinity,
     isHeard = true,
     log = () => {},
     onCommit = () => {},
@@ -80,6 +83,7 @@ export function createStandalone(
     log,
     now,
     wallNow,
+    newsMs,
     // Large answers pause for others, who are not there.
     later: (_ms, run) => setImmediate(run),
   });
