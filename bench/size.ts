@@ -35,6 +35,7 @@ const SCANS = 200;
 /** What runs for the first time is slow until it is compiled: that much of everything is done before it is measured. */
 const WARM_SUBJECTS = 1_000;
 const WARM_SCANS = 20;
+const WARM_ANSWERS = 3;
 const RANKINGS = 30;
 /** What the parts had to say has come by then. */
 const TOLD_MS = 200;
@@ -252,7 +253,7 @@ async function largeAnswers(
   const perSubject = (await ask(cluster.url, large(100))) / 100;
   const count = Math.min(subjects.length, Math.floor(LARGE_BYTES / perSubject));
   const mebibytes = Math.round((count * perSubject) / 2 ** 20);
-  await heavy.ask(cluster.url, large(count), 1, 1);
+  await heavy.ask(cluster.url, large(count), WARM_ANSWERS, 1);
   const how = atOnce === 1 ? 'one after the other' : `${atOnce} at once`;
   return besideWork(cluster, `${LARGE_ANSWERS} answers of ${mebibytes} MiB, ${how}`, () =>
     heavy.ask(cluster.url, large(count), LARGE_ANSWERS, atOnce),

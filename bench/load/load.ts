@@ -48,7 +48,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
  * Where it looks at the clock a client comes before the cluster, or its own waiting for a core would be measured: it stands
  * for one on another machine. Only root may; for others it is 0.
  */
-const COMES_FIRST = process.getuid?.() === 0 ? -10 : 0;
+const COMES_FIRST: Standing = {
+  niceness: process.getuid?.() === 0 ? -10 : 0,
+  // Its collector's helpers would take the cores from the cluster, one after the other.
+  flags: ['--single-threaded-gc'],
+};
+const AMONG_OTHERS: Standing = { niceness: 0, flags: [] };
 
 /** Paced requests beside something else; `rate` is needed, and neither an amount nor a time. */
 export async function startBackground(options: LoadOptions): Promise<Background> {
@@ -63,13 +68,20 @@ export async function startBackground(options: LoadOptions): Promise<Background>
   };
 }
 
+/** How a load process stands to the others on this machine. */
+interface Standing {
+  niceness: number;
+  /** For Node. */
+  flags: string[];
+}
+
 interface Client {
   go(): void;
   stop(): void;
   done: Promise<Outcome & { indices: readonly number[] }>;
 }
 
-function startClients(options: LoadOptions, niceness = 0): Promise<Client[]> {
+function startClients(options: LoadOptions, standing = AMONG_OTHERS): Promise<Client[]> {
   const processes = options.processes ?? 1;
   const progress = new Array<number>(processes).fill(0);
   const parts = Array.from({ length: processes }, (_, part) => {
@@ -85,7 +97,7 @@ function startClients(options: LoadOptions, niceness = 0): Promise<Client[]> {
       seconds: options.seconds,
       rate: options.rate === undefined ? undefined : options.rate / processes,
     };
-    return startClient(job, niceness, indices, (done) => {
+    return startClient(job, standing, indices, (done) => {
       progress[part] = done;
       options.onProgress?.(progress.reduce((sum, one) => sum + one, 0));
     });
@@ -95,14 +107,14 @@ function startClients(options: LoadOptions, niceness = 0): Promise<Client[]> {
 
 async function startClient(
   job: Job,
-  niceness: number,
+  { niceness, flags }: Standing,
   indices: readonly number[],
   onProgress: (done: number) => void,
 ): Promise<Client> {
   const child = fork(new URL('client.ts', import.meta.url), {
     // From its first thread on: those that a process has later inherit it.
     execPath: 'nice',
-    execArgv: ['-n', String(niceness), process.execPath, `--import=${import.meta.resolve('tsx')}`],
+    execArgv: ['-n', String(niceness), process.execPath, ...flags, `--import=${import.meta.resolve('tsx')}`],
     serialization: 'advanced',
   });
   const tell = (message: ToClient) => child.send(message);
