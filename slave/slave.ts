@@ -9,6 +9,7 @@ import { SlotSet, slotOf } from '../shared/slot.ts';
 import { answer } from './answer.ts';
 import type { FromFollower, ToFollower } from './follower-messages.ts';
 import { Freshness } from './freshness.ts';
+import { Intake } from './intake.ts';
 import { Refusal } from './refusal.ts';
 import type { Answer, Sources } from './rows.ts';
 import { SeqWaiters } from './seq-waiters.ts';
@@ -71,12 +72,9 @@ export class Slave {
   private readonly now: () => number;
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
-  private readonly queue: FromFollower[] = [];
-  /** Of the first message, how many infos and subjects are taken in. */
+  private readonly intake: Intake<FromFollower>;
+  /** Of the page that is being taken in, how many infos and subjects are. */
   private taken = 0;
-  private readonly newsMs: number;
-  /** When this turn's share of the queue is over; undefined until something of it is taken. */
-  private newsUntil: number | undefined;
   private readonly listeners = new Set<() => void>();
   /** Slots that the page being taken in has touched so far. */
   private changed = new ChangedSlots();
@@ -91,7 +89,7 @@ export class Slave {
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
-    this.newsMs = options.newsMs ?? NEWS_MS;
+    this.intake = new Intake(options.now, options.newsMs ?? NEWS_MS, (message) => this.takeSome(message));
   }
 
   /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */
@@ -128,32 +126,21 @@ export class Slave {
 
   /** Takes what the follower says, in order; much of it is worked off over several turns of the loop. */
   receive(message: FromFollower): void {
-    this.queue.push(message);
-    if (this.newsUntil === undefined || this.now() < this.newsUntil) this.drain();
+    this.intake.receive(message);
   }
 
-  /** Works the queue off until it is empty, or this turn's share is over. */
-  private drain(): void {
-    if (this.newsUntil === undefined) {
-      this.newsUntil = this.now() + this.newsMs;
-      setImmediate(() => {
-        this.newsUntil = undefined;
-        if (this.queue.length > 0) this.drain();
-      });
+  private takeSome(message: FromFollower): boolean {
+    if (message.type !== 'applied') {
+      this.take(message);
+      return true;
     }
-    do {
-      const message = this.queue[0];
-      if (message.type !== 'applied') this.take(message);
-      else if (this.takeNext(message)) {
-        this.taken = 0;
-        if (message.more !== true) {
-          this.sources.cache.patchedTo = message.upTo;
-          this.tellNews(message.upTo);
-          this.seqWaiters.wake(this.seq);
-        }
-      } else continue;
-      this.queue.shift();
-    } while (this.queue.length > 0 && this.now() < this.newsUntil);
+    if (!this.takeNext(message)) return false;
+    this.taken = 0;
+    if (message.more === true) return true;
+    this.sources.cache.patchedTo = message.upTo;
+    this.tellNews(message.upTo);
+    this.seqWaiters.wake(this.seq);
+    return true;
   }
 
   /** Takes in the next info of a page, after the last of them the next subject's lines; whether there is no more. */
@@ -300,7 +287,7 @@ export class Slave {
     const held = [...this.slots.ready];
     this.soundness.files++;
     this.log('damaged file', { slots: held.length, why });
-    this.queue.length = 0;
+    this.intake.clear();
     this.taken = 0;
     this.changed = new ChangedSlots();
     this.freshness.lose();
