@@ -2,6 +2,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EMPTY_BLOCK, putPoints } from '../shared/block-edit.ts';
 import type { RecordLine, StoredInfo } from '../shared/lines.ts';
 import type { Query, SnapshotQuery } from '../shared/query.ts';
 import { SlotSet, slotOf } from '../shared/slot.ts';
@@ -124,15 +125,15 @@ describe('slots that have been filled', () => {
     ...{ type: 'filled' as const, slots: [from] },
     infos: Array.from({ length: subjects }, (_, i): [string, StoredInfo] => [`${from}-${i}`, info]),
   });
-  beforeEach(() => {
+  const loseSome = () => {
     slave.own({ owners: () => ['alone'] });
     slave.refill([1, 2, 3], 'they are lost');
-  });
+  };
+  beforeEach(loseSome);
 
   it('are taken in over several turns where they take long', async () => {
     await beSlow();
-    slave.own({ owners: () => ['alone'] });
-    slave.refill([1, 2, 3], 'they are lost');
+    loseSome();
     for (const slot of [1, 2, 3]) slave.receive(filled(slot, 200));
     for (const [left, size] of [
       [[2, 3], 200],
@@ -211,6 +212,25 @@ describe('a page that takes long', () => {
       [1, 2],
     ]);
     expect(await ask(snapshot({ subjects }))).toMatchObject({ seq: 1 });
+  });
+
+  it('has one long series that is cached patched in each turn, since all of it is written anew', async () => {
+    const subjects = ['a', 'b', 'c', 'd'];
+    const times = Array.from({ length: 150_000 }, (_, time) => time);
+    const long = putPoints(EMPTY_BLOCK, new Map([['eps', { times, declared: times, values: times }]]));
+    alone.write(subjects.map((subject) => record(subject, 1)))();
+    while (slave.seq === 0) await turn();
+    await turn();
+    await ask(snapshot({ subjects }));
+    const need = { kind: 'value', columns: ['eps'], time: Infinity, asOf: Infinity } as const;
+    for (const subject of subjects)
+      alone.cache.lookup(slave.sources.directory.get(subject)!, need).block = long;
+    alone.write(subjects.map((subject) => record(subject, 2)))();
+    for (let turns = 1; turns < subjects.length; turns++) {
+      expect(slave.seq).toBe(1);
+      await turn();
+    }
+    expect(slave.seq).toBe(2);
   });
 
   it('leaves the turn to others also where it comes in many messages', async () => {

@@ -49,8 +49,8 @@ export interface Soundness {
 }
 
 /**
- * By the clock: a subject takes 10 to 50 µs, but milliseconds where its series is long, or where the collector marks and each
- * slab that is made has it go on for 5 ms.
+ * What the follower says is taken in for so long in one turn of the loop. By the clock, since a subject takes 10 to 50 µs,
+ * but milliseconds where its series is long, or where the collector marks and each slab that is made has it go on for 5 ms.
  */
 const NEWS_MS = 2;
 

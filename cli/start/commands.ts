@@ -54,27 +54,27 @@ export function masterCommand(options: Options, port: number): Command {
   const isDefault =
     options.database === defaultDatabase(options.dataDir) &&
     !existsSync(join(options.dataDir, 'kamaitachi.db'));
-  const { file, args } = onNode('master/main.ts', {
+  const own = {
     ...options,
     dataDir,
     masterPort: port,
     master: undefined,
     database: isDefault ? undefined : options.database,
-  });
-  return { file, args: [NO_HELPERS, ...args] };
+  };
+  return onNode('master/main.ts', own, [NO_HELPERS]);
 }
 
 /** `options`: with the master's real address in it, and for static discovery the members. */
 export function slaveCommand(options: Options, name: string, port: number): Command {
-  const { file, args } = onNode('slave/main.ts', {
+  const own = {
     ...options,
     dataDir: join(options.dataDir, name),
     slavePort: port,
     // Members of a static list are known by their address.
     nodeId: options.discovery === 'static' ? undefined : name,
     database: undefined,
-  });
-  return { file, args: [SHORT_SCAVENGES, ...args] };
+  };
+  return onNode('slave/main.ts', own, [SHORT_SCAVENGES]);
 }
 
 export function gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
@@ -102,11 +102,11 @@ export function chooseRuntime(asked: Runtime | undefined): Runtime {
   );
 }
 
-function onNode(main: string, options: Partial<Options>): Command {
+function onNode(main: string, options: Partial<Options>, flags: readonly string[] = []): Command {
   const imports = [import.meta.resolve('tsx'), new URL('leash.mjs', import.meta.url).href];
   return {
     file: process.execPath,
-    args: [...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
+    args: [...flags, ...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
   };
 }
 
