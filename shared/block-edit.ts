@@ -10,7 +10,7 @@ export function putPoints(
   texts: readonly string[] = [],
 ): Block {
   const builder = new Builder();
-  const added: number[] = [];
+  const added = new Set<number>();
   for (const name of mergeNames(block.names, [...points.keys()])) {
     const fresh = points.get(name);
     const column = block.column(name);
@@ -18,7 +18,7 @@ export function putPoints(
     if (fresh === undefined) builder.copy(block, column, 0, block.times.length);
     else {
       const order = inOrder(fresh);
-      for (const i of order) added.push(fresh.times[i]);
+      for (const time of fresh.times) added.add(time);
       builder.merge(block, column, fresh, order, texts);
     }
   }
@@ -115,17 +115,22 @@ class Builder {
     for (let row = from; row < to; row++) this.takeOver(block, row);
   }
 
-  /** Merges a column (−1 = there was none) with fresh points in `order`; at the same time and declared the fresh one wins. */
+  /**
+   * Merges a column (−1 = there was none) with fresh points in `order`, undefined = as they are; at the same time and declared the
+   * fresh one wins.
+   */
   merge(
     block: Block,
     column: number,
     fresh: Points,
-    order: readonly number[],
+    order: readonly number[] | undefined,
     texts: readonly string[],
   ): void {
     let row = column < 0 ? 0 : block.starts[column];
     const end = column < 0 ? 0 : block.starts[column + 1];
-    for (const i of order) {
+    const count = order?.length ?? fresh.times.length;
+    for (let k = 0; k < count; k++) {
+      const i = order === undefined ? k : order[k];
       const time = fresh.times[i];
       const declared = fresh.declared[i];
       while (row < end && isBefore(block, row, time, declared)) this.takeOver(block, row++);
@@ -229,9 +234,9 @@ function isBefore(block: Block, row: number, time: number, declared: number): bo
   return own < time || (own === time && block.declared[row] < declared);
 }
 
-/** Indices of points by (time, declared), of equal ones only the one written last. */
-function inOrder({ times, declared }: Points): number[] {
-  if (times.length === 1) return [0];
+/** Indices of points by (time, declared), of equal ones only the one written last; undefined where that is how they stand. */
+function inOrder({ times, declared }: Points): number[] | undefined {
+  if (isAscending(times, declared)) return undefined;
   const order = Array.from(times, (_, i) => i);
   order.sort((a, b) => times[a] - times[b] || declared[a] - declared[b] || a - b);
   return order.filter((i, place) => {
@@ -240,13 +245,20 @@ function inOrder({ times, declared }: Points): number[] {
   });
 }
 
+function isAscending(times: readonly number[], declared: readonly number[]): boolean {
+  for (let i = 1; i < times.length; i++)
+    if (times[i] < times[i - 1] || (times[i] === times[i - 1] && declared[i] <= declared[i - 1]))
+      return false;
+  return true;
+}
+
 function mergeNames(names: readonly string[], more: readonly string[]): readonly string[] {
   const fresh = more.filter((name) => !names.includes(name));
   return fresh.length === 0 ? names : [...names, ...fresh].sort(compareText);
 }
 
-function mergeAxis(times: Float64Array, added: number[]): Float64Array | number[] {
-  const fresh = [...new Set(added)].sort((a, b) => a - b);
+function mergeAxis(times: Float64Array, added: ReadonlySet<number>): Float64Array | number[] {
+  const fresh = [...added].sort((a, b) => a - b);
   const merged: number[] = [];
   let i = 0;
   for (const time of fresh) {

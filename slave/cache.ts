@@ -1,6 +1,7 @@
 /** The data-aware cache: an LRU of entries bounded by their real bytes, filled by gap reads, patched by what is written. */
 import { LRUCache } from 'lru-cache';
 import type { IngestLine } from '../shared/lines.ts';
+import { CachedFilter } from './cached-filter.ts';
 import type { Subject } from './directory.ts';
 import type { EncodedRow, Entry, Need } from './entry.ts';
 import type { StoreReader } from './store-reader.ts';
@@ -26,6 +27,8 @@ export interface CacheOptions {
   /** Bound for slabs, extents, index and encoded rows together. */
   maxBytes: number;
   reader: StoreReader;
+  /** Knows what is cached; absent = nobody asks. */
+  filter?: CachedFilter;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
 }
@@ -35,6 +38,8 @@ export type WarmList = [subject: string, columns: string[] | null][];
 
 export class SubjectCache {
   private readonly entries: LRUCache<string, Entry>;
+  /** What is cached, for the thread that follows the feed. */
+  private readonly filter: CachedFilter;
   private readonly reader: StoreReader;
   private readonly now: () => number;
   private rowBytes = 0;
@@ -44,16 +49,18 @@ export class SubjectCache {
   resets = 0;
   counters: CacheCounters = noCounts();
 
-  constructor({ maxBytes, reader, now }: CacheOptions) {
+  constructor({ maxBytes, reader, filter = new CachedFilter(), now }: CacheOptions) {
     if (!(maxBytes > 0)) throw new RangeError(`cache: expected a bound over 0 bytes, got ${maxBytes}`);
     this.entries = new LRUCache({
       maxSize: maxBytes,
       dispose: (entry, _subject, reason) => {
         this.rowBytes -= entry.rowBytes;
+        this.filter.remove(entry.bucket);
         if (reason === 'evict') this.counters.evictions++;
       },
     });
     this.reader = reader;
+    this.filter = filter;
     this.now = now;
   }
 
@@ -107,11 +114,15 @@ export class SubjectCache {
     this.store(entry);
   }
 
-  /** Applies lines that the file has already taken; an entry that cannot take them goes. */
-  patch(subject: string, lines: () => readonly IngestLine[], seq: number): void {
+  /**
+   * Applies lines that the file has already taken; an entry that cannot take them goes. `lines` undefined: nobody knows them
+   * here, since the subject was not cached when they came.
+   */
+  patch(subject: string, lines: (() => readonly IngestLine[]) | undefined, seq: number): void {
     const entry = this.entries.peek(subject);
     if (entry === undefined || entry.seq >= seq) return;
     this.entries.delete(subject);
+    if (lines === undefined) return;
     try {
       entry.patch(lines(), seq);
     } catch {
@@ -189,6 +200,7 @@ export class SubjectCache {
     const size = entry.dataBytes + entry.rowBytes;
     if (size > this.entries.maxSize) return;
     this.rowBytes += entry.rowBytes;
+    this.filter.add(entry.bucket);
     this.entries.set(entry.subject, entry, { size });
   }
 }

@@ -3,6 +3,7 @@ import { type Block, PERIOD_COLUMN } from '../shared/block.ts';
 import { EMPTY_BLOCK, putPoints, removePoints } from '../shared/block-edit.ts';
 import { MIN_TIME } from '../shared/limits.ts';
 import { type IngestLine, PointCollector } from '../shared/lines.ts';
+import { bucketOf } from './cached-filter.ts';
 import { covers, type Extents, NOTHING, reachBack, touches } from './coverage.ts';
 
 /** What a query needs of a subject. Times that only Infinity reaches mean "latest": true for as long as the feed is followed. */
@@ -30,6 +31,8 @@ const MAX_ROW_BYTES = 128 * 1024;
 
 export class Entry {
   readonly subject: string;
+  /** Where the filter of cached subjects counts it. */
+  readonly bucket: number;
   block: Block = EMPTY_BLOCK;
   /** Everything of the subject is known, columns that it does not have included. */
   whole = false;
@@ -41,6 +44,7 @@ export class Entry {
 
   constructor(subject: string, seq: number) {
     this.subject = subject;
+    this.bucket = bucketOf(subject);
     this.seq = seq;
   }
 

@@ -7,6 +7,8 @@ export interface FollowerOptions {
   databasePath: string;
   /** The mark beside it. */
   markPath: string;
+  /** That of the filter of cached subjects. */
+  cached: SharedArrayBuffer;
   /** What is held is compared with the master once in so many milliseconds; 0 = only when asked. */
   verifyEveryMs: number;
   /** Most that is taken over in a second of slots that somebody else still answers for; 0 = no bound. */
@@ -54,14 +56,15 @@ export type FromFollower =
   /** The master answered. `caughtUp`: everything up to its head is applied. */
   | { type: 'heard'; head: number; caughtUp: boolean }
   /**
-   * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`;
+   * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`, or null where
+   * it was not cached a moment ago;
    * `updated[i]`: the second of the last of them. `infos`: the subjects whose info was made, changed or removed (null).
    */
   | {
       type: 'applied';
       upTo: number;
       subjects: string[];
-      lines: string[];
+      lines: (string | null)[];
       updated: number[];
       infos: [string, StoredInfo | null][];
       /** Another message with lines of the same page follows; only with the last one does the slave stand at `upTo`. */

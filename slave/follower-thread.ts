@@ -6,6 +6,7 @@ import { FOLLOWING, lowerThread } from '../shared/adapter/priority.ts';
 import { isFileDamage } from '../shared/damage.ts';
 import { SLOTS } from '../shared/slot.ts';
 import { createAskMaster } from './ask-master.ts';
+import { CachedFilter } from './cached-filter.ts';
 import { openDatabase } from './database.ts';
 import { createFillPace } from './fill-pace.ts';
 import { createFollower, type FollowerPorts } from './follower.ts';
@@ -14,7 +15,7 @@ import { countCommits } from './mark.ts';
 import { createStoreWriter } from './store-writer.ts';
 import { createVerifier } from './verifier.ts';
 
-const { node, databasePath, markPath, verifyEveryMs, fillBytesPerSecond, ...options } =
+const { node, databasePath, markPath, cached, verifyEveryMs, fillBytesPerSecond, ...options } =
   workerData as FollowerOptions;
 let { masterUrl } = options;
 // Answers are the main thread's.
@@ -26,11 +27,13 @@ const master = createAskMaster({
 });
 const port = parentPort!;
 const send = (message: FromFollower) => port.postMessage(message);
+const filter = new CachedFilter(cached);
 let wake = () => {};
 
 const ports: FollowerPorts = {
   ask: master.ask,
   send,
+  mayBeCached: (subject) => filter.mayHave(subject),
   now: Date.now,
   pause: (ms) =>
     new Promise((resolve) => {

@@ -110,6 +110,7 @@ describe('a slave that follows', () => {
   });
 
   it('takes the lines of a slot that was filled ahead of its position from there on, and only once', async () => {
+    followed.handsAllOver = true;
     for (let i = 0; i < 6; i++) master.write([record('a', i), record('b', i)]);
     master.restore('second', 6);
     followed.own([slotOf('a')]);
@@ -123,7 +124,7 @@ describe('a slave that follows', () => {
     await followed.settled();
     const times = (subject: string) =>
       applied().flatMap(({ subjects, lines }) =>
-        lines.filter((_, i) => subjects[i] === subject).map((text) => (JSON.parse(text) as RecordLine).time),
+        lines.filter((_, i) => subjects[i] === subject).map((text) => (JSON.parse(text!) as RecordLine).time),
       );
     expect(times('a')).toEqual([6, 7, 8]);
     expect(times('b')).toEqual([9]);

@@ -6,6 +6,7 @@ import {
   type FillHeader,
   type FillRequest,
   readSegments,
+  type Segment,
   SUMS_PATH,
   type SumsHeader,
   type SumsRequest,
@@ -15,7 +16,7 @@ import {
   type TailRequest,
 } from '../shared/feed.ts';
 import { HEARTBEAT_MS, PACED_PAGE_BYTES, PACED_PAGE_SLOTS } from '../shared/limits.ts';
-import type { IngestLine, StoredInfo } from '../shared/lines.ts';
+import type { IngestLine, StampedLine, StoredInfo } from '../shared/lines.ts';
 import { SlotSet } from '../shared/slot.ts';
 import { damageOf } from './damage.ts';
 import type { FillPace } from './fill-pace.ts';
@@ -30,6 +31,8 @@ export interface FollowerPorts {
    */
   ask(path: string, body: TailRequest | FillRequest | SumsRequest): Promise<Uint8Array>;
   send(message: FromFollower): void;
+  /** False where the main thread has no use for the lines of a subject; one that is cached while they go to the file it reads anew. */
+  mayBeCached(subject: string): boolean;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Resolves after `ms`, or at once when there is something to do. */
@@ -47,6 +50,18 @@ const HANDOVER_SUBJECTS = 256;
 const URGENT_TRIES = 2;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
+
+interface StampedSegment extends Segment {
+  /** The second at which the master took it. */
+  at: number;
+}
+
+/** What the main thread hears of a subject in a page. `texts`: its lines, null where it has no use for them. */
+interface SubjectNews {
+  subject: string;
+  texts: string[] | null;
+  updated: number;
+}
 
 /** What to ask the master for next. */
 interface NextFill {
@@ -137,51 +152,15 @@ export function createFollower(
 
   /** Applies a page: first the file, then the main thread hears of it. */
   function apply(header: TailHeader, blobs: readonly Uint8Array[]): void {
-    const { groups, texts } = groupLines(header, blobs);
-    const infos = store.apply(groups, header.upTo, ports.now());
+    const news: SubjectNews[] = [];
+    const infos = store.apply(subjectsIn(newsBySlot(header, blobs), news), header.upTo, ports.now());
     position = header.upTo;
-    handOver(groups, texts, infos);
+    handOver(news, infos);
   }
 
-  /** Tells the main thread of a page, in messages small enough that taking one in does not hold it up. */
-  function handOver(
-    groups: readonly SubjectLines[],
-    texts: readonly string[][],
-    infos: [string, StoredInfo | null][],
-  ): void {
-    const infoOf = new Map(infos.map((info) => [info[0], info]));
-    let from = 0;
-    do {
-      let end = from;
-      for (
-        let chars = 0;
-        end < groups.length && end - from < HANDOVER_SUBJECTS && chars < HANDOVER_CHARS;
-        end++
-      )
-        for (const text of texts[end]) chars += text.length;
-      const some = groups.slice(from, end);
-      ports.send({
-        type: 'applied',
-        upTo: position,
-        subjects: some.map(({ subject }) => subject),
-        lines: texts.slice(from, end).map((lines) => lines.join('\n')),
-        updated: some.map(({ lines }) => lines[lines.length - 1].at),
-        infos: some.flatMap(({ subject }) =>
-          infoOf.get(subject) === undefined ? [] : [infoOf.get(subject)!],
-        ),
-        ...(end < groups.length ? { more: true as const } : {}),
-      });
-      from = end;
-    } while (from < groups.length);
-  }
-
-  function groupLines(
-    header: TailHeader,
-    blobs: readonly Uint8Array[],
-  ): { groups: SubjectLines[]; texts: string[][] } {
-    const places = new Map<string, number>();
-    const groups: SubjectLines[] = [];
-    const texts: string[][] = [];
+  /** What a page brings for the slots held, by slot; within a slot in the order of the log. */
+  function newsBySlot(header: TailHeader, blobs: readonly Uint8Array[]): Map<number, StampedSegment[]> {
+    const bySlot = new Map<number, StampedSegment[]>();
     let last = position;
     header.entries.forEach(({ seq, at }, i) => {
       if (seq <= last || seq > header.upTo)
@@ -189,20 +168,69 @@ export function createFollower(
       last = seq;
       for (const segment of readSegments(blobs[i])) {
         if (!store.isNews(segment.slot, seq)) continue;
-        for (const text of segmentLines(segment)) {
-          const line = JSON.parse(text) as IngestLine;
-          let place = places.get(line.subject);
-          if (place === undefined) {
-            place = groups.push({ subject: line.subject, lines: [] }) - 1;
-            texts.push([]);
-            places.set(line.subject, place);
-          }
-          groups[place].lines.push({ line, at });
-          texts[place].push(text);
-        }
+        const own = bySlot.get(segment.slot);
+        if (own === undefined) bySlot.set(segment.slot, [{ ...segment, at }]);
+        else own.push({ ...segment, at });
       }
     });
-    return { groups, texts };
+    return bySlot;
+  }
+
+  /**
+   * The lines of each subject, read only when they are asked for: those of a whole page, parsed, would outlive many collections. Adds
+   * what the main thread is to hear of a subject to `news`.
+   */
+  function* subjectsIn(
+    bySlot: ReadonlyMap<number, readonly StampedSegment[]>,
+    news: SubjectNews[],
+  ): Generator<SubjectLines> {
+    for (const segments of bySlot.values()) {
+      const subjects = new Map<string, { own: SubjectNews; lines: StampedLine[] }>();
+      for (const segment of segments) {
+        for (const text of segmentLines(segment)) {
+          const line = JSON.parse(text) as IngestLine;
+          const { subject } = line;
+          let group = subjects.get(subject);
+          if (group === undefined) {
+            const texts = ports.mayBeCached(subject) ? [] : null;
+            group = { own: { subject, texts, updated: 0 }, lines: [] };
+            subjects.set(subject, group);
+          }
+          group.lines.push({ line, at: segment.at });
+          group.own.texts?.push(text);
+          group.own.updated = segment.at;
+        }
+      }
+      for (const [subject, { own, lines }] of subjects) {
+        news.push(own);
+        yield { subject, lines };
+      }
+    }
+  }
+
+  /** Tells the main thread of a page, in messages small enough that taking one in does not hold it up. */
+  function handOver(news: readonly SubjectNews[], infos: [string, StoredInfo | null][]): void {
+    const infoOf = new Map(infos.map((info) => [info[0], info]));
+    let next = 0;
+    do {
+      const message: FromFollower & { type: 'applied' } = {
+        ...{ type: 'applied', upTo: position, subjects: [], lines: [], updated: [], infos: [] },
+      };
+      const { subjects } = message;
+      let chars = 0;
+      for (; next < news.length && subjects.length < HANDOVER_SUBJECTS && chars < HANDOVER_CHARS; next++) {
+        const { subject, texts, updated } = news[next];
+        const text = texts?.join('\n') ?? null;
+        chars += text?.length ?? 0;
+        subjects.push(subject);
+        message.lines.push(text);
+        message.updated.push(updated);
+        const info = infoOf.get(subject);
+        if (info !== undefined) message.infos.push(info);
+      }
+      if (next < news.length) message.more = true;
+      ports.send(message);
+    } while (next < news.length);
   }
 
   /** Slots that nobody else answers for come first, many at once; of the others little at a time. */

@@ -321,6 +321,17 @@ describe('what is cached', () => {
     expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 1 } }]);
   });
 
+  it('goes where its lines were not handed over, since it was not cached then', async () => {
+    alone.write([record('a', 1)])();
+    await alone.ask(snapshot({ subjects: ['a'] }));
+    // Read from a state without the page and kept after the follower had looked.
+    alone.write([{ type: 'record', subject: 'a', time: 2, values: { eps: 2 } }]);
+    const page = { upTo: slave.seq + 1, subjects: ['a'], lines: [null], updated: [1], infos: [] };
+    slave.receive({ type: 'applied', ...page });
+    expect(alone.cache.size).toBe(0);
+    expect(await alone.ask(snapshot({ subjects: ['a'] }))).toMatchObject([{ data: { eps: 2 } }]);
+  });
+
   it('goes where a patch fails, and is read anew', async () => {
     alone.write([record('a', 1)])();
     await alone.ask(snapshot({ subjects: ['a'] }));

@@ -158,12 +158,13 @@ export class Slave {
     } else if (i < infos.length + subjects.length) {
       const place = i - infos.length;
       const subject = subjects[place];
+      const texts = lines[place];
       this.changed.add(directory.get(subject)?.slot ?? slotOf(subject));
       directory.touch(subject, updated[place]);
       rankings.touch(subject);
       cache.patch(
         subject,
-        () => lines[place].split('\n').map((line) => JSON.parse(line) as IngestLine),
+        texts === null ? undefined : () => texts.split('\n').map((line) => JSON.parse(line) as IngestLine),
         upTo,
       );
     }

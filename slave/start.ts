@@ -19,6 +19,7 @@ import { createRing } from '../shared/ring.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApp } from './app.ts';
 import { SubjectCache } from './cache.ts';
+import { CachedFilter } from './cached-filter.ts';
 import { Directory } from './directory.ts';
 import { createLookElsewhere } from './elsewhere.ts';
 import { readKnownMembers, saveKnownMembers } from './known-members.ts';
@@ -63,9 +64,11 @@ export async function startSlave(options: Options): Promise<Running> {
   const opened = new Promise<void>((resolve) => {
     hasOpened = resolve;
   });
+  const filter = new CachedFilter();
   const storage = openStorage({
     node,
     databasePath,
+    filter,
     masterUrl: options.master,
     verifyEveryMs: options.verifyEveryMs,
     fillBytesPerSecond: options.fillBytesPerSecond,
@@ -95,7 +98,7 @@ export async function startSlave(options: Options): Promise<Running> {
   });
   const { reader, follower } = storage;
   const directory = new Directory();
-  const cache = new SubjectCache({ maxBytes: options.cacheBytes, reader, now });
+  const cache = new SubjectCache({ maxBytes: options.cacheBytes, reader, filter, now });
   const slave = new Slave({
     node,
     sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },

@@ -8,12 +8,15 @@ import { Worker } from 'node:worker_threads';
 import { readMark } from '../shared/adapter/mark.ts';
 import { isFileDamage } from '../shared/damage.ts';
 import { KamaitachiError } from '../shared/errors.ts';
+import type { CachedFilter } from './cached-filter.ts';
 import type { Damage } from './damage.ts';
 import { type Connection, OtherVersion, openDatabase } from './database.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './follower-messages.ts';
 import { createStoreReader, type StoreReader } from './store-reader.ts';
 
-export interface StorageOptions extends Omit<FollowerOptions, 'markPath'> {
+export interface StorageOptions extends Omit<FollowerOptions, 'markPath' | 'cached'> {
+  /** What is cached. */
+  filter: CachedFilter;
   /** A message of the thread that writes the file as it is now. */
   onMessage(message: FromFollower): void;
   /** Slots have to be filled again; with 'all' nothing of the file counts any more, and a new one is on its way. */
@@ -46,7 +49,7 @@ interface Opened {
 }
 
 export function openStorage(options: StorageOptions): Storage {
-  const { databasePath, onMessage, onDamage, onDeath, onSetAside, ...others } = options;
+  const { databasePath, filter, onMessage, onDamage, onDeath, onSetAside, ...others } = options;
   const markPath = `${databasePath}-mark`;
   let current: Opened | undefined = open();
   let delayMs = FIRST_DELAY_MS;
@@ -58,7 +61,7 @@ export function openStorage(options: StorageOptions): Storage {
       // Not in the middle of the read that found it.
       setImmediate(() => take(opened, damage));
     });
-    const workerData: FollowerOptions = { ...others, databasePath, markPath };
+    const workerData: FollowerOptions = { ...others, databasePath, markPath, cached: filter.memory };
     const worker = new Worker(new URL('./follower-thread.mjs', import.meta.url), { workerData });
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     const opened = { database, reader, worker, exited };

@@ -151,15 +151,16 @@ export function createStoreWriter(database: Connection) {
      * with the last. A subject's lines are never split, so a crash in between is mended by applying the page again. Until
      * the last, `begun` tells readers that subjects may be ahead of the position.
      */
-    apply(groups: readonly SubjectLines[], upTo: number, heardAt: number): [string, StoredInfo | null][] {
+    apply(groups: Iterable<SubjectLines>, upTo: number, heardAt: number): [string, StoredInfo | null][] {
       const infos = unreported;
-      let next = 0;
+      const source = groups[Symbol.iterator]();
+      let next = source.next();
       do {
         const changed: typeof infos = [];
         database.transaction(() => {
           let written = 0;
-          while (next < groups.length && written < CHUNKS_PER_TRANSACTION) {
-            const group = groups[next++];
+          for (; !next.done && written < CHUNKS_PER_TRANSACTION; next = source.next()) {
+            const group = next.value;
             const slot = slotOf(group.subject);
             const before = readState(slot, group);
             const change = foldSubject(group.subject, before, group.lines);
@@ -173,13 +174,13 @@ export function createStoreWriter(database: Connection) {
             }
           }
           setMeta.run('begun', String(upTo));
-          if (next === groups.length) {
+          if (next.done) {
             setMeta.run('position', String(upTo));
             setMeta.run('heardAt', String(heardAt));
           }
         });
         infos.push(...changed);
-      } while (next < groups.length);
+      } while (!next.done);
       unreported = [];
       return infos;
     },

@@ -18,18 +18,6 @@ export type Runtime = 'deno' | 'node';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/**
- * MiB of V8's young generation, a quarter of the usual: the texts of a large answer survive it, and each time that it is full they
- * are copied while small answers wait. As `npm run slave` has it.
- */
-const SHORT_SCAVENGES = '--max-semi-space-size=4';
-
-/**
- * Without it four helpers of V8's collector come one after the other, for a slice of the scheduler each, while answers wait for
- * a core. The master's heap is small: by itself its collector is as fast. As `npm run master` has it.
- */
-const NO_HELPERS = '--single-threaded-gc';
-
 /** The parts run in another directory than the launcher may. */
 export function withWholePaths(options: Options): Options {
   const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
@@ -61,7 +49,7 @@ export function masterCommand(options: Options, port: number): Command {
     master: undefined,
     database: isDefault ? undefined : options.database,
   };
-  return onNode('master/main.ts', own, [NO_HELPERS]);
+  return onNode('master/main.ts', own, flagsOf('master'));
 }
 
 /** `options`: with the master's real address in it, and for static discovery the members. */
@@ -74,12 +62,12 @@ export function slaveCommand(options: Options, name: string, port: number): Comm
     nodeId: options.discovery === 'static' ? undefined : name,
     database: undefined,
   };
-  return onNode('slave/main.ts', own, [SHORT_SCAVENGES]);
+  return onNode('slave/main.ts', own, flagsOf('slave'));
 }
 
 export function gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
   const own = { ...options, gatewayPort: port, database: undefined };
-  return runtime === 'node' ? onNode('gateway/adapter/node.ts', own) : onDeno(own);
+  return runtime === 'node' ? onNode('gateway/adapter/node.ts', own, flagsOf('gateway')) : onDeno(own);
 }
 
 /** An etcd of the cluster's own, to listen on the host of `url`. */
@@ -110,7 +98,26 @@ function onNode(main: string, options: Partial<Options>, flags: readonly string[
   };
 }
 
-/** As `deno task gateway` does it: the permissions stand in deno.json and nowhere else. */
+/**
+ * Flags of V8 for a part on Node; they stand in package.json and nowhere else.
+ *
+ * `--max-semi-space-size=4` (slaves): a quarter of the usual young generation. The texts of a large answer survive it, and each
+ * time that it is full they are copied while small answers wait.
+ *
+ * `--single-threaded-gc` (master): four helpers of the collector come one after the other, for a slice of the scheduler each, while
+ * answers wait for a core. The master's heap is small: by itself its collector is as fast.
+ *
+ * `--heap-growing-percent=300` (master, gateways): the heap grows to four times what was left by the last full collection before the
+ * next. It is small, so that by V8's own reckoning that would come every few megabytes, bodies and pages outside of it included.
+ */
+function flagsOf(part: 'master' | 'slave' | 'gateway'): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  return scripts[part].split(' ').filter((word) => word.startsWith('--') && word !== '--import');
+}
+
+/** As `deno task gateway` does it: permissions and flags stand in deno.json and nowhere else. */
 function onDeno(options: Partial<Options>): Command {
   const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as {
     tasks: { gateway: string };

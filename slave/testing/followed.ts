@@ -21,6 +21,7 @@ import type { IngestLine, StampedLine } from '../../shared/lines.ts';
 import { SlotSet, slotOf } from '../../shared/slot.ts';
 import { slotSum } from '../../shared/slot-sum.ts';
 import { SubjectCache } from '../cache.ts';
+import { CachedFilter } from '../cached-filter.ts';
 import { type Connection, openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
 import { createFillPace, type FillPace } from '../fill-pace.ts';
@@ -155,6 +156,8 @@ export class Followed {
   /** Called before every question to the master and every transaction: what it throws happens to them. */
   onAsk: (body: TailRequest | FillRequest) => void = () => {};
   onTransaction: () => void = () => {};
+  /** Whether the follower hands lines over also where nobody needs them. */
+  handsAllOver = false;
   /** Whether it may go over to another history as soon as there is one. */
   mayReset = true;
   private readonly folder = mkdtempSync(join(tmpdir(), 'kamaitachi-followed-'));
@@ -183,7 +186,8 @@ export class Followed {
       if (slots === 'all') throw new Error(why);
       setImmediate(() => slave.refill(slots, why));
     });
-    const cache = new SubjectCache({ maxBytes: 1024 * 1024, reader, now: () => 0 });
+    const filter = new CachedFilter();
+    const cache = new SubjectCache({ maxBytes: 1024 * 1024, reader, filter, now: () => 0 });
     const rankings = new Rankings(directory, cache);
     const follower = createFollower(
       'me',
@@ -201,6 +205,7 @@ export class Followed {
             if (message.type === 'restored' && this.mayReset) slave.reset(message.history);
           });
         },
+        mayBeCached: (subject) => this.handsAllOver || filter.mayHave(subject),
         now: () => 1,
         pause: async (ms) => {
           this.pauses.push(ms);

@@ -8,6 +8,7 @@ import type { PartRequest } from '../../shared/link.ts';
 import { namedSubjects, type Query } from '../../shared/query.ts';
 import { SLOTS, SlotSet } from '../../shared/slot.ts';
 import { SubjectCache } from '../cache.ts';
+import { CachedFilter } from '../cached-filter.ts';
 import { openDatabase } from '../database.ts';
 import { Directory } from '../directory.ts';
 import { Rankings } from '../ranking.ts';
@@ -75,7 +76,8 @@ export function createStandalone(
     setImmediate(() => slave.refill(slots, why));
   });
   const directory = new Directory();
-  const cache = new SubjectCache({ maxBytes: cacheBytes, reader, now });
+  const filter = new CachedFilter();
+  const cache = new SubjectCache({ maxBytes: cacheBytes, reader, filter, now });
   const slave = new Slave({
     node: 'alone',
     sources: { directory, cache, reader, rankings: new Rankings(directory, cache) },
@@ -113,14 +115,15 @@ export function createStandalone(
       }
       const infos = writer.apply([...groups.values()], seq, 1);
       const upTo = seq;
+      const lineTexts = [...groups.values()].map(({ subject, lines }) =>
+        filter.mayHave(subject) ? lines.map(({ line }) => JSON.stringify(line)).join('\n') : null,
+      );
       return () =>
         slave.receive({
           type: 'applied',
           upTo,
           subjects: [...groups.keys()],
-          lines: [...groups.values()].map((group) =>
-            group.lines.map(({ line }) => JSON.stringify(line)).join('\n'),
-          ),
+          lines: lineTexts,
           updated: [...groups.keys()].map(() => at),
           infos,
         });
