@@ -6,7 +6,17 @@ import type { DatedQuery, PeriodQuery, TableQuery } from '../shared/query.ts';
 import type { SlotSet } from '../shared/slot.ts';
 import { asciiJson, compareText } from '../shared/text.ts';
 import type { Subject } from './directory.ts';
-import { dateOf, encodeCells, encodeItem, type Item, itemsOf, knownAt } from './encode.ts';
+import {
+  Cursor,
+  dateOf,
+  encodeCells,
+  encodeItem,
+  type Item,
+  itemsOf,
+  keysOf,
+  knownAt,
+  rowsAt,
+} from './encode.ts';
 import { planOf, rangeNeed } from './plan.ts';
 import { byKeyThenSubject, named, poolMembers } from './pool.ts';
 import {
@@ -27,6 +37,7 @@ const MAX_KEPT_CHARS = 16 * 1024;
 export function* period({ directory, cache }: Sources, query: PeriodQuery, whole: boolean): Work<Answer> {
   const need = rangeNeed(query);
   const plan = planOf(query);
+  const keys = keysOf(query.ids);
   const rows = new Rows(whole);
   const places: number[] = [];
   for (const [place, subject] of query.subjects.entries()) {
@@ -34,15 +45,20 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
     if (record === undefined) cache.countHits(1, need.columns.length);
     else {
       const entry = cache.lookup(record, need);
-      let row = entry.row(plan);
-      if (row === undefined) {
-        row = { text: yield* encodePeriodRow(record, entry.block, query), time: 0 };
-        // A row small enough to keep was made in one turn, so it still fits its entry.
-        if (row.text.length <= MAX_KEPT_CHARS) cache.keepRow(entry, plan, row);
+      let text: string | string[] | undefined = entry.row(plan)?.text;
+      if (text === undefined) {
+        const parts = yield* encodePeriodRow(record, entry.block, query, keys);
+        if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
+        else {
+          // Joined, not added, since it is kept: see `encodeSnapshotRow`.
+          text = parts.join('');
+          // A row small enough to keep was made in one turn, so it still fits its entry.
+          cache.keepRow(entry, plan, { text, time: 0 });
+        }
       }
-      if (row.text !== '') {
+      if (text !== '') {
         places.push(place);
-        if (rows.add(row.text)) yield;
+        if (rows.add(text)) yield;
       }
     }
     if (place % SUBJECTS_A_STEP === SUBJECTS_A_STEP - 1) yield;
@@ -50,20 +66,23 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   return rows.finish(() => ({ kind: 'period', places, lengths: rows.lengths }));
 }
 
+/** The row in parts, none where it has no items: those of a long one are never put together here. */
 function* encodePeriodRow(
   record: Subject,
   block: Block,
   { ids, from, to, asOf, limit, descending }: PeriodQuery,
-): Work<string> {
+  keys: readonly string[],
+): Work<string[]> {
   let items = itemsOf(block, ids, from, to, knownAt(asOf));
-  if (items.length === 0) return '';
+  if (items.length === 0) return [];
   if (limit > 0) items = items.slice(-limit);
-  if (descending) items.reverse();
+  const cursor = new Cursor(block, ids, items[0].axis, knownAt(asOf));
   const texts: string[] = [];
   let length = 0;
   let step = 0;
   for (const item of items) {
-    const text = encodeItem(record, block, ids, item, knownAt(asOf));
+    cursor.moveTo(item.axis);
+    const text = encodeItem(record, block, keys, cursor.rows, item);
     texts.push(text);
     length += text.length;
     if (length > MAX_ANSWER_BYTES) throw tooLarge();
@@ -71,8 +90,15 @@ function* encodePeriodRow(
     step = length;
     yield;
   }
-  // Joined, not added, since it may be kept: see `encodeSnapshotRow`.
-  return ['{"subject":', record.json, ',"data":[', texts.join(), ']}'].join('');
+  if (descending) texts.reverse();
+  const parts = [`{"subject":${record.json},"data":[`];
+  for (const text of texts) parts.push(parts.length === 1 ? text : `,${text}`);
+  parts.push(']}');
+  return parts;
+}
+
+function lengthOf(parts: readonly string[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Marks rows that are grouped by date: `{"2023-12-31":[…],…}`. */
@@ -95,6 +121,7 @@ export function* dated(
   const asOf = knownAt(query.asOf);
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || b.item.time - a.item.time;
+  const keysOfIds = keysOf(query.ids);
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
   for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
@@ -122,8 +149,9 @@ export function* dated(
       keys.push(key);
       subjects.push(record.subject);
       times.push(item.time);
-      const text = `{"subject":${record.json},"data":${encodeItem(record, block, query.ids, item, asOf)}}`;
-      if (rows.add(text, date)) yield;
+      const values = rowsAt(block, query.ids, item.axis, asOf);
+      const data = encodeItem(record, block, keysOfIds, values, item);
+      if (rows.add(`{"subject":${record.json},"data":${data}}`, date)) yield;
     }
   }
   return rows.finish(() => ({ kind: 'dated', dates, keys, subjects, times, lengths: rows.lengths }));

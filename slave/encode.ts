@@ -78,31 +78,85 @@ export function itemsOf(
   to: number,
   asOf: number,
 ): Item[] {
-  const columns = ids.map((id) => block.column(id)).filter((column) => column >= 0);
   const items: Item[] = [];
-  if (columns.length === 0) return items;
+  const first = block.axisAtOrBefore(from - 1) + 1;
   const last = block.axisAtOrBefore(to);
-  for (let axis = block.axisAtOrBefore(from - 1) + 1; axis <= last; axis++) {
-    if (columns.some((column) => block.exact(column, axis, asOf) >= 0))
-      items.push({ axis, time: block.times[axis] });
-  }
+  const cursor = new Cursor(block, ids, first, asOf);
+  for (let axis = first; axis <= last; axis++)
+    if (cursor.moveTo(axis)) items.push({ axis, time: block.times[axis] });
   return items;
 }
 
+/** Walks over the times of a block; what it costs is the rows that are passed, where looking each up would be a search. */
+export class Cursor {
+  /** At the time moved to last: per id the row that counts as known at `asOf` and has a value, or −1. */
+  readonly rows: Int32Array;
+  private readonly block: Block;
+  private readonly asOf: number;
+  /** Per id the first row that has not been passed, and the end of its column. */
+  private readonly next: Int32Array;
+  private readonly ends: Int32Array;
+
+  constructor(block: Block, ids: readonly string[], firstAxis: number, asOf: number) {
+    this.block = block;
+    this.asOf = asOf;
+    this.rows = new Int32Array(ids.length).fill(-1);
+    this.next = new Int32Array(ids.length);
+    this.ends = new Int32Array(ids.length);
+    ids.forEach((id, i) => {
+      const column = block.column(id);
+      if (column < 0) return;
+      this.next[i] = block.lastRow(column, firstAxis - 1) + 1;
+      this.ends[i] = block.starts[column + 1];
+    });
+  }
+
+  /** To an axis index after the last one. Whether any id has a value there. */
+  moveTo(axis: number): boolean {
+    const { block, asOf, rows, next, ends } = this;
+    const { at, declared, values } = block;
+    let some = false;
+    for (let i = 0; i < rows.length; i++) {
+      let row = next[i];
+      const end = ends[i];
+      while (row < end && at[row] < axis) row++;
+      let counts = -1;
+      for (; row < end && at[row] === axis; row++) if (declared[row] <= asOf) counts = row;
+      next[i] = row;
+      rows[i] = counts >= 0 && !Number.isNaN(values[counts]) ? counts : -1;
+      if (rows[i] >= 0) some = true;
+    }
+    return some;
+  }
+}
+
+/** The same rows at a single time. */
+export function rowsAt(block: Block, ids: readonly string[], axis: number, asOf: number): number[] {
+  return ids.map((id) => {
+    const column = block.column(id);
+    return column < 0 ? -1 : block.exact(column, axis, asOf);
+  });
+}
+
+/** What stands before the value of each id in an item. */
+export function keysOf(ids: readonly string[]): string[] {
+  return ids.map((id) => `,"${id}":`);
+}
+
+/** `rows`: of each id, as `Cursor` and `rowsAt` give them. */
 export function encodeItem(
   subject: Subject,
   block: Block,
-  ids: readonly string[],
+  keys: readonly string[],
+  rows: ArrayLike<number>,
   { axis, time }: Item,
-  asOf: number,
 ): string {
   let values = '';
   let declared = 0;
-  for (const id of ids) {
-    const column = block.column(id);
-    const row = column < 0 ? -1 : block.exact(column, axis, asOf);
+  for (let i = 0; i < keys.length; i++) {
+    const row = rows[i];
     if (row < 0) continue;
-    values += `,"${id}":${block.values[row]}`;
+    values += keys[i] + block.values[row];
     if (block.declared[row] > declared) declared = block.declared[row];
   }
   const date = dateOf(time);
@@ -115,11 +169,9 @@ export function encodeItem(
 
 /** Values of a table's row at one time, null where a column has none: `[1,null,3]`. */
 export function encodeCells(block: Block, ids: readonly string[], { axis }: Item): string {
-  const cells = ids.map((id) => {
-    const column = block.column(id);
-    const row = column < 0 ? -1 : block.exact(column, axis, Infinity);
-    return row < 0 ? 'null' : String(block.values[row]);
-  });
+  const cells = rowsAt(block, ids, axis, Infinity).map((row) =>
+    row < 0 ? 'null' : String(block.values[row]),
+  );
   return `[${cells.join()}]`;
 }
 

@@ -60,13 +60,16 @@ export class Rows {
     this.brackets = brackets;
   }
 
-  /** Adds a row; `group`: its date. Returns whether it is time to let others have a turn. */
-  add(text: string, group?: string): boolean {
+  /** Adds a row, a long one in parts; `group`: its date. Returns whether it is time to let others have a turn. */
+  add(row: string | readonly string[], group?: string): boolean {
     if (this.whole) this.put(this.separator(group));
-    this.put(text);
-    this.lengths.push(text.length);
+    const before = this.length;
+    if (typeof row === 'string') this.put(row);
+    else for (const part of row) this.put(part);
+    const length = this.length - before;
+    this.lengths.push(length);
     if (this.length > MAX_ANSWER_BYTES) throw tooLarge();
-    this.step += text.length;
+    this.step += length;
     if (this.step < CHARS_A_STEP) return false;
     this.step = 0;
     return true;
@@ -96,7 +99,10 @@ export class Rows {
     this.length += text.length;
     this.textsLength += text.length;
     if (this.textsLength <= PIECE_BYTES) return;
-    this.packed.push(Buffer.from(this.texts.join(''), 'latin1'));
+    const bytes = Buffer.allocUnsafeSlow(this.textsLength);
+    let at = 0;
+    for (const part of this.texts) at += bytes.write(part, at, 'latin1');
+    this.packed.push(bytes);
     this.texts = [];
     this.textsLength = 0;
   }

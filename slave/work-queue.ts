@@ -10,10 +10,11 @@ import type { Work } from './rows.ts';
 /** A slice of a large answer; what else waits for the loop waits at most about this long for each of them. */
 const SLICE_MS = 2;
 /**
- * An answer that has taken this long pauses after each further slice for as long as the slice took: where all slaves make their
+ * An answer that has taken this long pauses after each further slice for twice as long as it took: where all slaves make their
  * part of it on few cores, small queries wait for a core at every hop. A scan of 10,000 subjects is done by then.
  */
 const PAUSES_AFTER_MS = 20;
+const PAUSE_RATIO = 2;
 /** Large answers that take turns; further ones wait. */
 const MAX_RUNNING = 4;
 /**
@@ -117,7 +118,7 @@ export class WorkQueue {
         this.running.push(job);
         const took = this.now() - startedAt;
         job.tookMs += took;
-        if (job.tookMs > PAUSES_AFTER_MS && !this.isCrowded) return took;
+        if (job.tookMs > PAUSES_AFTER_MS && !this.isCrowded) return PAUSE_RATIO * took;
       }
     } catch (error) {
       job.reject(error);

@@ -62,16 +62,16 @@ describe('the parts', () => {
 
   test('on Node have the flags of package.json, before what is loaded', () => {
     const { args } = masterCommand(launcher, 0);
-    expect(args.slice(0, 2)).toEqual(['--single-threaded-gc', '--heap-growing-percent=300']);
+    expect(args.slice(0, 2)).toEqual(['--single-threaded-gc', '--initial-old-space-size=256']);
     expect(slaveCommand(launcher, 'slave-1', 0).args[0]).toBe('--max-semi-space-size=4');
-    expect(gatewayCommand(launcher, 0, 'node').args[0]).toBe('--heap-growing-percent=300');
+    expect(gatewayCommand(launcher, 0, 'node').args[0]).toBe('--initial-old-space-size=256');
   });
 
   test('on Deno the gateway has the permissions and flags of deno.json', () => {
     const { args } = gatewayCommand(launcher, 0, 'deno');
     expect(args[0]).toBe('run');
     expect(args).toContain('--allow-net');
-    expect(args).toContain('--v8-flags=--heap-growing-percent=300');
+    expect(args).toContain('--v8-flags=--initial-old-space-size=256');
     expect(args).toContain('gateway/adapter/deno.ts');
     expect(args.indexOf('--preload')).toBeLessThan(args.indexOf('gateway/adapter/deno.ts'));
   });

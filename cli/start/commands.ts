@@ -107,8 +107,9 @@ function onNode(main: string, options: Partial<Options>, flags: readonly string[
  * `--single-threaded-gc` (master): four helpers of the collector come one after the other, for a slice of the scheduler each, while
  * answers wait for a core. The master's heap is small: by itself its collector is as fast.
  *
- * `--heap-growing-percent=300` (master, gateways): the heap grows to four times what was left by the last full collection before the
- * next. It is small, so that by V8's own reckoning that would come every few megabytes, bodies and pages outside of it included.
+ * `--initial-old-space-size=256` (all): no full collection before there are so many MiB of garbage and what is in use, bodies and
+ * pages outside of the heap included. The heaps are small, and by V8's own reckoning one came every few megabytes, several times
+ * a second beside large answers: 20 ms each, with helpers on the other core.
  */
 function flagsOf(part: 'master' | 'slave' | 'gateway'): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
