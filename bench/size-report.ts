@@ -34,7 +34,7 @@ export interface OrderRun {
 /** µs in the database for three indicators of a subject of which nothing is known. */
 export interface Cold {
   mean: number;
-  /** The same for the first tenth, which run code that is not compiled yet. */
+  /** The same for the first ones of all, which run code that is not compiled yet. */
   first: number;
 }
 
@@ -106,7 +106,7 @@ export function reportOf(
           [
             `cold look-up, 3 indicators × ${sample.quarters}`,
             `${figure(cold.mean, 1)} µs`,
-            `in the database, one after the other; the first tenth of them ${figure(cold.first, 1)} µs`,
+            `in the database, one after the other, once the code is compiled; the first ones ${figure(cold.first, 1)} µs`,
           ],
           [
             'memory a cached observation',

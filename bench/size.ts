@@ -171,24 +171,28 @@ async function coldReads(cluster: ClusterUnderTest, sample: Sample): Promise<Col
   const { subjects, times } = poolOf(sample);
   await cluster.clearCaches();
   const ids = indicatorNames(3).join();
-  const count = Math.min(COLD_READS, subjects.length);
-  const first = Math.ceil(count / 10);
+  const count = Math.min(COLD_READS, Math.ceil(subjects.length / 2));
   const step = Math.floor(subjects.length / count);
   // Nothing between the reads: whatever is asked of the slaves meanwhile takes the processor's caches from them.
-  const read = async (from: number, to: number) => {
+  const read = async (from: number, to: number, offset: number) => {
     for (let i = from; i < to; i++)
       await ask(
         cluster.url,
-        query(PERIOD, { subjects: subjects[i * step], ids, from: times[0], to: times.at(-1) }),
+        query(PERIOD, {
+          subjects: subjects[(i * step + offset) % subjects.length],
+          ids,
+          from: times[0],
+          to: times.at(-1),
+        }),
       );
-    return cluster.stats();
+    return (await cluster.stats()).read_seconds;
   };
-  const early = await read(0, first);
-  const late = await read(first, count);
-  return {
-    mean: ((late.read_seconds - early.read_seconds) * 1e6) / (count - first),
-    first: (early.read_seconds * 1e6) / first,
-  };
+  const first = Math.ceil(count / 10);
+  const early = await read(0, first, 0);
+  // The code has been compiled after these; the subjects that are measured have not been read by anybody.
+  const before = await read(first, count, 0);
+  const after = await read(0, count, 1);
+  return { mean: ((after - before) * 1e6) / count, first: (early * 1e6) / first };
 }
 
 async function memoryOf(cluster: ClusterUnderTest, sample: Sample): Promise<Memory> {

@@ -79,6 +79,7 @@ export function itemsOf(
   asOf: number,
 ): Item[] {
   const items: Item[] = [];
+  if (!ids.some((id) => block.column(id) >= 0)) return items;
   const first = block.axisAtOrBefore(from - 1) + 1;
   const last = block.axisAtOrBefore(to);
   const cursor = new Cursor(block, ids, first, asOf);
@@ -90,25 +91,20 @@ export function itemsOf(
 /** Walks over the times of a block; what it costs is the rows that are passed, where looking each up would be a search. */
 export class Cursor {
   /** At the time moved to last: per id the row that counts as known at `asOf` and has a value, or −1. */
-  readonly rows: Int32Array;
+  readonly rows: number[];
   private readonly block: Block;
   private readonly asOf: number;
   /** Per id the first row that has not been passed, and the end of its column. */
-  private readonly next: Int32Array;
-  private readonly ends: Int32Array;
+  private readonly next: number[];
+  private readonly ends: number[];
 
   constructor(block: Block, ids: readonly string[], firstAxis: number, asOf: number) {
     this.block = block;
     this.asOf = asOf;
-    this.rows = new Int32Array(ids.length).fill(-1);
-    this.next = new Int32Array(ids.length);
-    this.ends = new Int32Array(ids.length);
-    ids.forEach((id, i) => {
-      const column = block.column(id);
-      if (column < 0) return;
-      this.next[i] = block.lastRow(column, firstAxis - 1) + 1;
-      this.ends[i] = block.starts[column + 1];
-    });
+    const columns = ids.map((id) => block.column(id));
+    this.rows = ids.map(() => -1);
+    this.next = columns.map((column) => (column < 0 ? 0 : block.lastRow(column, firstAxis - 1) + 1));
+    this.ends = columns.map((column) => (column < 0 ? 0 : block.starts[column + 1]));
   }
 
   /** To an axis index after the last one. Whether any id has a value there. */
@@ -148,7 +144,7 @@ export function encodeItem(
   subject: Subject,
   block: Block,
   keys: readonly string[],
-  rows: ArrayLike<number>,
+  rows: readonly number[],
   { axis, time }: Item,
 ): string {
   let values = '';
