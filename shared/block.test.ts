@@ -161,6 +161,22 @@ describe('a block', () => {
     expect(one.column('b')).toBe(-1);
   });
 
+  test('are read each with its own columns and texts, whatever was read before', () => {
+    const blockOf = (name: string, text: string) =>
+      putPoints(
+        EMPTY_BLOCK,
+        new Map([
+          [name, { times: [1], declared: [0], values: [2] }],
+          [PERIOD_COLUMN, { times: [1], declared: [0], values: [0] }],
+        ]),
+        [text],
+      );
+    const written = [blockOf('a', 'x'), blockOf('b', 'x'), blockOf('b', 'y'), blockOf('a', 'x')];
+    const read = written.map((block) => decodeBlock(encodeBlock(block)));
+    for (const [i, block] of read.entries()) expect(contents(block)).toEqual(contents(written[i]));
+    expect(read[2].texts).toEqual(['y']);
+  });
+
   test('keeps more than 65,536 times', () => {
     const points: Points = { times: [], declared: [], values: [] };
     for (let i = 70_000; i > 0; i--) {

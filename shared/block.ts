@@ -193,10 +193,30 @@ export function decodeBlock(bytes: Uint8Array): Block {
   new Uint8Array(slab).set(bytes.subarray(slabAt));
   const isSound = () => header.getUint32(CHECKSUM_AT, true) === checksumOf(bytes.subarray(0, slabAt), slab);
   if (format === FORMAT && !isSound()) throw new DamagedBlock('block: its checksum does not fit its content');
-  const [names, texts] = JSON.parse(
-    metaDecoder.decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes)),
-  );
-  return new Block(schemaOf(names), texts, shape, slab);
+  const { schema, texts } = decodeMeta(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes));
+  return new Block(schema, texts, shape, slab);
+}
+
+interface Meta {
+  bytes: Uint8Array;
+  schema: Schema;
+  texts: readonly string[];
+}
+
+/** What was decoded last: subjects of one kind have the same columns and period codes, and blocks come many at a time. */
+let lastMeta: Meta | undefined;
+
+function decodeMeta(bytes: Uint8Array): Meta {
+  if (lastMeta !== undefined && isEqual(bytes, lastMeta.bytes)) return lastMeta;
+  const [names, texts] = JSON.parse(metaDecoder.decode(bytes));
+  lastMeta = { bytes: new Uint8Array(bytes), schema: schemaOf(names), texts };
+  return lastMeta;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Of everything but the checksum itself: first what stands before the slab, then the slab. */
