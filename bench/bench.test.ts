@@ -3,7 +3,7 @@ import { CommandError } from '../cli/import/command.ts';
 import { share } from './load/closed.ts';
 import { parseWrk } from './load/wrk.ts';
 import { benchOptions } from './options.ts';
-import { markdownOf, table } from './report.ts';
+import { markdownOf, table } from './report/report.ts';
 
 test('connections share the requests out, or all walk the few there are from different places', () => {
   expect([0, 1, 2].map((index) => share([0, 1, 2, 3, 4, 5, 6], index, 3))).toEqual([

@@ -1,15 +1,15 @@
 /** `npm run bench`: measures, and fails where what it measured was wrong. */
 import { CommandError } from '../cli/import/command.ts';
 import { type BenchOptions, benchOptions, HELP, type Mode } from './options.ts';
-import { publish, type Report } from './report.ts';
+import { publish, type Report } from './report/report.ts';
 
 const RUNS: Record<Mode, (options: BenchOptions) => Promise<Report>> = {
-  scenario: async (options) => (await import('./scenario-run.ts')).runScenario(options),
-  limits: async (options) => (await import('./limits.ts')).runLimits(options),
-  size: async (options) => (await import('./size.ts')).runSize(options),
-  evolution: async (options) => (await import('./evolution.ts')).runEvolution(options),
-  growth: async (options) => (await import('./growth.ts')).runGrowth(options),
-  core: async (options) => (await import('./core.ts')).runCore(options),
+  scenario: async (options) => (await import('./modes/scenario-run.ts')).runScenario(options),
+  limits: async (options) => (await import('./modes/limits.ts')).runLimits(options),
+  size: async (options) => (await import('./modes/size.ts')).runSize(options),
+  evolution: async (options) => (await import('./modes/evolution.ts')).runEvolution(options),
+  growth: async (options) => (await import('./modes/growth.ts')).runGrowth(options),
+  core: async (options) => (await import('./modes/core.ts')).runCore(options),
 };
 
 process.exitCode = await main();

@@ -1,34 +1,34 @@
 /** A gateway put together: links, reads, routes. Whoever runs it brings the network, the clock and the files. */
 import type { Hono } from 'hono';
-import type { Options } from '../shared/config.ts';
-import type { Discovery, Registration } from '../shared/discovery.ts';
 import {
   ANSWER_BUDGET_BYTES,
   BODY_BUDGET_BYTES,
   KEPT_FOR_SMALL_BYTES,
   SMALL_ANSWER_BYTES,
   SMALL_BODY_BYTES,
-} from '../shared/limits.ts';
-import type { Log } from '../shared/log.ts';
-import { createTables } from '../shared/tables.ts';
-import { VERSION } from '../shared/version.ts';
-import { Access } from './access.ts';
-import { createApp, type Respond } from './app.ts';
-import { Bodies } from './body.ts';
-import { Budget } from './budget.ts';
-import { Changes } from './changes.ts';
-import { createClientAddress } from './client-address.ts';
-import { Cluster } from './cluster.ts';
-import type { Dial } from './dialer.ts';
-import { EdgeCache } from './edge.ts';
-import { createHandlers } from './handlers.ts';
-import type { Keys } from './keys.ts';
-import { Leaving } from './leaving.ts';
-import { RequestMetrics } from './metrics.ts';
-import type { Assets } from './pages.ts';
-import { RateLimits } from './rate-limits.ts';
-import { Reads } from './reads.ts';
-import { Writing } from './writing.ts';
+} from '../shared/base/limits.ts';
+import type { Log } from '../shared/base/log.ts';
+import { VERSION } from '../shared/base/version.ts';
+import type { Discovery, Registration } from '../shared/discovery/discovery.ts';
+import type { Options } from '../shared/options/config.ts';
+import { createTables } from '../shared/query/tables.ts';
+import { Bodies } from './flow/body.ts';
+import { Budget } from './flow/budget.ts';
+import { Writing } from './flow/writing.ts';
+import { Access } from './http/access.ts';
+import { createApp, type Respond } from './http/app.ts';
+import { createClientAddress } from './http/client-address.ts';
+import { createHandlers } from './http/handlers.ts';
+import type { Keys } from './http/keys.ts';
+import { Leaving } from './http/leaving.ts';
+import { RequestMetrics } from './http/metrics.ts';
+import type { Assets } from './http/pages.ts';
+import { RateLimits } from './http/rate-limits.ts';
+import { EdgeCache } from './read/edge.ts';
+import { Reads } from './read/reads.ts';
+import { Changes } from './slaves/changes.ts';
+import { Cluster } from './slaves/cluster.ts';
+import type { Dial } from './slaves/dialer.ts';
 
 export type GatewayOptions = Pick<
   Options,

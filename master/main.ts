@@ -1,12 +1,12 @@
 /** `npm run master` */
 import { hostname } from 'node:os';
 import process from 'node:process';
+import { createDiscovery } from '../shared/adapter/create-discovery.ts';
 import { runProcess } from '../shared/adapter/node-process.ts';
 import { lowerProcess, WRITING } from '../shared/adapter/priority.ts';
 import { readSecrets } from '../shared/adapter/secrets.ts';
-import type { Options } from '../shared/config.ts';
-import { createDiscovery } from '../shared/create-discovery.ts';
-import { createLog } from '../shared/log.ts';
+import { createLog } from '../shared/base/log.ts';
+import type { Options } from '../shared/options/config.ts';
 import { type Several, startMaster } from './start.ts';
 
 // Answers do not come from here: what is written can wait a little where they need the core.
@@ -25,7 +25,7 @@ function oneOfSeveral(options: Options): Several {
     discovery: createDiscovery(options, log.warn),
     async campaign(address) {
       // etcd3 and gRPC take a while to load: only where they are used.
-      const { campaign } = await import('../shared/adapter/etcd-election.ts');
+      const { campaign } = await import('../shared/adapter/etcd/election.ts');
       const { etcd: hosts, etcdPrefix: prefix, leaseTtlMs: ttlMs } = options;
       const now = () => performance.now();
       return campaign({ hosts, prefix, ttlMs, address, machine: hostname(), now, log: log.warn });

@@ -10,10 +10,10 @@ import { ROOT } from '../cli/start/commands.ts';
 import type { Part } from '../cli/start/part.ts';
 import { createNodeDial } from '../gateway/adapter/node-dialer.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
-import { keyLine, type Scope } from '../shared/keys.ts';
-import { type Certificates, makeCertificates } from './certificates.ts';
-import { eventually, startCluster, type TestCluster } from './cluster.ts';
-import { INTERNAL } from './internal-paths.ts';
+import { keyLine, type Scope } from '../shared/http/keys.ts';
+import { type Certificates, makeCertificates } from './support/certificates.ts';
+import { eventually, startCluster, type TestCluster } from './support/cluster.ts';
+import { INTERNAL } from './support/internal-paths.ts';
 
 const DATA = '/kamaitachi/api/data/v1';
 const OLD = `old-${'o'.repeat(32)}`;

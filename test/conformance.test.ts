@@ -1,8 +1,8 @@
 /** Every case of the conformance data, through a gateway on Deno and one on Node, over clusters of several shapes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Part } from '../cli/start/part.ts';
-import { BAD_REQUESTS, CASE_SETS, send, wrongAnswers } from './cases.ts';
-import { call, eventually, ingest, startCluster, type TestCluster } from './cluster.ts';
+import { BAD_REQUESTS, CASE_SETS, send, wrongAnswers } from './support/cases.ts';
+import { call, eventually, ingest, startCluster, type TestCluster } from './support/cluster.ts';
 
 /** Two busy cores take their time. */
 const TIMEOUT_MS = 120_000;

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyCluster } from '../cli/data/verify.ts';
 import { ROOT } from '../cli/start/commands.ts';
 import type { Part } from '../cli/start/part.ts';
-import { SLOTS } from '../shared/slot.ts';
-import { call, eventually, ingest, post, startCluster, type TestCluster } from './cluster.ts';
+import { SLOTS } from '../shared/ownership/slot.ts';
+import { call, eventually, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
 
 const SUBJECTS = 400;
 const TIMES = 40;

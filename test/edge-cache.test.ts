@@ -1,8 +1,8 @@
 /** The edge cache in a whole cluster: answers stay right and new while others write. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { SLOTS } from '../shared/slot.ts';
-import { CASE_SETS, wrongAnswers } from './cases.ts';
-import { call, eventually, ingest, post, startCluster, type TestCluster } from './cluster.ts';
+import { SLOTS } from '../shared/ownership/slot.ts';
+import { CASE_SETS, wrongAnswers } from './support/cases.ts';
+import { call, eventually, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
 
 const TIMEOUT_MS = 60_000;
 const API = '/kamaitachi/api/data/v1';

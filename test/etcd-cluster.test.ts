@@ -1,7 +1,7 @@
 /** A whole cluster that finds itself through etcd, with the etcd that the launcher starts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { call, eventually, ingest, post, startCluster, type TestCluster } from './cluster.ts';
-import { hasEtcd } from './etcd.ts';
+import { call, eventually, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
+import { hasEtcd } from './support/etcd.ts';
 
 const RECORD =
   '{"type":"record","subject":"a:1","time":1,"declared":0,"values":{"eps":2}}\n' +

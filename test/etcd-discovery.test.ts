@@ -7,12 +7,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createEtcdDiscovery, type EtcdDiscoveryOptions } from '../shared/adapter/etcd-discovery.ts';
-import { argvOf } from '../shared/config.ts';
-import type { Member, Registration, RegistryView } from '../shared/discovery.ts';
-import { eventually } from './cluster.ts';
-import { hasEtcd, quietPort, TestEtcd } from './etcd.ts';
-import { TcpProxy } from './tcp-proxy.ts';
+import { createEtcdDiscovery, type EtcdDiscoveryOptions } from '../shared/adapter/etcd/discovery.ts';
+import type { Member, Registration, RegistryView } from '../shared/discovery/discovery.ts';
+import { argvOf } from '../shared/options/config.ts';
+import { eventually } from './support/cluster.ts';
+import { hasEtcd, quietPort, TestEtcd } from './support/etcd.ts';
+import { TcpProxy } from './support/tcp-proxy.ts';
 
 /** Nothing in these tests waits for a list that is read unasked, but where they say so. */
 const NEVER_MS = 3_600_000;
@@ -503,7 +503,7 @@ interface Child {
   kill(): void;
 }
 
-/** `test/discovery-process.ts` on a runtime; on Deno with what the gateway may do there. */
+/** `test/support/discovery-process.ts` on a runtime; on Deno with what the gateway may do there. */
 function runMember(runtime: string, id: string, url: string, prefix: string): Child {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const [, , ...permissions] = JSON.parse(readFileSync(join(root, 'deno.json'), 'utf8')).tasks.gateway.split(
@@ -520,7 +520,7 @@ function runMember(runtime: string, id: string, url: string, prefix: string): Ch
     nodeId: id,
     leaseTtlMs: TTL_MS,
   });
-  const running = spawn(file, [...before, 'test/discovery-process.ts', ...options], {
+  const running = spawn(file, [...before, 'test/support/discovery-process.ts', ...options], {
     cwd: root,
     env: { ...process.env, NO_COLOR: '1' },
   });

@@ -3,7 +3,7 @@
  * fast they were is not looked at: other tests run beside this one.
  */
 import { describe, expect, test } from 'vitest';
-import { seeded } from '../bench/random.ts';
+import { seeded } from '../bench/cluster/random.ts';
 import { EXPERIMENTS } from './faults/experiments.ts';
 
 const TIMEOUT_MS = 120_000;

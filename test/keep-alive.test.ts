@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startCluster, type TestCluster } from './cluster.ts';
+import { startCluster, type TestCluster } from './support/cluster.ts';
 
 // Deno 2.9.3 to 2.9.5 closed the connection after every request whose body did not come in one piece with its headers.
 describe.each(['deno', 'node'] as const)('a gateway on %s', (runtime) => {

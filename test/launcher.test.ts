@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gatewayCommand, ROOT } from '../cli/start/commands.ts';
-import { parseOptions } from '../shared/config.ts';
-import { call, eventually, ingest, post } from './cluster.ts';
-import { isRunning, processesWith } from './processes.ts';
+import { parseOptions } from '../shared/options/config.ts';
+import { call, eventually, ingest, post } from './support/cluster.ts';
+import { isRunning, processesWith } from './support/processes.ts';
 
 const READY = /^Kamaitachi is ready: (http:\/\/127\.0\.0\.1:\d+)$/;
 const START_MS = 60_000;

@@ -6,9 +6,9 @@ import { createClient } from '@libsql/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Part } from '../cli/start/part.ts';
 import { HranaServer } from '../master/testing/hrana-server.ts';
-import { call, eventually, post } from './cluster.ts';
-import { hasEtcd } from './etcd.ts';
-import { INGEST_PATH, type Masters, startMasters, write } from './masters.ts';
+import { call, eventually, post } from './support/cluster.ts';
+import { hasEtcd } from './support/etcd.ts';
+import { INGEST_PATH, type Masters, startMasters, write } from './support/masters.ts';
 
 const WRITERS = 4;
 const record = (subject: string, time: number) => ({ type: 'record', subject, time, values: { n: time } });

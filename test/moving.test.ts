@@ -1,7 +1,7 @@
 /** Slots move while the cluster is asked and written to: every answer stays right and whole. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { ask, CASE_SETS, wrongAnswers } from './cases.ts';
-import { eventually, ingest, inParallel, post, startCluster, type TestCluster } from './cluster.ts';
+import { ask, CASE_SETS, wrongAnswers } from './support/cases.ts';
+import { eventually, ingest, inParallel, post, startCluster, type TestCluster } from './support/cluster.ts';
 
 const [{ dataset, cases }] = CASE_SETS;
 const QUERIES_AT_ONCE = 4;

@@ -7,9 +7,9 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findOnPath } from '../cli/start/etcd.ts';
 import type { Part } from '../cli/start/part.ts';
-import { keyLine } from '../shared/keys.ts';
-import { ingest, startCluster, type TestCluster } from './cluster.ts';
-import { hasProgram } from './programs.ts';
+import { keyLine } from '../shared/http/keys.ts';
+import { ingest, startCluster, type TestCluster } from './support/cluster.ts';
+import { hasProgram } from './support/programs.ts';
 
 const CHROMIUM = {
   name: 'chromium',

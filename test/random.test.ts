@@ -1,10 +1,10 @@
 /** Random data and queries, with what the conformance files have not: all of Unicode, the ends of every range, every kind of deletion. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_TIME, MIN_TIME } from '../shared/limits.ts';
-import type { IngestLine } from '../shared/lines.ts';
-import { call, ingest, post, startCluster, type TestCluster } from './cluster.ts';
-import { type NaiveQuery, NaiveStore } from './naive.ts';
+import { MAX_TIME, MIN_TIME } from '../shared/base/limits.ts';
+import type { IngestLine } from '../shared/data/lines.ts';
+import { call, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
+import { type NaiveQuery, NaiveStore } from './support/naive.ts';
 
 const TIMEOUT_MS = 120_000;
 const RUNS = 60;

@@ -1,8 +1,8 @@
 /** A registry that comes back empty moves nothing: neither where slaves start one by one with it, nor where they went on. */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Part } from '../cli/start/part.ts';
-import { call, eventually, ingest, post, startCluster, type TestCluster } from './cluster.ts';
-import { hasEtcd, TestEtcd } from './etcd.ts';
+import { call, eventually, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
+import { hasEtcd, TestEtcd } from './support/etcd.ts';
 
 const SUBJECTS = Array.from({ length: 100 }, (_, i) => `loss:${i}`);
 const DATA = SUBJECTS.map(

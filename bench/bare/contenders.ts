@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseRuntime, gatewayCommand, ROOT } from '../../cli/start/commands.ts';
 import { freePort } from '../../cli/start/ports.ts';
-import { parseOptions } from '../../shared/config.ts';
+import { parseOptions } from '../../shared/options/config.ts';
 import { ANSWER_VARIABLE } from './answer.ts';
 
 export interface Contender {

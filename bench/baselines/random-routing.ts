@@ -1,5 +1,5 @@
 /** Loaded before a gateway: from then on any ready holder of a subject may be asked, as behind a plain load balancer. */
-import { Routes } from '../../gateway/plan.ts';
+import { Routes } from '../../gateway/slaves/plan.ts';
 
 const { candidates } = Routes.prototype;
 

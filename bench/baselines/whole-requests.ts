@@ -5,10 +5,10 @@
  */
 import { LRUCache } from 'lru-cache';
 import { runProcess } from '../../shared/adapter/node-process.ts';
-import { namedSubjects } from '../../shared/query.ts';
-import { SubjectCache } from '../../slave/cache.ts';
-import { type PartAnswer, Slave } from '../../slave/slave.ts';
+import { namedSubjects } from '../../shared/query/query.ts';
+import { SubjectCache } from '../../slave/cache/cache.ts';
 import { startSlave } from '../../slave/start.ts';
+import { type PartAnswer, Slave } from '../../slave/state/slave.ts';
 
 const MAX_BYTES = 512 * 1024 * 1024;
 

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { Histogram } from '../histogram.ts';
-import type { BenchRequest } from '../scenarios.ts';
+import type { BenchRequest } from '../modes/scenarios.ts';
+import { Histogram } from '../report/histogram.ts';
 import { runClosed } from './closed.ts';
 import { Tally } from './tally.ts';
 

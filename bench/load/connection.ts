@@ -1,6 +1,6 @@
 /** One kept-alive connection of the paced load: a request, its answer, the next. node:http costs three times the CPU. */
 import { connect, type Socket } from 'node:net';
-import type { BenchRequest } from '../scenarios.ts';
+import type { BenchRequest } from '../modes/scenarios.ts';
 
 export interface HttpAnswer {
   status: number;

@@ -1,7 +1,7 @@
 /** What the benchmark and its client of heavy work say to each other. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Ingested, SampleSize } from '../ingest.ts';
-import type { BenchRequest } from '../scenarios.ts';
+import type { Ingested, SampleSize } from '../modes/ingest.ts';
+import type { BenchRequest } from '../modes/scenarios.ts';
 
 export type Heavy =
   /** Makes the lines of a sample and keeps them, so that their making is not measured. */

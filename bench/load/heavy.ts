@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { lowerProcess, WRITING } from '../../shared/adapter/priority.ts';
-import { type Batch, batchesOf, ingestSample } from '../ingest.ts';
-import { ask } from '../warm.ts';
+import { ask } from '../cluster/warm.ts';
+import { type Batch, batchesOf, ingestSample } from '../modes/ingest.ts';
 import type { FromHeavy, Heavy, ToHeavy } from './heavy-job.ts';
 
 let batches: Batch[] = [];

@@ -1,6 +1,7 @@
 /** What the benchmark and its load processes say to each other. */
-import type { HistogramText } from '../histogram.ts';
-import type { BenchRequest } from '../scenarios.ts';
+
+import type { BenchRequest } from '../modes/scenarios.ts';
+import type { HistogramText } from '../report/histogram.ts';
 
 export interface Job {
   url: string;

@@ -1,6 +1,6 @@
 /** Puts a target under load, from one process or several, and adds up what they measured. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { Histogram } from '../histogram.ts';
+import { Histogram } from '../report/histogram.ts';
 import { share } from './closed.ts';
 import type { FromClient, Job, KeptAnswer, Outcome, ToClient } from './job.ts';
 

@@ -1,5 +1,5 @@
 /** Counts what comes back. */
-import { Histogram } from '../histogram.ts';
+import { Histogram } from '../report/histogram.ts';
 import type { KeptAnswer, Outcome } from './job.ts';
 
 export class Tally {

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endedChildrenCpuSeconds } from '../processes.ts';
-import type { BenchRequest } from '../scenarios.ts';
+import { endedChildrenCpuSeconds } from '../cluster/processes.ts';
+import type { BenchRequest } from '../modes/scenarios.ts';
 
 export interface WrkResult {
   perSecond: number;

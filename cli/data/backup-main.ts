@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { backup } from '../../master/copy.ts';
+import { backup } from '../../master/store/copy.ts';
 import { CommandError, helpText, type Options, readOptions } from '../import/command.ts';
 import { amount, duration } from '../import/report.ts';
 import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';

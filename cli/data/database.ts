@@ -1,7 +1,7 @@
 /** Where the master's database is, for commands that work on it beside the master. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { file } from '../../master/sql.ts';
+import { file } from '../../master/store/sql.ts';
 import { CommandError, type Options } from '../import/command.ts';
 
 export const DATABASE_OPTIONS = {

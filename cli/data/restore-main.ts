@@ -1,6 +1,6 @@
 /** `npm run restore`: a backup in the place of the master's database, which is kept aside. */
 import process from 'node:process';
-import { restore } from '../../master/copy.ts';
+import { restore } from '../../master/store/copy.ts';
 import { CommandError, helpText, readOptions } from '../import/command.ts';
 import { amount, duration } from '../import/report.ts';
 import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';

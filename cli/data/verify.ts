@@ -1,5 +1,5 @@
 /** Has every live slave compare what it holds with the master, and gathers what they say. */
-import type { Verification } from '../../slave/verification.ts';
+import type { Verification } from '../../slave/follow/verification.ts';
 import { CommandError } from '../import/command.ts';
 
 export interface SlaveAddress {

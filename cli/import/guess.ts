@@ -1,5 +1,5 @@
 /** What a table's columns are, judged by their names and by the first rows. */
-import { isSubject } from '../../shared/text.ts';
+import { isSubject } from '../../shared/base/text.ts';
 import type { ImportOptions, Layout } from './import-options.ts';
 import { type Decimal, guessDecimal, readNumber } from './numbers.ts';
 import { cellText, type Row } from './rows.ts';

@@ -1,6 +1,6 @@
 /** Turns rows into ingest lines by a plan: one row at a time, and always the same lines for the same file. */
-import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../shared/limits.ts';
-import { isPlainText, isSubject } from '../../shared/text.ts';
+import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../shared/base/limits.ts';
+import { isPlainText, isSubject } from '../../shared/base/text.ts';
 import { readNumber } from './numbers.ts';
 import type { InfoField, Plan } from './plan.ts';
 import { parseObject } from './read-json.ts';

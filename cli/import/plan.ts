@@ -1,7 +1,7 @@
 /** How the rows of one table become observations: what the options say, and for the rest what the file looks like. */
 import { basename } from 'node:path';
-import { MAX_STRING_BYTES } from '../../shared/limits.ts';
-import { isIndicator, isPlainText, isSubject } from '../../shared/text.ts';
+import { MAX_STRING_BYTES } from '../../shared/base/limits.ts';
+import { isIndicator, isPlainText, isSubject } from '../../shared/base/text.ts';
 import type { PeriodEdge } from './calendar.ts';
 import { CommandError } from './command.ts';
 import * as guess from './guess.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseKeys } from '../../shared/keys.ts';
+import { parseKeys } from '../../shared/http/keys.ts';
 
 let dir: string;
 beforeAll(() => {

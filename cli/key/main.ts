@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { type ApiKey, keyLine, parseKeys, SCOPES, type Scope } from '../../shared/keys.ts';
+import { type ApiKey, keyLine, parseKeys, SCOPES, type Scope } from '../../shared/http/keys.ts';
 import { CommandError, helpText, type Options, readOptions } from '../import/command.ts';
 
 const OPTIONS = {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { isIndicator, isSubject } from '../../shared/text.ts';
+import { isIndicator, isSubject } from '../../shared/base/text.ts';
 import { Client } from '../import/client.ts';
 import {
   answer,

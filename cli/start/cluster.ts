@@ -1,7 +1,7 @@
 /** A whole cluster on this machine: a master or several, slaves and a gateway, as the launcher and the tests run it. */
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
-import { hostPort, type Options, UsageError } from '../../shared/config.ts';
+import { hostPort, type Options, UsageError } from '../../shared/options/config.ts';
 import {
   type Command,
   chooseRuntime,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Options, parseOptions } from '../../shared/config.ts';
+import { type Options, parseOptions } from '../../shared/options/config.ts';
 import {
   type Command,
   chooseRuntime,

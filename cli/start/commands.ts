@@ -5,7 +5,7 @@ import { arch, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/config.ts';
+import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/options/config.ts';
 
 export interface Command {
   file: string;

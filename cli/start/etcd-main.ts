@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
-import { type Options, UsageError } from '../../shared/config.ts';
+import { type Options, UsageError } from '../../shared/options/config.ts';
 import { etcdArgs, etcdEnvironment, findEtcd, HOW_TO_GET_ETCD } from './etcd.ts';
 import { freePort } from './ports.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
-import { type Options, UsageError } from '../../shared/config.ts';
+import { type Options, UsageError } from '../../shared/options/config.ts';
 
 export const HOW_TO_GET_ETCD =
   'install it (Debian and Ubuntu: apt-get install etcd-server; others: see https://etcd.io)';

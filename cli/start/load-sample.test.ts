@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UsageError } from '../../shared/config.ts';
+import { UsageError } from '../../shared/options/config.ts';
 import { loadSample, sampleKey } from './load-sample.ts';
 
 test('where the gateway asks for keys, the sample needs one', () => {

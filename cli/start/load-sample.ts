@@ -1,6 +1,6 @@
 /** The sample data, put into a cluster that does not have it yet. */
 import { randomUUID } from 'node:crypto';
-import { type Options, UsageError } from '../../shared/config.ts';
+import { type Options, UsageError } from '../../shared/options/config.ts';
 import { sampleLines, subjectOf } from '../sample/sample.ts';
 
 const REQUEST_MS = 30_000;

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { isRunning, sessionOf } from '../../test/processes.ts';
+import { isRunning, sessionOf } from '../../test/support/processes.ts';
 import type { Command } from './commands.ts';
 import { Part, type PartOptions } from './part.ts';
 

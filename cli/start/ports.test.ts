@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { parseOptions, UsageError } from '../../shared/config.ts';
+import { parseOptions, UsageError } from '../../shared/options/config.ts';
 import { checkPorts, freePort } from './ports.ts';
 
 const servers: Server[] = [];

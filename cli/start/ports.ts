@@ -1,6 +1,6 @@
 /** Which ports are free: looked at before anything is started, so that the answer is one clear line. */
 import { createServer } from 'node:net';
-import { type Options, UsageError } from '../../shared/config.ts';
+import { type Options, UsageError } from '../../shared/options/config.ts';
 
 /** Throws a UsageError that names the first port that a cluster with these options could not have. */
 export async function checkPorts(options: Options): Promise<void> {

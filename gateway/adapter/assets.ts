@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Assets } from '../pages.ts';
+import type { Assets } from '../http/pages.ts';
 
 const pages = join(dirname(fileURLToPath(import.meta.url)), '..', 'pages');
 const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));

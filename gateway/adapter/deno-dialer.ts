@@ -1,5 +1,5 @@
 /** Links on Deno: `Deno.connect` without delay, where certificates are trusted with TLS on it; its WebSocket client stalls on larger messages. */
-import type { PeerAccess } from '../../shared/peers.ts';
+import type { PeerAccess } from '../../shared/http/peers.ts';
 import {
   type Connection,
   type ConnectionEvents,
@@ -7,7 +7,7 @@ import {
   splitAddress,
   UpgradeReader,
   upgradeRequest,
-} from '../dialer.ts';
+} from '../slaves/dialer.ts';
 import { type DenoConn, deno } from './deno-api.ts';
 
 const READ_BYTES = 256 * 1024;

@@ -1,5 +1,9 @@
 /** `deno task gateway`: a gateway on Deno. */
+
+import { createDiscovery } from '../../shared/adapter/create-discovery.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
+import { createLog } from '../../shared/base/log.ts';
+import { createPeerFetch } from '../../shared/http/peers.ts';
 import {
   asksForHelp,
   helpText,
@@ -8,11 +12,8 @@ import {
   parseOptions,
   schemeOf,
   UsageError,
-} from '../../shared/config.ts';
-import { createDiscovery } from '../../shared/create-discovery.ts';
-import { checkExposure, portTaken } from '../../shared/exposure.ts';
-import { createLog } from '../../shared/log.ts';
-import { createPeerFetch } from '../../shared/peers.ts';
+} from '../../shared/options/config.ts';
+import { checkExposure, portTaken } from '../../shared/options/exposure.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
 import { type DenoHttpClient, deno } from './deno-api.ts';

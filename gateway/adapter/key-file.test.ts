@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UsageError } from '../../shared/config.ts';
-import { keyLine } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/base/log.ts';
+import { keyLine } from '../../shared/http/keys.ts';
+import { UsageError } from '../../shared/options/config.ts';
 import { type KeyFile, openKeys } from './key-file.ts';
 
 let dir: string;

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { UsageError } from '../../shared/config.ts';
-import { type ApiKey, parseKeys } from '../../shared/keys.ts';
-import type { Log } from '../../shared/log.ts';
-import { Keys } from '../keys.ts';
+import type { Log } from '../../shared/base/log.ts';
+import { type ApiKey, parseKeys } from '../../shared/http/keys.ts';
+import { UsageError } from '../../shared/options/config.ts';
+import { Keys } from '../http/keys.ts';
 
 /** How long a key that was taken out may still be used. */
 const POLL_MS = 2_000;

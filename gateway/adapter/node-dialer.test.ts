@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link.ts';
-import { TOKEN_REFUSED } from '../../shared/peers.ts';
-import { HASH_ID, SLOTS } from '../../shared/slot.ts';
-import { encodeFrame, FrameReader } from '../../shared/wire.ts';
-import { Budget } from '../budget.ts';
-import { Link } from '../link.ts';
+import { TOKEN_REFUSED } from '../../shared/http/peers.ts';
+import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link/messages.ts';
+import { encodeFrame, FrameReader } from '../../shared/link/wire.ts';
+import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
+import { Budget } from '../flow/budget.ts';
+import { Link } from '../slaves/link.ts';
 import { createNodeDial } from './node-dialer.ts';
 
 const open: { server: Server; sockets: Set<Socket>; links: Link[] }[] = [];

@@ -1,7 +1,7 @@
 /** Links on Node: a TCP socket without delay, where certificates are trusted with TLS on it. */
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { PeerAccess } from '../../shared/peers.ts';
+import type { PeerAccess } from '../../shared/http/peers.ts';
 import {
   type Connection,
   type ConnectionEvents,
@@ -9,7 +9,7 @@ import {
   splitAddress,
   UpgradeReader,
   upgradeRequest,
-} from '../dialer.ts';
+} from '../slaves/dialer.ts';
 
 export function createNodeDial(access: PeerAccess): Dial {
   return (address, events, timeoutMs) => dial(address, events, timeoutMs, access);

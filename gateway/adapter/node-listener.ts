@@ -1,7 +1,7 @@
 /** Requests of a Node server as those of the web. One that cannot be one, by its `host` or path, is answered like any other error. */
 import { getRequestListener, RequestError } from '@hono/node-server';
-import { KamaitachiError, show } from '../../shared/errors.ts';
-import { errorBody, errorHeaders, publicError } from '../../shared/http.ts';
+import { KamaitachiError, show } from '../../shared/base/errors.ts';
+import { errorBody, errorHeaders, publicError } from '../../shared/http/envelope.ts';
 
 type Fetch = Parameters<typeof getRequestListener>[0];
 

@@ -1,12 +1,13 @@
 /** `npm run gateway`: a gateway on Node. */
+
+import { createDiscovery } from '../../shared/adapter/create-discovery.ts';
 import { drain } from '../../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
 import { createNodeServer } from '../../shared/adapter/node-server.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
-import { hostPort, type Options } from '../../shared/config.ts';
-import { createDiscovery } from '../../shared/create-discovery.ts';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/base/log.ts';
+import { hostPort, type Options } from '../../shared/options/config.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
 import { openKeys } from './key-file.ts';

@@ -1,7 +1,7 @@
 /** The gateway's counts in Prometheus' words. Only asking for them costs anything. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Measured } from '../gateway.ts';
-import { BUCKETS, type RouteCounts } from '../metrics.ts';
+import { BUCKETS, type RouteCounts } from '../http/metrics.ts';
 
 export function createPrometheus({
   requests,

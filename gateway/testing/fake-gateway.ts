@@ -1,10 +1,10 @@
 /** A whole gateway in a test: fake slaves, a fake master behind `fetch`, and a clock that tests move. */
 
-import { createLog } from '../../shared/log.ts';
-import { SLOTS } from '../../shared/slot.ts';
+import { createLog } from '../../shared/base/log.ts';
+import { SLOTS } from '../../shared/ownership/slot.ts';
 import { createPrometheus } from '../adapter/prometheus.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
-import type { Keys } from '../keys.ts';
+import type { Keys } from '../http/keys.ts';
 import { dialFakes, FakeDiscovery, FakeSlave } from './fake-slaves.ts';
 
 export interface TestGateway {

@@ -1,18 +1,19 @@
 /** Slaves for tests, behind the dialer port: they speak the link's frames in this process, and answer as they are told. */
-import type { Discovery, Member, RegistryView } from '../../shared/discovery.ts';
-import { PIECE_BYTES } from '../../shared/limits.ts';
+
+import { PIECE_BYTES } from '../../shared/base/limits.ts';
+import { asciiJson } from '../../shared/base/text.ts';
+import type { Discovery, Member, RegistryView } from '../../shared/discovery/discovery.ts';
 import {
   type Hello,
   LINK_PROTOCOL,
   type PartError,
   type PartRequest,
   type SlaveState,
-} from '../../shared/link.ts';
-import { ChangedSlots } from '../../shared/news.ts';
-import { HASH_ID, SLOTS, SlotSet } from '../../shared/slot.ts';
-import { asciiJson } from '../../shared/text.ts';
-import { encodeFrame, FrameReader } from '../../shared/wire.ts';
-import type { Connection, ConnectionEvents, Dial } from '../dialer.ts';
+} from '../../shared/link/messages.ts';
+import { ChangedSlots } from '../../shared/link/news.ts';
+import { encodeFrame, FrameReader } from '../../shared/link/wire.ts';
+import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
+import type { Connection, ConnectionEvents, Dial } from '../slaves/dialer.ts';
 
 export type Reply =
   /** `length`: as long as it says that it is; by default the truth. */

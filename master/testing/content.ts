@@ -1,16 +1,16 @@
 /** What subjects hold, in a shape that tests compare: independent of how chunks are cut. */
-import { type Block, decodeBlock, PERIOD_COLUMN } from '../../shared/block.ts';
+import { type Block, decodeBlock, PERIOD_COLUMN } from '../../shared/data/block.ts';
 import {
   decodePage,
   type FillHeader,
   readSegments,
   segmentLines,
   type TailHeader,
-} from '../../shared/feed.ts';
-import { foldSubject, type SubjectState, touchedRange } from '../../shared/fold.ts';
-import type { IngestLine, StampedLine, StoredInfo } from '../../shared/lines.ts';
-import { SLOTS, slotOf } from '../../shared/slot.ts';
-import { slotSum } from '../../shared/slot-sum.ts';
+} from '../../shared/data/feed.ts';
+import { foldSubject, type SubjectState, touchedRange } from '../../shared/data/fold.ts';
+import type { IngestLine, StampedLine, StoredInfo } from '../../shared/data/lines.ts';
+import { slotSum } from '../../shared/data/slot-sum.ts';
+import { SLOTS, slotOf } from '../../shared/ownership/slot.ts';
 
 export interface Content {
   info: StoredInfo;

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { IngestLine } from '../../shared/lines.ts';
-import type { EngineOptions, EnginePorts, EngineState } from '../engine.ts';
-import { type Engine, openEngine } from '../engine.ts';
+import type { IngestLine } from '../../shared/data/lines.ts';
+import type { EngineOptions, EnginePorts, EngineState } from '../engine/engine.ts';
+import { type Engine, openEngine } from '../engine/engine.ts';
 
 export interface TestEngine extends Engine {
   readonly state: EngineState;

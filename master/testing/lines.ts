@@ -1,6 +1,6 @@
 /** Random writes for property tests: few subjects, times and indicators, so that they meet each other. */
 import fc from 'fast-check';
-import type { IngestLine } from '../../shared/lines.ts';
+import type { IngestLine } from '../../shared/data/lines.ts';
 
 const subject = fc.constantFrom('a', 'b', '33:300033', '同花顺');
 const indicator = fc.constantFrom('eps', 'net_profit', 'constructor');

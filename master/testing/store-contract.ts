@@ -1,13 +1,13 @@
 /** What every store must do, whatever database is behind it: one suite, run against each. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Block } from '../../shared/block.ts';
-import { EMPTY_BLOCK, putPoints } from '../../shared/block-edit.ts';
-import type { SubjectChange } from '../../shared/fold.ts';
-import { LOG_PART_BYTES, MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
-import type { StoredInfo } from '../../shared/lines.ts';
-import type { LogEntry } from '../log-tables.ts';
-import { openStore, type Store } from '../store.ts';
+import { LOG_PART_BYTES, MAX_TIME, MIN_TIME } from '../../shared/base/limits.ts';
+import type { Block } from '../../shared/data/block.ts';
+import { EMPTY_BLOCK, putPoints } from '../../shared/data/block-edit.ts';
+import type { SubjectChange } from '../../shared/data/fold.ts';
+import type { StoredInfo } from '../../shared/data/lines.ts';
+import type { LogEntry } from '../store/log-tables.ts';
+import { openStore, type Store } from '../store/store.ts';
 
 /** `withUrl` gives the URL of an empty database to `work`, and takes it away afterwards. */
 export function storeContract(

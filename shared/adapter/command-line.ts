@@ -1,6 +1,6 @@
 /** How a program on Node begins: its options from the command line and the environment, or help, or one line and exit 2. */
 import process from 'node:process';
-import { asksForHelp, helpText, type Options, parseOptions, UsageError } from '../config.ts';
+import { asksForHelp, helpText, type Options, parseOptions, UsageError } from '../options/config.ts';
 
 /** `command`: how the program is started, for the help. Ends the process where there is nothing to run. */
 export function optionsOrExit(command: string): Options {

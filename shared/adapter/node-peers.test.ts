@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeCertificates } from '../../test/certificates.ts';
-import { UsageError } from '../config.ts';
+import { makeCertificates } from '../../test/support/certificates.ts';
+import { UsageError } from '../options/config.ts';
 import { createNodePeerFetch } from './node-peers.ts';
 import { createNodeServer } from './node-server.ts';
 

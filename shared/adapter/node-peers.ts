@@ -1,7 +1,7 @@
 /** Requests to other parts, from Node. */
 import { Agent, request } from 'node:https';
-import type { LogEvent } from '../log.ts';
-import { createPeerFetch, type PeerAccess } from '../peers.ts';
+import type { LogEvent } from '../base/log.ts';
+import { createPeerFetch, type PeerAccess } from '../http/peers.ts';
 
 export function createNodePeerFetch(access: PeerAccess, log?: LogEvent): typeof fetch {
   return createPeerFetch(access, access.ca === undefined ? fetch : createHttpsFetch(access.ca), log);

@@ -1,8 +1,8 @@
 /** The frame of every Node process of the cluster: options, the line that says where it listens, and a clean end. */
 import process from 'node:process';
-import { hostPort, type Options, schemeOf, UsageError } from '../config.ts';
-import { KamaitachiError } from '../errors.ts';
-import { checkExposure, portTaken, type Role } from '../exposure.ts';
+import { KamaitachiError } from '../base/errors.ts';
+import { hostPort, type Options, schemeOf, UsageError } from '../options/config.ts';
+import { checkExposure, portTaken, type Role } from '../options/exposure.ts';
 import { optionsOrExit } from './command-line.ts';
 
 export interface Running {

@@ -2,16 +2,16 @@
 import { createServer, type Server, type ServerOptions, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { UsageError } from '../config.ts';
-import { KamaitachiError } from '../errors.ts';
-import { errorBody, errorHeaders } from '../http.ts';
+import { KamaitachiError } from '../base/errors.ts';
 import {
   BODY_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   MAX_HEAD_BYTES,
   MAX_URL_CHARS,
-} from '../limits.ts';
+} from '../base/limits.ts';
+import { errorBody, errorHeaders } from '../http/envelope.ts';
+import { UsageError } from '../options/config.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Connections are looked at this often; by itself Node does so every 30 s, and each deadline is late by as much. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UsageError } from '../config.ts';
+import { UsageError } from '../options/config.ts';
 import { readSecrets } from './secrets.ts';
 
 let dir: string;

@@ -1,8 +1,8 @@
 /** What a part reads from files to be let in and to let others in: cluster tokens, certificates. Read once, at the start. */
 import { readFileSync } from 'node:fs';
-import { type Options, UsageError } from '../config.ts';
-import { MAX_CLUSTER_TOKENS, MIN_CLUSTER_TOKEN_CHARS } from '../limits.ts';
-import type { PeerAccess } from '../peers.ts';
+import { MAX_CLUSTER_TOKENS, MIN_CLUSTER_TOKEN_CHARS } from '../base/limits.ts';
+import type { PeerAccess } from '../http/peers.ts';
+import { type Options, UsageError } from '../options/config.ts';
 
 export interface Secrets {
   /** Every one is accepted, the first is shown to others. Empty: the cluster has none. */

@@ -1,7 +1,7 @@
 /** Random lines and queries for a handful of subjects, small and large, that get in each other's way as often as possible. */
 import fc from 'fast-check';
-import { MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
-import type { IngestLine, RecordLine } from '../../shared/lines.ts';
+import { MAX_TIME, MIN_TIME } from '../../shared/base/limits.ts';
+import type { IngestLine, RecordLine } from '../../shared/data/lines.ts';
 import type { AskedQuery } from './model.ts';
 
 const SMALL = ['a', 'b', 'c', 'd'];

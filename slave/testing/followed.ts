@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { encodeBlock } from '../../shared/block.ts';
+import { encodeBlock } from '../../shared/data/block.ts';
 import {
   encodePage,
   encodeSegments,
@@ -15,23 +15,23 @@ import {
   TAIL_PATH,
   type TailHeader,
   type TailRequest,
-} from '../../shared/feed.ts';
-import { foldSubject } from '../../shared/fold.ts';
-import type { IngestLine, StampedLine } from '../../shared/lines.ts';
-import { SlotSet, slotOf } from '../../shared/slot.ts';
-import { slotSum } from '../../shared/slot-sum.ts';
-import { SubjectCache } from '../cache.ts';
-import { CachedFilter } from '../cached-filter.ts';
-import { type Connection, openDatabase } from '../database.ts';
-import { Directory } from '../directory.ts';
-import { createFillPace, type FillPace } from '../fill-pace.ts';
-import { createFollower } from '../follower.ts';
-import type { FromFollower } from '../follower-messages.ts';
-import { Rankings } from '../ranking.ts';
-import { Slave } from '../slave.ts';
-import { createStoreReader } from '../store-reader.ts';
-import { createStoreWriter } from '../store-writer.ts';
-import { createVerifier } from '../verifier.ts';
+} from '../../shared/data/feed.ts';
+import { foldSubject } from '../../shared/data/fold.ts';
+import type { IngestLine, StampedLine } from '../../shared/data/lines.ts';
+import { slotSum } from '../../shared/data/slot-sum.ts';
+import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
+import { Rankings } from '../answer/ranking.ts';
+import { SubjectCache } from '../cache/cache.ts';
+import { CachedFilter } from '../cache/cached-filter.ts';
+import { Directory } from '../cache/directory.ts';
+import { createStoreReader } from '../cache/store-reader.ts';
+import { createFillPace, type FillPace } from '../follow/fill-pace.ts';
+import { createFollower } from '../follow/follower.ts';
+import type { FromFollower } from '../follow/messages.ts';
+import { createVerifier } from '../follow/verifier.ts';
+import { Slave } from '../state/slave.ts';
+import { type Connection, openDatabase } from '../store/database.ts';
+import { createStoreWriter } from '../store/writer.ts';
 
 interface LogEntry {
   seq: number;

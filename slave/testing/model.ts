@@ -1,6 +1,13 @@
 /** What a slave should know and answer, by brute force: maps of maps, looked through from end to end for every query. */
-import type { IngestLine, StoredInfo } from '../../shared/lines.ts';
-import type { DatedQuery, PeriodQuery, Pool, Query, SnapshotQuery, TableQuery } from '../../shared/query.ts';
+import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
+import type {
+  DatedQuery,
+  PeriodQuery,
+  Pool,
+  Query,
+  SnapshotQuery,
+  TableQuery,
+} from '../../shared/query/query.ts';
 
 /** Declared → value. */
 type Revisions = ReadonlyMap<number, number | null>;

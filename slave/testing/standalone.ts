@@ -2,20 +2,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FillHeader } from '../../shared/feed.ts';
-import type { IngestLine } from '../../shared/lines.ts';
-import type { PartRequest } from '../../shared/link.ts';
-import { namedSubjects, type Query } from '../../shared/query.ts';
-import { SLOTS, SlotSet } from '../../shared/slot.ts';
-import { SubjectCache } from '../cache.ts';
-import { CachedFilter } from '../cached-filter.ts';
-import { openDatabase } from '../database.ts';
-import { Directory } from '../directory.ts';
-import { Rankings } from '../ranking.ts';
-import { textOf } from '../rows.ts';
-import { Slave } from '../slave.ts';
-import { createStoreReader } from '../store-reader.ts';
-import { createStoreWriter, type SubjectLines } from '../store-writer.ts';
+import type { FillHeader } from '../../shared/data/feed.ts';
+import type { IngestLine } from '../../shared/data/lines.ts';
+import type { PartRequest } from '../../shared/link/messages.ts';
+import { SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
+import { namedSubjects, type Query } from '../../shared/query/query.ts';
+import { Rankings } from '../answer/ranking.ts';
+import { textOf } from '../answer/rows.ts';
+import { SubjectCache } from '../cache/cache.ts';
+import { CachedFilter } from '../cache/cached-filter.ts';
+import { Directory } from '../cache/directory.ts';
+import { createStoreReader } from '../cache/store-reader.ts';
+import { Slave } from '../state/slave.ts';
+import { openDatabase } from '../store/database.ts';
+import { createStoreWriter, type SubjectLines } from '../store/writer.ts';
 
 export interface Standalone {
   slave: Slave;

@@ -1,7 +1,7 @@
 /** A slave under watch: what it answers must be what brute force answers for some state that it may be in. */
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
-import type { IngestLine } from '../../shared/lines.ts';
+import type { IngestLine } from '../../shared/data/lines.ts';
 import {
   type AskedQuery,
   answerOf,

@@ -3,7 +3,7 @@
  * again only where the connection was refused, so nobody can have seen it. A connection that breaks is a failed request.
  */
 import { Agent, request as httpRequest } from 'node:http';
-import { ALWAYS_SENT } from '../cluster.ts';
+import { ALWAYS_SENT } from '../support/cluster.ts';
 
 export interface HttpAnswer {
   status: number;

@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Histogram } from '../../bench/histogram.ts';
 import { Connection } from '../../bench/load/connection.ts';
-import { TIMEOUT } from '../../shared/http.ts';
+import { Histogram } from '../../bench/report/histogram.ts';
+import { TIMEOUT } from '../../shared/http/envelope.ts';
 import type { Latency } from './experiment.ts';
 
 export interface CrowdJob {

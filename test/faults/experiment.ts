@@ -1,6 +1,6 @@
 /** What an experiment is, what it may use, and what it finds. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/cluster/random.ts';
 
 export interface Experiment {
   number: number;

@@ -1,6 +1,6 @@
 /** Data whose answers are known without asking anybody: written once, read all through a fault, compared whole. */
-import { pick, type Random } from '../../bench/random.ts';
-import { CASE_SETS } from '../cases.ts';
+import { pick, type Random } from '../../bench/cluster/random.ts';
+import { CASE_SETS } from '../support/cases.ts';
 
 export interface KnownQuery {
   path: string;

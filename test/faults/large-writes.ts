@@ -1,7 +1,7 @@
 /** The largest writes that are allowed, more at once than a gateway has room for: each gets in in the end, and gateways stay small. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MAX_INGEST_BODY_BYTES } from '../../shared/limits.ts';
-import { call, inParallel } from '../cluster.ts';
+import { MAX_INGEST_BODY_BYTES } from '../../shared/base/limits.ts';
+import { call, inParallel } from '../support/cluster.ts';
 import { times } from './experiment.ts';
 import type { Scene } from './scene.ts';
 

@@ -8,8 +8,14 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../bench/random.ts';
-import { decodePage, encodePage, TAIL_PATH, type TailHeader, type TailRequest } from '../../shared/feed.ts';
+import type { Random } from '../../bench/cluster/random.ts';
+import {
+  decodePage,
+  encodePage,
+  TAIL_PATH,
+  type TailHeader,
+  type TailRequest,
+} from '../../shared/data/feed.ts';
 
 export const LIES = ['duplicated', 'reordered', 'cut', 'gap'] as const;
 export type Lie = (typeof LIES)[number];

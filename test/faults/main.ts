@@ -1,6 +1,6 @@
 /** `npm run faults`: breaks clusters in every way that is listed, one after the other, and says what reads saw of it. */
 import { writeFileSync } from 'node:fs';
-import { seeded } from '../../bench/random.ts';
+import { seeded } from '../../bench/cluster/random.ts';
 import { CommandError, helpText, type Options, readOptions, wholeNumber } from '../../cli/import/command.ts';
 import { type Experiment, emptyFinding, type Finding } from './experiment.ts';
 import { EXPERIMENTS } from './experiments.ts';

@@ -1,9 +1,9 @@
 /** A cluster whose links pass through proxies that misbehave when they are told to: one before each slave, one before the master. */
 import type { Command } from '../../cli/start/commands.ts';
-import type { Options } from '../../shared/config.ts';
-import { startCluster, type TestCluster } from '../cluster.ts';
-import { quietPort } from '../etcd.ts';
-import { TcpProxy } from '../tcp-proxy.ts';
+import type { Options } from '../../shared/options/config.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { quietPort } from '../support/etcd.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 export interface Proxies {
   /** Before each slave, for gateways and other slaves, by the slave's name. */

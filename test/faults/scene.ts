@@ -1,10 +1,10 @@
 /** The common frame: a cluster of real processes, known data, a steady checked read load, a fault, and what it did to the reads. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/cluster/random.ts';
 import type { Cluster } from '../../cli/start/cluster.ts';
 import type { Part } from '../../cli/start/part.ts';
-import type { Options } from '../../shared/config.ts';
-import { call, eventually, ingest, post, startCluster, type TestCluster } from '../cluster.ts';
+import type { Options } from '../../shared/options/config.ts';
+import { call, eventually, ingest, post, startCluster, type TestCluster } from '../support/cluster.ts';
 import { Client } from './client.ts';
 import {
   type Experiment,

@@ -1,5 +1,5 @@
 /** Writes numbers that only grow, and remembers what was acknowledged: what every slave must know in the end. */
-import { call, eventually, inParallel, post } from '../cluster.ts';
+import { call, eventually, inParallel, post } from '../support/cluster.ts';
 
 const SUBJECTS = 200;
 const PER_REQUEST = 20;

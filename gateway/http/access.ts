@@ -1,0 +1,113 @@
+/** The door: who may do what and how often. The scope that each path asks for, and the check that stands before its handler. */
+import { KamaitachiError } from '../../shared/base/errors.ts';
+import type { ApiKey, Scope } from '../../shared/http/keys.ts';
+import type { Keys } from './keys.ts';
+import type { RateLimits } from './rate-limits.ts';
+import type { RouteName } from './routes.ts';
+
+/**
+ * Before a handler: throws `unauthorized`, `forbidden` or `rate_limited`. Returns the id of the client's key; undefined where
+ * nobody is asked for one.
+ */
+export type Check = (request: Request) => string | undefined;
+
+/** `open` to everybody: what says that the gateway lives, what the API is, and pages that hold no data themselves. */
+export const SCOPE_OF: Readonly<Record<RouteName, Scope | 'open'>> = {
+  snapshot: 'read',
+  period: 'read',
+  selectionSnapshot: 'read',
+  selectionPeriod: 'read',
+  topics: 'read',
+  indicators: 'read',
+  subjects: 'read',
+  search: 'read',
+  getRow: 'read',
+  save: 'write',
+  deleteRow: 'write',
+  ingest: 'write',
+  stats: 'admin',
+  cacheReset: 'admin',
+  circuitBreaker: 'admin',
+  status: 'admin',
+  metrics: 'admin',
+  nodes: 'admin',
+  health: 'open',
+  ready: 'open',
+  openapi: 'open',
+  docs: 'open',
+  docsAsset: 'open',
+  console: 'open',
+  consoleAsset: 'open',
+};
+
+/** What happened to requests at the door. */
+export interface AccessCounts {
+  absent: number;
+  unknown: number;
+  forbidden: number;
+}
+
+export interface AccessOptions {
+  /** undefined: everybody may do everything. */
+  keys: Keys | undefined;
+  /** undefined: as often as they like. */
+  limits?: RateLimits;
+  /** Who a client without a key is. */
+  clientOf: (request: Request) => string;
+}
+
+export class Access {
+  readonly counts: AccessCounts = { absent: 0, unknown: 0, forbidden: 0 };
+  readonly options: AccessOptions;
+
+  constructor(options: AccessOptions) {
+    this.options = options;
+  }
+
+  /** The check of a route; undefined where there is nothing to check. Call once per route. */
+  check(route: RouteName): Check | undefined {
+    const scope = SCOPE_OF[route];
+    const { keys, limits, clientOf } = this.options;
+    const limit = limits?.of(route);
+    if (keys !== undefined && scope !== 'open')
+      return ({ headers }) => {
+        const { id } = this.allow(keys, headers, scope);
+        limit?.(`key ${id}`);
+        return id;
+      };
+    if (limit === undefined) return undefined;
+    return (request) => {
+      limit(clientOf(request));
+      return undefined;
+    };
+  }
+
+  private allow(keys: Keys, headers: Headers, scope: Scope): ApiKey {
+    const text = keyIn(headers);
+    if (text === undefined) {
+      this.counts.absent++;
+      throw new KamaitachiError('unauthorized', `API key: ${EXPECTED}, got none`);
+    }
+    const key = keys.find(text);
+    if (key === undefined) {
+      this.counts.unknown++;
+      throw new KamaitachiError('unauthorized', `API key: ${EXPECTED}, got one that is not known here`);
+    }
+    if (key.scopes.includes(scope)) return key;
+    this.counts.forbidden++;
+    throw new KamaitachiError(
+      'forbidden',
+      `API key: expected one with the scope ${scope}, got one with ${key.scopes}`,
+    );
+  }
+}
+
+const EXPECTED = 'expected one as authorization: Bearer KEY or x-api-key: KEY';
+const BEARER = /^bearer +(\S+) *$/i;
+
+/** An `authorization` of another kind is a proxy's affair, not ours. */
+function keyIn(headers: Headers): string | undefined {
+  const authorization = headers.get('authorization');
+  const bearer = authorization === null ? null : BEARER.exec(authorization);
+  return bearer === null ? (headers.get('x-api-key') ?? undefined) : bearer[1];
+}

@@ -1,0 +1,319 @@
+/** What each route does with a request. Everything wrong is thrown; the app turns it into an answer. */
+import { KamaitachiError } from '../../shared/base/errors.ts';
+import { ingestKind } from '../../shared/data/ingest.ts';
+import {
+  errorBody,
+  errorHeaders,
+  JSON_TYPE,
+  MIN_SEQ,
+  parseMinSeq,
+  parseTimeoutMs,
+  SEQ,
+  STALE,
+  successBody,
+  TIMEOUT,
+  tableErrorBody,
+  tableSuccessBody,
+} from '../../shared/http/envelope.ts';
+import {
+  type BodyKind,
+  createQueryParser,
+  parseSearch,
+  parseSubjectsQuery,
+  rowQuery,
+  tableNumber,
+  tableOf,
+} from '../../shared/query/parse.ts';
+import type { Query } from '../../shared/query/query.ts';
+import type { Table, Tables } from '../../shared/query/tables.ts';
+import type { Bodies } from '../flow/body.ts';
+import type { Shedding } from '../flow/shedding.ts';
+import type { LargeText } from '../flow/writing.ts';
+import type { EdgeAnswer, EdgeCache } from '../read/edge.ts';
+import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from '../read/reads.ts';
+import type { Cluster } from '../slaves/cluster.ts';
+import type { Leaving } from './leaving.ts';
+import { describeApi } from './openapi.ts';
+import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
+import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
+import type { RouteName } from './routes.ts';
+import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
+
+/** A request as handlers see it. */
+export interface GatewayRequest {
+  raw: Request;
+  id: string;
+  /** When it came, by the gateway's clock. */
+  startedAt: number;
+  /** Id of the API key that it came with; undefined where none is asked for. */
+  client: string | undefined;
+  /** What its body takes of the room for bodies, until it is answered. */
+  room: number;
+  /** A segment of the path, decoded. */
+  param: (name: string) => string;
+}
+
+export interface Answer {
+  status: number;
+  body: string | LargeText | Uint8Array<ArrayBuffer> | null;
+  headers: Record<string, string>;
+}
+
+export type Handler = (request: GatewayRequest) => Promise<Answer> | Answer;
+
+export interface HandlerOptions {
+  cluster: Cluster;
+  reads: Reads;
+  edge: EdgeCache | undefined;
+  bodies: Bodies;
+  leaving: Leaving;
+  tables: Tables;
+  maxQueryBytes: number;
+  maxIngestBytes: number;
+  fetch: typeof fetch;
+  assets: Assets;
+  /** `http://host:port` of the master now. */
+  master: () => string;
+  metrics: () => Promise<{ text: string; contentType: string }>;
+  uptimeMs: () => number;
+  requests: () => number;
+}
+
+export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
+  const { cluster, reads, edge, bodies, leaving, tables } = options;
+  // With an edge cache every query is let in so far: what is kept costs no more than refusing.
+  const shedding = edge === undefined ? reads.shedding : ALL_MAY_ENTER;
+  const parse = createQueryParser();
+  let description: string | undefined;
+
+  /** A read whose question is its body. */
+  const asked =
+    (kind: string, parsed: (text: string) => Query, { success, error }: Envelope): Handler =>
+    async (request) => {
+      const place = shedding.enter(reads.underWay);
+      const text = await bodies.text(request, options.maxQueryBytes);
+      if (!shedding.mayBegin(place)) return shedAnswer(error);
+      return read(request, kind + text, () => parsed(text), success);
+    };
+
+  const query = (kind: BodyKind) => asked(kind, (text) => parse(kind, text), DATA_ENVELOPE);
+
+  /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
+  const read = (
+    { raw, startedAt }: GatewayRequest,
+    key: string,
+    parsed: () => Query,
+    envelope = successBody,
+  ): Answer | Promise<Answer> => {
+    const { headers } = raw;
+    const minSeq = parseMinSeq(headers.get(MIN_SEQ));
+    const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
+    const kept = edge?.get(key, minSeq);
+    if (kept !== undefined) return keptAnswer(kept);
+    return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw }, key, envelope);
+  };
+
+  const ask = async (query: Query, how: ReadOptions, key: string, envelope: typeof successBody) => {
+    const since = edge?.begin() ?? 0;
+    const result = await reads.read(query, how);
+    const body = inEnvelope(result.data, envelope);
+    if (typeof body === 'string') edge?.keep(key, query, since, body, result);
+    return readAnswer(body, result);
+  };
+
+  const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
+    const { headers } = request.raw;
+    const from = {
+      headers,
+      id: request.id,
+      client: request.client,
+      timeoutMs: parseTimeoutMs(headers.get(TIMEOUT)),
+    };
+    return ingest(body, contentType, from, options);
+  };
+
+  return {
+    snapshot: query('snapshot'),
+    period: query('period'),
+    selectionSnapshot: query('selection_snapshot'),
+    selectionPeriod: query('selection_period'),
+
+    topics: (request) => read(request, 'topics', () => ({ kind: 'topics' })),
+    indicators: (request) => read(request, 'indicators', () => ({ kind: 'indicators' })),
+    subjects: (request) => {
+      const params = paramsOf(request.raw);
+      return read(request, `subjects?${params}`, () => parseSubjectsQuery(params));
+    },
+
+    search: asked('search', (text) => parseSearch(text, tables), TABLE_ENVELOPE),
+    getRow: async ({ raw, param, startedAt }) => {
+      const table = tableIn(raw, 'tableId', tables);
+      const row = await reads.readRow(rowQuery(table, param('id')), {
+        minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
+        timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
+        startedAt,
+        request: raw,
+      });
+      if (row === undefined)
+        throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
+      return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
+    },
+    save: async (request) => {
+      const lines = saveLines(
+        await bodies.text(request, options.maxIngestBytes),
+        tableIn(request.raw, 'id', tables),
+        options.maxIngestBytes,
+      );
+      if (lines.length > request.room) await bodies.resize(request, lines.length);
+      return tableAnswer(await pass(request, lines, NDJSON));
+    },
+    deleteRow: async (request) => {
+      const table = tableIn(request.raw, 'tableId', tables);
+      return tableAnswer(await pass(request, deleteLine(request.param('id'), table), NDJSON));
+    },
+
+    ingest: async (request) => {
+      const { raw } = request;
+      const body = await bodies.bytes(request, options.maxIngestBytes);
+      const contentType = raw.headers.get('content-type') ?? '';
+      if (ingestKind(contentType) === undefined)
+        throw new KamaitachiError(
+          'unsupported_media_type',
+          `content-type: expected application/x-ndjson or application/json, got ${contentType || 'nothing'}`,
+        );
+      const { status, text, headers } = await pass(request, body, contentType);
+      return { status, body: text, headers };
+    },
+
+    stats: async () => dataAnswer(await collectStats(cluster, edge, options.fetch)),
+    cacheReset: async ({ raw }) => {
+      const contentType = raw.headers.get('content-type');
+      if (contentType !== null && ingestKind(contentType) === undefined)
+        throw new KamaitachiError(
+          'unsupported_media_type',
+          `content-type: expected application/json or none, got ${contentType}`,
+        );
+      const clear = paramsOf(raw).get('clear') === 'true';
+      edge?.reset(clear);
+      return dataAnswer(await resetCaches(cluster, clear, options.fetch));
+    },
+    health: () => bareAnswer(200, healthOf(cluster)),
+    ready: () => {
+      if (leaving.isOn) return bareAnswer(503, { status: 'not ready', missing: 'this gateway is ending' });
+      const { ready, body } = readinessOf(cluster);
+      return bareAnswer(ready ? 200 : 503, body);
+    },
+    circuitBreaker: () => dataAnswer(breakersOf(cluster)),
+    status: () => dataAnswer(statusOf(cluster, edge, options.master(), options.uptimeMs())),
+    metrics: async () => {
+      const { text, contentType } = await options.metrics();
+      return { status: 200, body: text, headers: { 'content-type': contentType } };
+    },
+
+    openapi: () => {
+      description ??= JSON.stringify(describeApi(cluster.options.version));
+      return { status: 200, body: description, headers: { 'content-type': JSON_TYPE } };
+    },
+    docs: () => asset('index.html', DOCS_ASSETS, options.assets),
+    docsAsset: ({ param }) => asset(param('file'), DOCS_ASSETS, options.assets),
+    console: () => asset('index.html', CONSOLE_ASSETS, options.assets),
+    consoleAsset: ({ param }) => asset(param('file'), CONSOLE_ASSETS, options.assets),
+    nodes: async () => dataAnswer(await consoleNodes(options)),
+  };
+}
+
+/** How an API wraps what it answers, right or wrong. */
+interface Envelope {
+  success: typeof successBody;
+  error: typeof errorBody;
+}
+
+const DATA_ENVELOPE: Envelope = { success: successBody, error: errorBody };
+const TABLE_ENVELOPE: Envelope = { success: tableSuccessBody, error: tableErrorBody };
+const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
+const NDJSON = 'application/x-ndjson';
+/** Pages load nothing from elsewhere, whatever a bug might let into them. */
+const PAGE_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
+  return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
+}
+
+/** The envelope around an answer: the pieces of a large one stay pieces. */
+function inEnvelope(data: string | LargeText, envelope: typeof successBody): string | LargeText {
+  if (typeof data === 'string') return envelope(data);
+  return { ...data, pieces: enveloped(data.pieces, envelope) };
+}
+
+function* enveloped(pieces: LargeText['pieces'], envelope: typeof successBody): LargeText['pieces'] {
+  const [before, after] = envelope('\n').split('\n');
+  yield encoder.encode(before);
+  yield* pieces;
+  yield encoder.encode(after);
+}
+
+const encoder = new TextEncoder();
+
+function readAnswer(
+  body: string | LargeText,
+  { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>,
+): Answer {
+  const headers: Record<string, string> = { 'content-type': JSON_TYPE };
+  if (seq !== undefined) headers[SEQ] = String(seq);
+  if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
+  return { status: 200, body, headers };
+}
+
+function shedAnswer(errorText: typeof errorBody): Answer {
+  return { status: TOO_MANY.status, body: errorText(TOO_MANY), headers: errorHeaders(TOO_MANY) };
+}
+
+function dataAnswer(data: unknown): Answer {
+  return { status: 200, body: successBody(JSON.stringify(data)), headers: { 'content-type': JSON_TYPE } };
+}
+
+function bareAnswer(status: number, body: unknown): Answer {
+  return { status, body: JSON.stringify(body), headers: { 'content-type': JSON_TYPE } };
+}
+
+/** The master's answer in the envelope of the table API. */
+function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
+  const { status_msg, data } = JSON.parse(text) as { status_msg: string; data: unknown };
+  const isRight = status === 200;
+  const body = JSON.stringify({
+    code: status,
+    message: status_msg,
+    status_code: isRight ? 0 : status,
+    status_msg,
+    // KamaitachiGo's clients read `true`; the seq is in the header.
+    data: isRight ? true : data,
+  });
+  return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
+}
+
+function tableIn(raw: Request, name: string, tables: Tables): Table {
+  return tableOf(name, tableNumber(paramsOf(raw).get(name)), tables);
+}
+
+function paramsOf({ url }: Request): URLSearchParams {
+  const at = url.indexOf('?');
+  return new URLSearchParams(at < 0 ? '' : url.slice(at));
+}
+
+async function asset(name: string, known: Readonly<Record<string, string>>, assets: Assets): Promise<Answer> {
+  const type = Object.hasOwn(known, name) ? known[name] : undefined;
+  const body =
+    type === undefined ? undefined : await assets(known === DOCS_ASSETS ? 'docs' : 'console', name);
+  if (type === undefined || body === undefined)
+    throw new KamaitachiError('not_found', `no such path: expected one of ${Object.keys(known).join(', ')}`);
+  return {
+    status: 200,
+    body,
+    headers: {
+      'content-type': type,
+      'content-security-policy': PAGE_POLICY,
+      'x-content-type-options': 'nosniff',
+    },
+  };
+}

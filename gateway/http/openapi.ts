@@ -1,0 +1,163 @@
+/** The API's description (OpenAPI 3.1), made from the route table. */
+import { z } from 'zod';
+import { STATUS_OF } from '../../shared/base/errors.ts';
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from '../../shared/base/limits.ts';
+import { MIN_SEQ, REQUEST_ID, SEQ, STALE, TIMEOUT } from '../../shared/http/envelope.ts';
+import { SCOPE_OF } from './access.ts';
+import { ROUTES, type Route } from './routes.ts';
+
+type Json = Record<string, unknown>;
+
+export function describeApi(version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of ROUTES) {
+    if (route.isHidden) continue;
+    paths[route.path] ??= {};
+    paths[route.path][route.method.toLowerCase()] = operation(route);
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Kamaitachi',
+      version,
+      description:
+        'A distributed cache of time series. Every path is also served with a leading /data and with a trailing slash.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: KEY_TEXT },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: KEY_TEXT },
+      },
+      schemas: {
+        Error: envelope(
+          { type: 'null' },
+          { status_code: { type: 'integer' }, status_msg: { type: 'string' } },
+        ),
+      },
+      responses: Object.fromEntries(
+        Object.entries(STATUS_OF).map(([code, status]) => [
+          String(status),
+          {
+            description: code.replaceAll('_', ' '),
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+          },
+        ]),
+      ),
+    },
+  };
+}
+
+const KEY_TEXT =
+  'Asked for where the gateway was started with --keys. The scope that a key needs stands beside each operation.';
+
+function operation(route: Route): Json {
+  const scope = SCOPE_OF[route.name];
+  return {
+    operationId: route.name,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(scope === 'open' ? {} : { security: [{ bearer: [scope] }, { apiKey: [scope] }] }),
+    parameters: parametersOf(route),
+    ...(route.body === undefined ? {} : { requestBody: requestBody(route, route.body) }),
+    responses: {
+      200: answerOf(route),
+      ...Object.fromEntries(
+        errorsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
+      ),
+    },
+  };
+}
+
+function parametersOf({ name, path, query = {}, tag }: Route): Json[] {
+  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, segment]) => ({
+    name: segment,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const inQuery = Object.entries(query).map(([parameter, type]) => ({
+    name: parameter,
+    in: 'query',
+    required: !type.safeParse(undefined).success,
+    schema: schemaOf(type),
+  }));
+  const headers: Json[] = [header(REQUEST_ID, 'taken over into the answer and the log', { type: 'string' })];
+  if (tag !== 'operating') {
+    headers.push(
+      header(TIMEOUT, 'how long the answer may take', {
+        type: 'integer',
+        minimum: 1,
+        maximum: MAX_TIMEOUT_MS,
+        default: DEFAULT_TIMEOUT_MS,
+      }),
+    );
+  }
+  if (SCOPE_OF[name] === 'read')
+    headers.push(header(MIN_SEQ, 'answer from this state or a later one', { type: 'integer', minimum: 0 }));
+  if (SCOPE_OF[name] === 'write')
+    headers.push(header('idempotency-key', 'the same key and body are written once', { type: 'string' }));
+  return [...inPath, ...inQuery, ...headers];
+}
+
+function header(name: string, description: string, schema: Json): Json {
+  return { name, in: 'header', required: false, description, schema };
+}
+
+function requestBody(route: Route, body: z.ZodType): Json {
+  const { example } = route;
+  const content: Json = { 'application/json': { schema: schemaOf(body), example } };
+  if (route.isIngest)
+    content['application/x-ndjson'] = {
+      schema: { type: 'string', description: 'the items of the list, one a line' },
+      example: (example as unknown[]).map((line) => `${JSON.stringify(line)}\n`).join(''),
+    };
+  return { required: true, content };
+}
+
+function answerOf({ data, isTable, tag }: Route): Json {
+  if (data === undefined) return { description: 'success' };
+  const more = isTable ? { code: { const: 200 }, message: { const: 'success' } } : {};
+  const schema = envelope(schemaOf(data), {
+    ...more,
+    status_code: { const: 0 },
+    status_msg: { const: 'success' },
+  });
+  const headers =
+    tag === 'operating'
+      ? {}
+      : {
+          headers: {
+            [SEQ]: { description: 'the state that was read or written', schema: { type: 'integer' } },
+            [STALE]: { description: 'seconds since the master was heard', schema: { type: 'integer' } },
+          },
+        };
+  return { description: 'success', ...headers, content: { 'application/json': { schema } } };
+}
+
+function errorsOf({ tag, name, isIngest, body }: Route): number[] {
+  const statuses = new Set<number>([500]);
+  if (tag !== 'operating') for (const status of [400, 503, 504]) statuses.add(status);
+  if (body !== undefined) for (const status of [408, 413]) statuses.add(status);
+  if (SCOPE_OF[name] !== 'open') for (const status of [401, 403, 429]) statuses.add(status);
+  if (SCOPE_OF[name] === 'write') statuses.add(422);
+  if (isIngest) statuses.add(415);
+  if (name === 'getRow') statuses.add(404);
+  if (name === 'ready' || name === 'stats' || name === 'cacheReset') statuses.add(503);
+  if (name === 'cacheReset') statuses.add(415);
+  return [...statuses].sort((a, b) => a - b);
+}
+
+function envelope(data: unknown, properties: Json): Json {
+  return {
+    type: 'object',
+    properties: { ...properties, data },
+    required: [...Object.keys(properties), 'data'],
+  };
+}
+
+function schemaOf(type: z.ZodType): Json {
+  const { $schema: _, ...schema } = z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' });
+  return schema;
+}

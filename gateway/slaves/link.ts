@@ -1,0 +1,412 @@
+/**
+ * A link to one slave: one connection that carries all requests at once. Requests of one turn of the event loop share a
+ * write; an answer over PIECE_BYTES comes in pieces, as far as the answer budget lets it. A link that breaks or falls
+ * silent fails what is under way and is opened again. It has no timers: `tick` moves it.
+ */
+import { tooLarge } from '../../shared/answer/frame.ts';
+import { type ErrorCode, KamaitachiError, STATUS_OF } from '../../shared/base/errors.ts';
+import {
+  DIAL_TIMEOUT_MS,
+  LINK_SILENCE_MS,
+  LINK_WINDOW_BYTES,
+  MAX_ANSWER_BYTES,
+  MAX_LINK_BACKLOG_BYTES,
+  MAX_RECONNECT_MS,
+  PIECE_BYTES,
+  RECONNECT_MS,
+} from '../../shared/base/limits.ts';
+import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../../shared/link/messages.ts';
+import { decodeChanged } from '../../shared/link/news.ts';
+import { encodeFrame, type Frame, FrameReader } from '../../shared/link/wire.ts';
+import type { Budget, Share } from '../flow/budget.ts';
+import { Credit } from '../flow/credit.ts';
+import { Pending } from '../flow/pending.ts';
+
+import type { Connection, Dial } from './dialer.ts';
+
+/**
+ * ASCII as a link brought it: a text, or where it is large bytes in pieces, cut anywhere. Texts of this size fill the runtime's
+ * heap, which stands still for long when it is swept; bytes lie outside of it.
+ */
+export type PartText = string | readonly Uint8Array<ArrayBuffer>[];
+
+export interface LinkOptions {
+  /** Id of the slave that is expected at the address. */
+  node: string;
+  address: string;
+  hello: Hello;
+  dial: Dial;
+  /** Runs a function at the end of this turn of the event loop. */
+  schedule: (run: () => void) => void;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  /** 0 ≤ random < 1, to spread reconnections. */
+  random: () => number;
+  budget: Budget;
+  onState: (state: SlaveState) => void;
+  /** These slots have changed, up to a seq. */
+  onNews: (seq: number, slots: Iterable<number>) => void;
+  /** `reason` undefined: the link is open now. */
+  onChange: (reason: string | undefined) => void;
+}
+
+export interface PartAnswer {
+  text: PartText;
+  seq: number;
+  staleSeconds: number;
+  /** Another slave answered in place of the one asked. */
+  isHedged?: boolean;
+}
+
+/** Why a part was not answered, and so what may be done about it. */
+export type FailureKind =
+  /** The slave will not answer this now; another one may. */
+  | 'refused'
+  /** The slave has enough to do; one that has less may answer. */
+  | 'full'
+  /** The slave has given up a slot of it, and said so before: whoever holds it now may answer, and this one the rest. */
+  | 'not_held'
+  /** The slave made a mistake; another one may answer. */
+  | 'failed'
+  /** The link broke; another slave may answer. */
+  | 'broken'
+  /** Nobody will answer it better. */
+  | 'final';
+
+export class PartFailure extends Error {
+  readonly kind: FailureKind;
+  readonly error: KamaitachiError;
+
+  constructor(kind: FailureKind, error: KamaitachiError) {
+    super(error.message);
+    this.kind = kind;
+    this.error = error;
+  }
+}
+
+/** A request that is under way. */
+export interface Call {
+  readonly answer: Promise<PartAnswer>;
+  /** The slave has answered: a piece of it is here, and the others come as there is room for them. */
+  readonly hasBegun: boolean;
+}
+
+interface PendingCall extends Call {
+  id: number;
+  share: Share;
+  pieces: Uint8Array<ArrayBuffer>[];
+  received: number;
+  hasBegun: boolean;
+  resolve: (answer: PartAnswer) => void;
+  reject: (failure: PartFailure) => void;
+}
+
+/** One connection from dialling to its end. */
+interface Attempt {
+  reader: FrameReader;
+  connection: Connection | undefined;
+  hello: Hello | undefined;
+  out: string;
+  isWriting: boolean;
+}
+
+type State =
+  | { kind: 'waiting'; until: number }
+  | { kind: 'connecting'; attempt: Attempt }
+  | { kind: 'open'; attempt: Attempt }
+  | { kind: 'closed' };
+
+export class Link {
+  readonly options: LinkOptions;
+  private state: State;
+  private readonly pending = new Pending<PendingCall>();
+  private readonly credit = new Credit(LINK_WINDOW_BYTES, PIECE_BYTES, (id, bytes) => {
+    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('W', [id, bytes]));
+  });
+  /** When something came from the slave last. */
+  lastHeard = 0;
+  private failures = 0;
+  private isScheduled = false;
+  private readonly flushLater = () => {
+    this.isScheduled = false;
+    this.flush();
+  };
+  /** Why the link is not open, for people. */
+  reason = 'not tried yet';
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+    this.state = { kind: 'waiting', until: options.now() };
+  }
+
+  get isOpen(): boolean {
+    return this.state.kind === 'open';
+  }
+
+  /** Whether it is open, or an attempt to open it has ended. */
+  get isTried(): boolean {
+    return this.isOpen || this.failures > 0;
+  }
+
+  /** Requests under way. */
+  get load(): number {
+    return this.pending.size;
+  }
+
+  /** What the slave said about itself, while the link is open. */
+  get hello(): Hello | undefined {
+    return this.state.kind === 'open' ? this.state.attempt.hello : undefined;
+  }
+
+  /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
+  call(payload: string, timeoutMs: number, share: Share): Call {
+    const call = {
+      id: 0,
+      share,
+      pieces: NO_PIECES,
+      received: 0,
+      hasBegun: false,
+    } as unknown as PendingCall & {
+      answer: Promise<PartAnswer>;
+    };
+    call.answer = new Promise((resolve, reject) => {
+      call.resolve = resolve;
+      call.reject = reject;
+    });
+    if (this.state.kind !== 'open') call.reject(broken(this.options.node, this.reason));
+    else if (this.pending.isFull || this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
+      call.reject(
+        new PartFailure(
+          'refused',
+          new KamaitachiError('unavailable', `slave ${this.options.node}: too much waits to be sent`),
+        ),
+      );
+    else {
+      this.pending.add(call);
+      this.send(this.state.attempt, encodeFrame('Q', [call.id, Math.max(1, Math.ceil(timeoutMs))], payload));
+    }
+    return call;
+  }
+
+  /** Fails a call with `error` and tells the slave to stop; false if it is over already. */
+  cancel(call: Call, error: KamaitachiError): boolean {
+    const own = call as PendingCall;
+    if (!this.pending.delete(own.id)) return false;
+    this.credit.end(own.id);
+    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
+    own.reject(new PartFailure('final', error));
+    return true;
+  }
+
+  /** Answers a call with what another slave said, and tells this one to stop. Nothing happens if it is over already. */
+  settle(call: Call, answer: PartAnswer): void {
+    const own = call as PendingCall;
+    if (!this.pending.delete(own.id)) return;
+    this.credit.end(own.id);
+    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
+    own.resolve(answer);
+  }
+
+  /** How long nothing has come from the slave; it sends something several times a second. */
+  get quietMs(): number {
+    return this.options.now() - this.lastHeard;
+  }
+
+  /** Opens the link when it is due and notices silence. `wasAsleep`: this process itself stood still, so silence says nothing. */
+  tick(wasAsleep: boolean): void {
+    const now = this.options.now();
+    if (this.state.kind === 'waiting') {
+      if (now >= this.state.until) this.connect();
+    } else if (this.state.kind !== 'closed') {
+      if (wasAsleep) this.lastHeard = now;
+      else if (now - this.lastHeard > LINK_SILENCE_MS)
+        this.end(this.state.attempt, `silent for over ${LINK_SILENCE_MS} ms`);
+    }
+  }
+
+  /** Ends the link for good. */
+  close(): void {
+    if (this.state.kind === 'connecting' || this.state.kind === 'open')
+      this.end(this.state.attempt, 'closed');
+    this.state = { kind: 'closed' };
+  }
+
+  private connect(): void {
+    const { address, dial, hello, now } = this.options;
+    const attempt: Attempt = {
+      reader: new FrameReader(),
+      connection: undefined,
+      hello: undefined,
+      out: encodeFrame('H', [], JSON.stringify(hello)),
+      isWriting: false,
+    };
+    this.state = { kind: 'connecting', attempt };
+    this.lastHeard = now();
+    const events = {
+      onText: (text: string) => this.read(attempt, text),
+      onClose: (reason: string) => this.end(attempt, reason),
+    };
+    dial(address, events, DIAL_TIMEOUT_MS).then(
+      (connection) => {
+        attempt.connection = connection;
+        if (this.isCurrent(attempt)) this.flush();
+        else connection.close();
+      },
+      (error: unknown) => this.end(attempt, error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  private isCurrent(attempt: Attempt): boolean {
+    return 'attempt' in this.state && this.state.attempt === attempt;
+  }
+
+  private send(attempt: Attempt, frame: string): void {
+    attempt.out += frame;
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.options.schedule(this.flushLater);
+  }
+
+  private flush(): void {
+    if (!('attempt' in this.state)) return;
+    const { attempt } = this.state;
+    const { connection, out } = attempt;
+    if (connection === undefined || attempt.isWriting || out === '') return;
+    attempt.out = '';
+    attempt.isWriting = true;
+    connection.write(out).then(() => {
+      attempt.isWriting = false;
+      if (this.isCurrent(attempt)) this.flush();
+    });
+  }
+
+  private read(attempt: Attempt, text: string): void {
+    if (!this.isCurrent(attempt)) return;
+    this.lastHeard = this.options.now();
+    try {
+      for (const frame of attempt.reader.push(text)) this.take(attempt, frame);
+    } catch (error) {
+      this.end(attempt, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private take(attempt: Attempt, frame: Frame): void {
+    if (attempt.hello === undefined && frame.type !== 'H')
+      throw new RangeError('frame: expected a hello first');
+    switch (frame.type) {
+      case 'R':
+        this.takeAnswer(attempt, frame);
+        break;
+      case 'S':
+        this.options.onState(JSON.parse(frame.payload) as SlaveState);
+        break;
+      case 'N':
+        this.options.onNews(frame.numbers[0], decodeChanged(frame.payload));
+        break;
+      case 'E':
+        this.takeError(frame);
+        break;
+      case 'H':
+        this.greet(attempt, JSON.parse(frame.payload) as Hello);
+        break;
+      default:
+        throw new RangeError(`frame: expected one that a slave sends, got ${frame.type}`);
+    }
+  }
+
+  private greet(attempt: Attempt, hello: Hello): void {
+    const mismatch = mismatchOf(hello, this.options);
+    if (mismatch !== undefined) throw new RangeError(mismatch);
+    attempt.hello = hello;
+    this.state = { kind: 'open', attempt };
+    this.failures = 0;
+    this.reason = '';
+    this.options.onChange(undefined);
+  }
+
+  private takeAnswer(attempt: Attempt, { numbers, payload }: Frame): void {
+    const [id, seq, staleSeconds, total] = numbers;
+    const call = this.pending.get(id);
+    if (call === undefined) return;
+    if (payload.length === total) {
+      this.pending.delete(id);
+      call.resolve({ text: payload, seq, staleSeconds });
+      return;
+    }
+    if (total > MAX_ANSWER_BYTES) {
+      this.cancel(call, tooLarge());
+      return;
+    }
+    if (call.received === 0) {
+      call.pieces = [];
+      call.hasBegun = true;
+      this.askForRest(attempt, call, total);
+    } else this.credit.came(id, payload.length);
+    call.pieces.push(encoder.encode(payload));
+    call.received += payload.length;
+    if (call.received < total) return;
+    // Before it is taken out: the end of a link fails all that is in.
+    if (call.received > total) throw new RangeError(`answer: expected ${total} bytes, got ${call.received}`);
+    this.pending.delete(id);
+    call.resolve({ text: call.pieces, seq, staleSeconds });
+  }
+
+  private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
+    this.options.budget.reserve(share, total, () => {
+      if (!this.isCurrent(attempt) || this.pending.get(id) === undefined) return false;
+      if (total > PIECE_BYTES) this.credit.want(id, total - PIECE_BYTES);
+      return true;
+    });
+  }
+
+  private takeError({ numbers, payload }: Frame): void {
+    const [id, retryAfterSeconds] = numbers;
+    const call = this.pending.get(id);
+    if (call === undefined) return;
+    const { code, message, refusal } = JSON.parse(payload) as PartError;
+    this.pending.delete(id);
+    this.credit.end(id);
+    const known = code in STATUS_OF ? code : 'internal';
+    call.reject(
+      new PartFailure(
+        refusal ?? kindOf(known),
+        new KamaitachiError(known, message, retryAfterSeconds || undefined),
+      ),
+    );
+  }
+
+  private end(attempt: Attempt, reason: string): void {
+    if (!this.isCurrent(attempt)) return;
+    const { now, random, node } = this.options;
+    const delay = Math.min(MAX_RECONNECT_MS, RECONNECT_MS * 2 ** Math.min(this.failures++, 10));
+    this.state = { kind: 'waiting', until: now() + delay * (0.5 + random() / 2) };
+    this.reason = reason;
+    attempt.connection?.close();
+    this.credit.clear();
+    for (const call of this.pending.clear()) call.reject(broken(node, reason));
+    this.options.onChange(reason);
+  }
+}
+
+const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
+const encoder = new TextEncoder();
+
+function mismatchOf(
+  { protocol, slots, hash, node }: Hello,
+  { hello, node: expected }: LinkOptions,
+): string | undefined {
+  if (protocol !== LINK_PROTOCOL && protocol !== LINK_PROTOCOL - 1)
+    return `protocol: expected ${LINK_PROTOCOL} or ${LINK_PROTOCOL - 1}, got ${protocol}`;
+  if (slots !== hello.slots) return `slots: expected ${hello.slots}, got ${slots}`;
+  if (hash !== hello.hash) return `hash: expected ${hello.hash}, got ${hash}`;
+  return node === expected ? undefined : `node: expected ${expected}, got ${node}`;
+}
+
+function kindOf(code: ErrorCode): FailureKind {
+  if (code === 'unavailable' || code === 'rate_limited') return 'refused';
+  return code === 'internal' ? 'failed' : 'final';
+}
+
+function broken(node: string, reason: string): PartFailure {
+  return new PartFailure('broken', new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`));
+}

@@ -1,0 +1,177 @@
+/**
+ * Folding: the log, worked into chunks behind the answers. A round takes many entries and goes through them by slot, so
+ * that each subject is rewritten once; it is cut into slices, each a transaction, so that appends get their turn. The
+ * folded seq moves with the last slice. A round that was cut off is done again from the start: every line puts or removes
+ * whole values, so lines applied twice, in order, leave what they left the first time.
+ */
+
+import {
+  FOLD_GROUP_BYTES,
+  FOLD_ROUND_BYTES,
+  FOLD_SLICE_BYTES,
+  FOLD_SLICE_MS,
+} from '../../shared/base/limits.ts';
+import { foldSubject, touchedRange } from '../../shared/data/fold.ts';
+import type { Lock } from '../store/lock.ts';
+import type { Change, Store } from '../store/store.ts';
+import { linesBySubject, type StampedSegment, segmentsBySlot } from './lines.ts';
+import type { Log } from './log.ts';
+
+/** While writes keep coming, this much, or the oldest this long, is worked off together. */
+const EAGER_BYTES = 8 * 1024 * 1024;
+const MAX_DELAY_MS = 1_000;
+/** With no write for this long, what there is gets folded. */
+const QUIET_MS = 50;
+const RETRY_MS = 1_000;
+
+export interface FolderPorts {
+  store: Store;
+  log: Log;
+  writing: Lock;
+  /** Held by whoever changes chunks, or reads many that must fit together. */
+  chunks: Lock;
+  /** Milliseconds of a clock that never goes back. */
+  clock: () => number;
+  /** Called after every slice that was written, and at the end of a round. */
+  onFolded: (slice: { milliseconds: number; subjects: number }) => void;
+  onFailed: (error: unknown) => void;
+}
+
+export function createFolder({ store, log, writing, chunks, clock, onFolded, onFailed }: FolderPorts) {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<boolean> | undefined;
+  let dueAt = Infinity;
+  let stopped = false;
+  let failed = false;
+
+  /** Something was appended: fold it when it is quiet, or when there is enough. */
+  function appended(): void {
+    // After a failure the time of the next try stands: a try may be as dear as a round, and writes go on.
+    if (stopped || failed || running !== undefined) return;
+    const now = clock();
+    dueAt = Math.min(dueAt, now + MAX_DELAY_MS);
+    clearTimeout(timer);
+    if (log.unfoldedBytes >= EAGER_BYTES) start();
+    else timer = setTimeout(start, Math.min(QUIET_MS, Math.max(0, dueAt - now)));
+  }
+
+  function start(): Promise<boolean> {
+    clearTimeout(timer);
+    timer = undefined;
+    dueAt = Infinity;
+    running ??= work().finally(() => {
+      running = undefined;
+      // What came in meanwhile is little: it waits for company.
+      if (timer === undefined && log.folded < log.head) appended();
+    });
+    return running;
+  }
+
+  /** Whether it went well. */
+  async function work(): Promise<boolean> {
+    try {
+      if (log.folded === log.head) return true;
+      do await round();
+      while (!stopped && log.unfoldedBytes >= EAGER_BYTES);
+      return true;
+    } catch (error) {
+      failed = true;
+      onFailed(error);
+      if (!stopped) timer = setTimeout(start, RETRY_MS);
+      return false;
+    }
+  }
+
+  async function round(): Promise<void> {
+    const entries = log.unfolded(FOLD_ROUND_BYTES);
+    const upTo = entries[entries.length - 1].seq;
+    const segments = segmentsBySlot(entries);
+    for (let done = 0; done < segments.length && !stopped; ) {
+      const began = clock();
+      const subjects = await chunks.run(async () => {
+        const slice = await foldSlice(segments, done);
+        const isLast = slice.end === segments.length;
+        await writing.run(() => store.writeFold(slice.changes, isLast ? upTo : undefined));
+        if (isLast) {
+          log.setFolded(upTo);
+          failed = false;
+        }
+        done = slice.end;
+        return slice.changes.length;
+      });
+      onFolded({ milliseconds: clock() - began, subjects });
+      // Local SQL never gives the event loop back by itself.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Reads and folds from segment `from` on, until the slice's time or bytes are used up. */
+  async function foldSlice(segments: readonly StampedSegment[], from: number) {
+    const until = clock() + FOLD_SLICE_MS;
+    const changes: Change[] = [];
+    let bytes = 0;
+    let end = from;
+    do {
+      const group = takeGroup(segments, end);
+      const folded = await foldGroup(group);
+      end += folded.segments;
+      for (const change of folded.changes) {
+        changes.push(change);
+        for (const { block } of change.change.chunks) bytes += block.slab.byteLength;
+      }
+      // A slot that goes on must see what was just folded of it: that is read from the database.
+      if (end < segments.length && segments[end].slot === segments[end - 1].slot) break;
+    } while (end < segments.length && bytes < FOLD_SLICE_BYTES && clock() < until);
+    return { changes, end };
+  }
+
+  /** The changes of as many slots of a group as can be read at once, and how many of its segments these are. */
+  async function foldGroup(
+    group: readonly StampedSegment[],
+  ): Promise<{ changes: Change[]; segments: number }> {
+    const subjects = [...linesBySubject(group)];
+    const states = await store.readStates(
+      subjects.map(([subject, { slot, lines }]) => ({ slot, subject, range: touchedRange(lines) })),
+    );
+    const changes: Change[] = [];
+    for (const [subject, { slot, lines }] of subjects) {
+      const state = states.get(subject);
+      if (state === undefined)
+        return { changes, segments: group.findIndex((segment) => segment.slot === slot) };
+      changes.push({ slot, subject, change: foldSubject(subject, state, lines) });
+    }
+    return { changes, segments: group.length };
+  }
+
+  return {
+    appended,
+    /** Whether the last try failed. Slices that went well before one that does not end are no success. */
+    get failed() {
+      return failed;
+    },
+    /** Folds what there is now, whatever the time. Resolves when that is done, or could not be. */
+    async fold(): Promise<void> {
+      const upTo = log.head;
+      // The first try may have begun before the last append.
+      while (!stopped && log.folded < upTo && (await start()));
+    },
+    async stop(): Promise<void> {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** The next segments: whole slots, but where one slot alone is more than a group. */
+function takeGroup(segments: readonly StampedSegment[], from: number): StampedSegment[] {
+  let bytes = 0;
+  let end = from;
+  let wholeSlots = from;
+  while (end < segments.length && bytes < FOLD_GROUP_BYTES) {
+    bytes += segments[end].bytes.length;
+    end++;
+    if (segments[end]?.slot !== segments[end - 1].slot) wholeSlots = end;
+  }
+  return segments.slice(from, wholeSlots > from ? wholeSlots : end);
+}

@@ -1,0 +1,62 @@
+/** Whose rows a query asks for, and the order in which rows come. */
+
+import { compareRows, type SortKey } from '../../shared/answer/order.ts';
+import type { Block } from '../../shared/data/block.ts';
+import type { SlotSet } from '../../shared/ownership/slot.ts';
+import type { Pool } from '../../shared/query/query.ts';
+import type { SubjectCache } from '../cache/cache.ts';
+import type { Directory, Subject } from '../cache/directory.ts';
+import type { Entry, Need } from '../cache/entry.ts';
+
+/** A row to be, as its subject was when it was looked up: by the time it is encoded, its entry may be patched or replaced. */
+export interface Candidate {
+  key: SortKey;
+  record: Subject;
+  entry: Entry;
+  block: Block;
+}
+
+/** Members of a pool. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
+export function* poolMembers(
+  directory: Directory,
+  cache: SubjectCache,
+  pool: Pool,
+  need: Need,
+  slots: SlotSet | undefined,
+): Iterable<Subject> {
+  if ('subjects' in pool) {
+    yield* named(directory, cache, pool.subjects, need);
+    return;
+  }
+  const { topic, tag, subject } = pool;
+  for (const record of subject === undefined
+    ? directory.members(topic)
+    : named(directory, cache, [subject], need)) {
+    if (slots?.has(record.slot) === false || !record.info.topics.includes(topic)) continue;
+    if (tag === undefined || hasTag(record, tag)) yield record;
+  }
+}
+
+export function* named(
+  directory: Directory,
+  cache: SubjectCache,
+  subjects: readonly string[],
+  need: Need,
+): Iterable<Subject> {
+  for (const subject of subjects) {
+    const record = directory.get(subject);
+    if (record === undefined) cache.countHits(1, need.columns.length);
+    else yield record;
+  }
+}
+
+function hasTag({ info }: Subject, { id, keyword }: { id: string; keyword: string }): boolean {
+  const values = Object.hasOwn(info.tags, id) ? info.tags[id] : [];
+  return values.some((value) => value.toLowerCase().includes(keyword));
+}
+
+export function byKeyThenSubject(
+  descending: boolean,
+): (a: Pick<Candidate, 'key' | 'record'>, b: Pick<Candidate, 'key' | 'record'>) => number {
+  return (a, b) => compareRows(descending, a.key, a.record.subject, 0, b.key, b.record.subject, 0);
+}

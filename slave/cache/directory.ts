@@ -1,0 +1,110 @@
+/** The subjects of the slots held, in memory: their info, topics and tags. Observations are in the cache, not here. */
+
+import { asciiJson } from '../../shared/base/text.ts';
+import type { StoredInfo } from '../../shared/data/lines.ts';
+import { slotOf } from '../../shared/ownership/slot.ts';
+
+export interface Subject {
+  readonly subject: string;
+  readonly slot: number;
+  readonly info: StoredInfo;
+  /** `{"subject":…,"name":…,"status":…,"listing_date":…,"category":…}` as ASCII JSON, as every row carries it. */
+  readonly json: string;
+}
+
+export class Directory {
+  private readonly subjects = new Map<string, Subject>();
+  private readonly topics = new Map<string, Map<string, Subject>>();
+  private readonly versions = new Map<string, number>();
+  private lastVersion = 0;
+  private readonly bySlot = new Map<number, Map<string, Subject>>();
+
+  get size(): number {
+    return this.subjects.size;
+  }
+
+  get(subject: string): Subject | undefined {
+    return this.subjects.get(subject);
+  }
+
+  /** Makes or replaces a subject; null removes it. */
+  set(subject: string, info: StoredInfo | null): void {
+    const old = this.subjects.get(subject);
+    if (old !== undefined) this.detach(old);
+    if (info === null) return;
+    const slot = old?.slot ?? slotOf(subject);
+    const { name, status, listing_date, category } = info;
+    const record: Subject = {
+      subject,
+      slot,
+      info,
+      json: asciiJson({ subject, name, status, listing_date, category }),
+    };
+    this.subjects.set(subject, record);
+    addTo(this.bySlot, slot, record);
+    for (const topic of info.topics) {
+      addTo(this.topics, topic, record);
+      this.versions.set(topic, ++this.lastVersion);
+    }
+  }
+
+  /** Members of a topic as they are now, in no particular order: a list, since one that goes and comes back would be met twice. */
+  members(topic: string): readonly Subject[] {
+    return [...(this.topics.get(topic)?.values() ?? [])];
+  }
+
+  /** Changes whenever a member of the topic is added, removed or replaced. */
+  topicVersion(topic: string): number {
+    return this.versions.get(topic) ?? 0;
+  }
+
+  /** A record was written to the subject, at this second. */
+  touch(subject: string, updated: number): void {
+    const record = this.subjects.get(subject);
+    if (record !== undefined) record.info.updated = updated;
+  }
+
+  topicNames(): Iterable<string> {
+    return this.topics.keys();
+  }
+
+  hasSlot(slot: number): boolean {
+    return this.bySlot.has(slot);
+  }
+
+  /** How many subjects of a slot there are. */
+  sizeOf(slot: number): number {
+    return this.bySlot.get(slot)?.size ?? 0;
+  }
+
+  /** Subjects of some slots, in no particular order. */
+  *inSlots(slots: Iterable<number>): Iterable<Subject> {
+    for (const slot of slots) yield* [...(this.bySlot.get(slot)?.values() ?? [])];
+  }
+
+  removeSlot(slot: number): void {
+    for (const record of this.inSlots([slot])) this.detach(record);
+  }
+
+  private detach(record: Subject): void {
+    this.subjects.delete(record.subject);
+    removeFrom(this.bySlot, record.slot, record);
+    for (const topic of record.info.topics) {
+      removeFrom(this.topics, topic, record);
+      // A topic that comes back must not look like the one that went: versions are never used again.
+      if (this.topics.has(topic)) this.versions.set(topic, ++this.lastVersion);
+      else this.versions.delete(topic);
+    }
+  }
+}
+
+function addTo<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Subject): void {
+  const group = groups.get(key);
+  if (group) group.set(record.subject, record);
+  else groups.set(key, new Map([[record.subject, record]]));
+}
+
+function removeFrom<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Subject): void {
+  const group = groups.get(key);
+  if (group?.delete(record.subject) && group.size === 0) groups.delete(key);
+}
