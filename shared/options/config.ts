@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
-import { editDistance, nearest } from '../base/nearest.ts';
+import { nearest } from '../base/nearest.ts';
 import {
   describeOptions,
   type Given,
@@ -396,8 +396,7 @@ function checkVariables(env: Record<string, string | undefined>): void {
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || !text || OTHER_VARIABLES.has(name) || known.includes(name)) continue;
     const near = nearest(name, known);
-    if (editDistance(name, near) <= 2)
-      throw new UsageError(`${name}: unknown variable, did you mean ${near}?`);
+    if (near.distance <= 2) throw new UsageError(`${name}: unknown variable, did you mean ${near.name}?`);
   }
 }
 
