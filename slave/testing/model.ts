@@ -1,5 +1,5 @@
 /** What a slave should know and answer, by brute force: maps of maps, looked through from end to end for every query. */
-import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
+import type { IngestLine, MemberLine, StoredInfo } from '../../shared/data/lines.ts';
 import type {
   DatedQuery,
   PeriodQuery,
@@ -12,8 +12,13 @@ import type {
 /** Declared → value. */
 type Revisions = ReadonlyMap<number, number | null>;
 
+export interface ModelInfo extends Omit<StoredInfo, 'memberships'> {
+  /** As they were written, in order. */
+  members: readonly MemberLine[];
+}
+
 export interface ModelSubject {
-  info: StoredInfo;
+  info: ModelInfo;
   /** Indicator → time → revisions. */
   values: ReadonlyMap<string, ReadonlyMap<number, Revisions>>;
   periods: ReadonlyMap<number, string>;
@@ -44,15 +49,19 @@ function applyLine(before: ModelSubject | undefined, line: IngestLine, at: numbe
     }
     return { ...before, values, info: { ...before.info, updated: at } };
   }
-  const created: StoredInfo = {
+  const created: ModelInfo = {
     ...{ name: subject, status: '', listing_date: '', category: '', topics: [], tags: {} },
-    ...{ created: at, updated: at },
+    ...{ members: [], created: at, updated: at },
   };
   const old = before ?? { info: created, values: new Map(), periods: new Map() };
   if (line.type === 'subject') {
     const { type: _type, subject: _subject, ...fields } = line;
     const info = { ...old.info, ...fields, updated: at };
     return { ...old, info: { ...info, name: info.name || subject } };
+  }
+  if (line.type === 'member') {
+    const members = [...old.info.members, line];
+    return { ...old, info: { ...old.info, members, updated: at } };
   }
   const values = new Map(old.values);
   for (const [id, value] of Object.entries(line.values)) {
@@ -105,7 +114,7 @@ function poolOf(state: ModelState, pool: Pool): string[] {
 /** One subject's shares, from its info and (of the same or another moment) its observations. */
 export function subjectShares(
   subject: string,
-  info: StoredInfo,
+  info: ModelInfo,
   data: ModelSubject,
   query: AskedQuery,
 ): Share[] {
