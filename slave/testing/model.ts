@@ -1,13 +1,6 @@
 /** What a slave should know and answer, by brute force: maps of maps, looked through from end to end for every query. */
 import type { IngestLine, MemberLine, StoredInfo } from '../../shared/data/lines.ts';
-import type {
-  DatedQuery,
-  PeriodQuery,
-  Pool,
-  Query,
-  SnapshotQuery,
-  TableQuery,
-} from '../../shared/query/query.ts';
+import type { DatedQuery, PeriodQuery, Query, SnapshotQuery, TableQuery } from '../../shared/query/query.ts';
 
 /** Declared → value. */
 type Revisions = ReadonlyMap<number, number | null>;
@@ -95,19 +88,37 @@ export function sharesOf(
 
 /** The subjects that are there and in the query's pool. */
 export function subjectsOf(state: ModelState, query: AskedQuery): string[] {
-  const named = 'pool' in query ? poolOf(state, query.pool) : (query.subjects ?? [...state.keys()]);
+  const named = 'pool' in query ? poolOf(state, query) : (query.subjects ?? [...state.keys()]);
   return named.filter((subject) => state.has(subject));
 }
 
-function poolOf(state: ModelState, pool: Pool): string[] {
+function poolOf(state: ModelState, query: SnapshotQuery | DatedQuery): string[] {
+  const { pool, asOf } = query;
   if ('subjects' in pool) return pool.subjects;
   return [...state].flatMap(([subject, { info }]) => {
-    if (!info.topics.includes(pool.topic)) return [];
+    // Each item of a dated query is at a time of its own.
+    if (
+      query.kind === 'snapshot' &&
+      !isMember(info, pool.topic, query.timestamp || Infinity, asOf || Infinity)
+    )
+      return [];
     if (pool.subject !== undefined && pool.subject !== subject) return [];
     const { tag } = pool;
     const values = tag !== undefined && Object.hasOwn(info.tags, tag.id) ? info.tags[tag.id] : [];
     if (tag !== undefined && !values.some((value) => value.toLowerCase().includes(tag.keyword))) return [];
     return [subject];
+  });
+}
+
+/** The contract's sentence, word by word; `time` Infinity = latest. */
+export function isMember({ topics, members }: ModelInfo, topic: string, time: number, asOf: number): boolean {
+  if (topics.includes(topic)) return true;
+  const own = members.filter((line) => line.topic === topic);
+  return own.some(({ from }) => {
+    const known = own.filter((line) => line.from === from && (line.declared ?? 0) <= asOf);
+    const greatest = Math.max(...known.map(({ declared = 0 }) => declared));
+    const { to = null } = known.findLast(({ declared = 0 }) => declared === greatest) ?? { to: from };
+    return time === Infinity ? to === null : from <= time && (to === null || time < to);
   });
 }
 
@@ -151,13 +162,18 @@ export function subjectShares(
         ? []
         : [{ subject, key: null, time: 0, row: { subject: shown, data: items.map(({ item }) => item) } }];
     }
-    case 'dated':
-      return itemsOf(subject, data, query, query.asOf).map(({ time, item }) => ({
-        subject,
-        key: keyOf(time, exact(data, query.field, time, query.asOf || Infinity)?.value ?? null),
-        time,
-        row: { subject: shown, data: item },
-      }));
+    case 'dated': {
+      const asOf = query.asOf || Infinity;
+      const { pool } = query;
+      return itemsOf(subject, data, query, query.asOf)
+        .filter(({ time }) => 'subjects' in pool || isMember(info, pool.topic, time, asOf))
+        .map(({ time, item }) => ({
+          subject,
+          key: keyOf(time, exact(data, query.field, time, asOf)?.value ?? null),
+          time,
+          row: { subject: shown, data: item },
+        }));
+    }
     case 'table': {
       const times = itemsOf(subject, data, query, 0).map(({ time }) => time);
       if (times.length === 0) return [];
