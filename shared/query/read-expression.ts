@@ -55,9 +55,8 @@ interface Token {
 }
 
 const NO_NAMES: Names = new Map();
-const NUMBER = /\d+(?:\.\d+)?(?:e[+-]?\d+)?/y;
-const WORD = /[A-Za-z_][A-Za-z0-9_.]*/y;
-const OPERATOR = /[<>!]=|[-+*/(),<>=]/y;
+/** A number, a word, an operator, or any other character. */
+const TOKEN = /(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z_][A-Za-z0-9_.]*)|([<>!]=|[-+*/(),<>=])|./suy;
 const FUNCTIONS = new Set(['lag', 'q', 'ttm', 'yoy']);
 const COMPARISONS = new Set(['<', '<=', '>', '>=', '=', '!=']);
 const AN_OPERATOR = 'an operator (+ - * /)';
@@ -255,13 +254,11 @@ class Reader {
     let at = from;
     while (text.charCodeAt(at) === 32) at++;
     if (at >= text.length) return { kind: 'end', text: '', at };
-    const number = matchAt(NUMBER, text, at);
-    if (number !== undefined) return { kind: 'number', text: number, at };
-    const word = matchAt(WORD, text, at);
-    if (word !== undefined) return { kind: 'word', text: word, at };
-    const operator = matchAt(OPERATOR, text, at);
-    if (operator !== undefined) return { kind: 'operator', text: operator, at };
-    return { kind: 'other', text: String.fromCodePoint(text.codePointAt(at)!), at };
+    TOKEN.lastIndex = at;
+    const [token, number, word, operator] = TOKEN.exec(text)!;
+    if (number !== undefined) return { kind: 'number', text: token, at };
+    if (word !== undefined) return { kind: 'word', text: token, at };
+    return { kind: operator === undefined ? 'other' : 'operator', text: token, at };
   }
 
   #unexpected(expected: string, token = this.#token): KamaitachiError {
@@ -286,9 +283,4 @@ function numberOf(digits: string): Expression {
     left: { kind: 'number', value: 1 },
     right: { kind: 'number', value: 0 },
   };
-}
-
-function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
 }
