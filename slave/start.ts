@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
-import { createDiscovery } from '../shared/adapter/create-discovery.ts';
+import { createDiscovery, DISCOVERIES } from '../shared/adapter/create-discovery.ts';
 import { type FileLock, lockFile } from '../shared/adapter/file-lock.ts';
 import { drain } from '../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
@@ -139,8 +139,7 @@ export async function startSlave(options: Options): Promise<Running> {
     zone: options.zone,
     version: VERSION,
   };
-  // A list is all there is to know, and may have changed meanwhile.
-  const remembers = options.discovery !== 'static';
+  const { remembers } = DISCOVERIES[options.discovery];
   const knownPath = join(options.dataDir, 'members.json');
   const known = remembers ? await readKnownMembers(knownPath, node) : undefined;
   if (known !== undefined)

@@ -97,7 +97,7 @@ export function refuseUnknown(body: JsonObject, known: ReadonlySet<string>, plac
 }
 
 export function noSuchField(key: string, known: Iterable<string>, place = ''): KamaitachiError {
-  const name = nearest(key, known);
+  const { name } = nearest(key, known);
   return new KamaitachiError(
     'bad_request',
     `${place}${shorten(key)}: no such field; did you mean ${place}${name}?`,

@@ -5,6 +5,7 @@ import type { SortKey } from '../../shared/answer/order.ts';
 import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
+import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
@@ -114,9 +115,12 @@ export function* dated(
   const keysOfIds = keysOf(query.ids);
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    const member = 'topic' in query.pool ? memberIntervals(record.info, query.pool.topic, asOf) : ALWAYS;
+    if (!touchesRange(member, query.from, query.to)) continue;
     const { block } = cache.lookup(record, need);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
+      if (member !== ALWAYS && !isWithin(member, item.time)) continue;
       const date = dateOf(item.time);
       let top = byDate.get(date);
       if (top === undefined) {

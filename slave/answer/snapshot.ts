@@ -66,8 +66,9 @@ function* sorted(
   counted: ReadonlySet<string>,
 ): Work<Candidate[]> {
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
     const entry = cache.lookup(record, need, counted.has(record.subject));
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });

@@ -1,5 +1,5 @@
 /** What the contract says, the slow way: every line kept in maps, every query answered by looking at all of them. */
-import type { DeleteLine, IngestLine, RecordLine, SubjectLine } from '../../shared/data/lines.ts';
+import type { DeleteLine, IngestLine, MemberLine, RecordLine, SubjectLine } from '../../shared/data/lines.ts';
 
 export interface NaiveQuery {
   ids: string[];
@@ -21,6 +21,8 @@ type Revisions = Map<number, number | null>;
 
 interface Known {
   info: Omit<SubjectLine, 'type' | 'subject'>;
+  /** In the order in which they were written. */
+  members: MemberLine[];
   periods: Map<number, string>;
   /** Indicator → time → declared → value. */
   values: Map<string, Map<number, Revisions>>;
@@ -39,6 +41,7 @@ export class NaiveStore {
   apply(line: IngestLine): void {
     if (line.type === 'delete') this.remove(line);
     else if (line.type === 'record') this.record(line);
+    else if (line.type === 'member') this.known(line.subject).members.push(line);
     else {
       const { type: _, subject, ...info } = line;
       Object.assign(this.known(subject).info, info);
@@ -46,7 +49,7 @@ export class NaiveStore {
   }
 
   snapshot(query: NaiveQuery): unknown {
-    return this.rows(query.topic ? this.members(query.topic) : (query.subjects ?? []), query);
+    return this.rows(query.topic ? this.members(query.topic, query) : (query.subjects ?? []), query);
   }
 
   selectionSnapshot(query: NaiveQuery): unknown {
@@ -63,8 +66,9 @@ export class NaiveStore {
 
   selectionPeriod(query: NaiveQuery): unknown {
     const days = new Map<string, Sorted[]>();
-    for (const subject of this.selected(query))
+    for (const subject of this.subjects.keys())
       for (const item of this.items(subject, query)) {
+        if (!this.selected(query, item.time).includes(subject)) continue;
         const own = (indicator: string) => this.value(subject, indicator, item.time, query)?.value;
         const key = this.sortKey(subject, query, item.time, own);
         const row = { subject: this.info(subject), data: item };
@@ -75,7 +79,12 @@ export class NaiveStore {
   }
 
   private known(subject: string): Known {
-    const known = this.subjects.get(subject) ?? { info: {}, periods: new Map(), values: new Map() };
+    const known = this.subjects.get(subject) ?? {
+      info: {},
+      members: [],
+      periods: new Map(),
+      values: new Map(),
+    };
     this.subjects.set(subject, known);
     return known;
   }
@@ -98,16 +107,34 @@ export class NaiveStore {
       else values?.get(indicator)?.delete(time);
   }
 
-  private members(topic: string): string[] {
-    return [...this.subjects]
-      .filter(([, { info }]) => info.topics?.includes(topic))
-      .map(([subject]) => subject);
+  private members(topic: string, { timestamp, as_of }: Pick<NaiveQuery, 'timestamp' | 'as_of'>): string[] {
+    return [...this.subjects.keys()].filter((subject) =>
+      this.isMember(subject, topic, timestamp || Infinity, as_of || Infinity),
+    );
   }
 
-  private selected({ selection }: NaiveQuery): string[] {
+  private isMember(subject: string, topic: string, time: number, knownAt: number): boolean {
+    const { info, members } = this.subjects.get(subject)!;
+    if (info.topics?.includes(topic)) return true;
+    const known = members.filter((line) => line.topic === topic && (line.declared ?? 0) <= knownAt);
+    return known.some((line, i) => {
+      const isReplaced = known.some((other, j) => {
+        const newer = (other.declared ?? 0) - (line.declared ?? 0);
+        return other.from === line.from && (newer > 0 || (newer === 0 && j > i));
+      });
+      if (isReplaced) return false;
+      const to = line.to ?? Infinity;
+      return time === Infinity ? to === Infinity : line.from <= time && time < to;
+    });
+  }
+
+  /** `time`: an item's own, which may be 0; undefined = that of the query. */
+  private selected({ selection, timestamp, as_of }: NaiveQuery, time?: number): string[] {
     const { id, topic, subject, keyword = '' } = selection!;
     const word = keyword.toLowerCase();
-    return this.members(topic).filter((member) => {
+    const moment = time ?? (timestamp || Infinity);
+    return [...this.subjects.keys()].filter((member) => {
+      if (!this.isMember(member, topic, moment, as_of || Infinity)) return false;
       const tags = this.subjects.get(member)!.info.tags ?? {};
       const words = Object.hasOwn(tags, id) ? tags[id] : [];
       return (!subject || member === subject) && words.some((text) => text.toLowerCase().includes(word));
