@@ -1,4 +1,5 @@
 /** The known name that a mistyped one was probably meant to be. */
+import { KamaitachiError } from './errors.ts';
 
 export interface Near {
   name: string;
@@ -25,6 +26,19 @@ export function nearest(typed: string, names: Iterable<string>): Near {
     bestPrefix = prefix;
   }
   return best;
+}
+
+/** `asof: no such field; did you mean as_of?` as a 400. `place`: of the object that has the keys, such as `selection.`. */
+export function noSuchField(key: string, known: Iterable<string>, place = ''): KamaitachiError {
+  const { name } = nearest(key, known);
+  return new KamaitachiError(
+    'bad_request',
+    `${place}${shorten(key)}: no such field; did you mean ${place}${name}?`,
+  );
+}
+
+function shorten(key: string): string {
+  return key.length <= 60 ? key : `${key.slice(0, 57)}…`;
 }
 
 /** Optimal string alignment distance: letters put in, left out, changed, or two neighbours swapped. */
