@@ -24,7 +24,7 @@ import { Directory } from './cache/directory.ts';
 import { readWarmList, saveWarmList, warm } from './cache/warm-list.ts';
 import { createApp } from './face/app.ts';
 import { serveLinks } from './face/link-server.ts';
-import { createMetrics } from './face/metrics.ts';
+import { createSlaveMetrics } from './face/metrics.ts';
 import { openStorage } from './follow/storage.ts';
 import { createLookElsewhere } from './handover/elsewhere.ts';
 import { readKnownMembers, saveKnownMembers } from './handover/known-members.ts';
@@ -110,7 +110,7 @@ export async function startSlave(options: Options): Promise<Running> {
   slave.soundness.files += setAside;
 
   const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now, isPeer });
-  const metrics = createMetrics(slave, links.links);
+  const metrics = createSlaveMetrics(slave, links.links, databasePath);
   const app = createApp(slave, {
     version: VERSION,
     maxQueryBytes: options.maxQueryBytes,

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd3, Range } from 'etcd3';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Options } from '../shared/options/config.ts';
 import { type Certificates, makeCertificates } from './support/certificates.ts';
 import { eventually } from './support/cluster.ts';
-import { runMember } from './support/discovery-member.ts';
+import { type Member, runMember } from './support/discovery-member.ts';
 import { hasEtcd, TestEtcd } from './support/etcd.ts';
 
 const PASSWORD = 'a password with blanks';
@@ -18,6 +18,7 @@ describe.runIf(hasEtcd('the tests of access to etcd'))('an etcd with TLS and use
   let foreign: Certificates;
   let etcd: TestEtcd;
   const prefix = '/access/';
+  let child: Member;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'kamaitachi-etcd-access-'));
@@ -46,6 +47,8 @@ describe.runIf(hasEtcd('the tests of access to etcd'))('an etcd with TLS and use
     rmSync(folder, { recursive: true, force: true });
   });
 
+  afterEach(() => child.kill());
+
   const options = (given: Partial<Options> = {}): Partial<Options> => {
     const etcdPasswordFile = join(folder, 'password');
     writeFileSync(etcdPasswordFile, `${PASSWORD}\n`);
@@ -65,7 +68,7 @@ describe.runIf(hasEtcd('the tests of access to etcd'))('an etcd with TLS and use
   test.each(['node', 'deno'])('lets a process on %s in that shows the right ones', async (runtime) => {
     // Deno takes no address where it checks a certificate.
     const url = etcd.url.replace('127.0.0.1', 'localhost');
-    const child = runMember(runtime, options({ nodeId: runtime, etcd: [url] }));
+    child = runMember(runtime, options({ nodeId: runtime, etcd: [url] }));
     await eventually('it sees itself', () => child.view?.members.some(({ id }) => id === runtime) === true);
     child.end();
     expect(await child.exited).toBe(0);
@@ -78,7 +81,7 @@ describe.runIf(hasEtcd('the tests of access to etcd'))('an etcd with TLS and use
     ['another authority to check etcd against', () => ({ etcdCa: foreign.tlsCa })],
     ["a prefix that is not the user's", () => ({ etcdPrefix: '/other/' })],
   ])('keeps out who shows %s, and the process says so and goes on trying', async (_, given) => {
-    const child = runMember('node', options({ nodeId: 'stranger', ...given() }));
+    child = runMember('node', options({ nodeId: 'stranger', ...given() }));
     await eventually('it says that etcd is away', () => child.states.includes('away'));
     expect(child.view).toBeUndefined();
     child.kill();

@@ -34,7 +34,7 @@ import {
   tailRequest,
   watchRequest,
 } from './internal.ts';
-import type { Metrics } from './metrics.ts';
+import type { MasterMetrics } from './metrics.ts';
 
 export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 
@@ -43,7 +43,7 @@ export interface AppParts {
   registry: Registry;
   watchers: Watchers;
   slaves: Slaves;
-  metrics: Metrics;
+  metrics: MasterMetrics;
   version: string;
   maxIngestBytes: number;
   /** Tests make it shorter. */
