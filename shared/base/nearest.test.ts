@@ -11,6 +11,7 @@ test('a swap of neighbours is one edit', () => {
 test('of equal distances the longest common beginning wins', () => {
   expect(nearest('limt', ['lime', 'limit']).name).toBe('lime');
   expect(nearest('ord', ['or', 'order', 'odd']).name).toBe('or');
+  expect(nearest('tag', ['agg', 'to']).name).toBe('to');
   expect(nearest('x', [])).toEqual({ name: '', distance: Infinity });
 });
 

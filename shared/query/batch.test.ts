@@ -29,11 +29,15 @@ describe('a batch', () => {
       line({ id: '', path: 'selection/period', body: dated }),
     ].join('\r\n');
     expect(parseBatch(`\n${text}\n`)).toEqual([
-      { id: 7, asked: parseAsked('snapshot', body) },
-      { id: { a: [1] }, asked: parseAsked('panel', { ...body, dates: [5] }) },
-      { id: null, asked: parseAsked('period', { ...body, from: 1, to: 2 }) },
-      { id: null, asked: parseAsked('selection_snapshot', { ids: 'eps', selection }) },
-      { id: '', asked: parseAsked('selection_period', dated) },
+      { id: 7, kind: 'snapshot', asked: parseAsked('snapshot', body) },
+      { id: { a: [1] }, kind: 'panel', asked: parseAsked('panel', { ...body, dates: [5] }) },
+      { id: null, kind: 'period', asked: parseAsked('period', { ...body, from: 1, to: 2 }) },
+      {
+        id: null,
+        kind: 'selection_snapshot',
+        asked: parseAsked('selection_snapshot', { ids: 'eps', selection }),
+      },
+      { id: '', kind: 'selection_period', asked: parseAsked('selection_period', dated) },
     ]);
   });
 

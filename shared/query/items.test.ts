@@ -107,6 +107,15 @@ describe('field and where', () => {
     });
   });
 
+  it('may use names for up to 4,096 parts', () => {
+    const long = read(`x = ${'b+'.repeat(63)}b`, 'eps').names;
+    const sum = (uses: number) => `${'x+'.repeat(uses - 1)}x > 1`;
+    expect(readWhere(sum(32), 'where', long)).toMatchObject({ kind: 'compare' });
+    expect(messageOf(() => readWhere(sum(33), 'where', long))).toMatch(
+      /^where: expected names that stand for at most 4096 parts together at character 65 of/,
+    );
+  });
+
   it('may have 1,024 bytes', () => {
     const condition = `${'eps > 1 or '.repeat(92)}eps > 1`;
     const padded = `${condition}${' '.repeat(1_024 - condition.length)}`;

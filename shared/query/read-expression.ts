@@ -12,9 +12,9 @@
  * what they get.
  */
 import { KamaitachiError, show } from '../base/errors.ts';
-import { MAX_LAG_QUARTERS, MAX_PARENTHESES } from '../base/limits.ts';
+import { MAX_LAG_QUARTERS, MAX_NAMED_PARTS, MAX_PARENTHESES } from '../base/limits.ts';
 import { AN_INDICATOR, isIndicator } from '../base/text.ts';
-import type { Comparison, Condition, Expression } from './expression.ts';
+import { type Comparison, type Condition, type Expression, sizeOf } from './expression.ts';
 
 /** What names stand for, before indicators. */
 export type Names = ReadonlyMap<string, Expression>;
@@ -70,6 +70,7 @@ class Reader {
   readonly #takesConditions: boolean;
   #token: Token;
   #levels = 0;
+  #namedParts = 0;
 
   constructor(text: string, { label, names, from }: ReadOptions, takesConditions: boolean) {
     this.#text = text;
@@ -182,7 +183,12 @@ class Reader {
       return this.#function(text as 'lag' | 'q' | 'ttm' | 'yoy');
     }
     const named = this.#names.get(text);
-    if (named !== undefined) return named;
+    if (named !== undefined) {
+      this.#namedParts += sizeOf(named);
+      if (this.#namedParts > MAX_NAMED_PARTS)
+        throw this.#unexpected(`names that stand for at most ${MAX_NAMED_PARTS} parts together`, token);
+      return named;
+    }
     if (!isIndicator(text)) throw this.#unexpected(AN_INDICATOR, token);
     return { kind: 'indicator', name: text };
   }
