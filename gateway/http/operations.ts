@@ -114,6 +114,7 @@ export function describeNode(node: SlaveNode, cluster: Cluster, head: number): R
     weight: node.member.weight,
     version: node.link.hello?.version ?? node.member.version,
     linked: node.link.isOpen,
+    protocol: node.protocol,
     ...(node.link.isOpen ? {} : { reason: node.link.reason }),
     live: cluster.membership.isLive(node.id),
     leaving: node.leaving,

@@ -17,6 +17,7 @@ import {
 } from '../../shared/base/limits.ts';
 import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../../shared/link/messages.ts';
 import { decodeChanged } from '../../shared/link/news.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader } from '../../shared/link/wire.ts';
 import type { Budget, Share } from '../flow/budget.ts';
 import { Credit } from '../flow/credit.ts';
@@ -156,6 +157,11 @@ export class Link {
   /** What the slave said about itself, while the link is open. */
   get hello(): Hello | undefined {
     return this.state.kind === 'open' ? this.state.attempt.hello : undefined;
+  }
+
+  /** The newest protocol that both ends speak; 0 while the link is not open. */
+  get protocol(): number {
+    return (this.hello && agreedProtocol(this.hello)) ?? 0;
   }
 
   /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
@@ -391,12 +397,10 @@ export class Link {
 const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
 const encoder = new TextEncoder();
 
-function mismatchOf(
-  { protocol, slots, hash, node }: Hello,
-  { hello, node: expected }: LinkOptions,
-): string | undefined {
-  if (protocol !== LINK_PROTOCOL && protocol !== LINK_PROTOCOL - 1)
-    return `protocol: expected ${LINK_PROTOCOL} or ${LINK_PROTOCOL - 1}, got ${protocol}`;
+function mismatchOf(said: Hello, { hello, node: expected }: LinkOptions): string | undefined {
+  const { protocol, slots, hash, node } = said;
+  if (agreedProtocol(said) === undefined)
+    return `protocol: expected ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, got ${protocol}`;
   if (slots !== hello.slots) return `slots: expected ${hello.slots}, got ${slots}`;
   if (hash !== hello.hash) return `hash: expected ${hello.hash}, got ${hash}`;
   return node === expected ? undefined : `node: expected ${expected}, got ${node}`;

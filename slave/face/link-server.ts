@@ -14,6 +14,7 @@ import {
   type PartRequest,
   type SlaveState,
 } from '../../shared/link/messages.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL, SPOKEN } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader, frameHead } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
 import { Refusal } from '../answer/refusal.ts';
@@ -154,7 +155,7 @@ class Link {
       this.outgoing.clear();
     });
     const hello: Hello = {
-      protocol: LINK_PROTOCOL,
+      ...SPOKEN,
       slots: SLOTS,
       hash: HASH_ID,
       node: slave.node,
@@ -219,14 +220,15 @@ class Link {
     } else throw new RangeError(`a gateway does not send ${type} frames`);
   }
 
-  private greet({ protocol, slots, hash, wantsNews }: Hello): void {
-    if (protocol !== LINK_PROTOCOL || slots !== SLOTS || hash !== HASH_ID) {
+  private greet(hello: Hello): void {
+    const { protocol, slots, hash } = hello;
+    if (agreedProtocol(hello) === undefined || slots !== SLOTS || hash !== HASH_ID) {
       throw new RangeError(
-        `expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
+        `expected protocol ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
       );
     }
     this.greeted = true;
-    this.wantsNews = wantsNews === true;
+    this.wantsNews = hello.wantsNews === true;
   }
 
   private request(id: number, timeoutMs: number, payload: string): void {
