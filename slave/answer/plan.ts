@@ -2,7 +2,7 @@
 import { PERIOD_COLUMN } from '../../shared/data/block.ts';
 import type { DatedQuery, PeriodQuery, RowQuery, SnapshotQuery } from '../../shared/query/query.ts';
 import type { Need } from '../cache/entry.ts';
-import { knownAt, momentOf } from './encode.ts';
+import { knownAt, momentOf } from '../../shared/answer/encode.ts';
 
 const ROW_FIELDS = new Set(['subject', 'name', 'listing_date', 'report_date']);
 

@@ -2,6 +2,7 @@
 
 import { GROUPS, tableFrame, tooLarge } from '../../shared/answer/frame.ts';
 import type { SortKey } from '../../shared/answer/order.ts';
+import { dateOf } from '../../shared/answer/utc.ts';
 import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
@@ -10,7 +11,6 @@ import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/que
 import type { Subject } from '../cache/directory.ts';
 import {
   Cursor,
-  dateOf,
   encodeCells,
   encodeItem,
   type Item,
@@ -18,7 +18,7 @@ import {
   keysOf,
   knownAt,
   rowsAt,
-} from './encode.ts';
+} from '../../shared/answer/encode.ts';
 import { planOf, rangeNeed } from './plan.ts';
 import { byKeyThenSubject, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';

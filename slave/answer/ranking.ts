@@ -5,7 +5,7 @@
  */
 import type { SubjectCache } from '../cache/cache.ts';
 import type { Directory, Subject } from '../cache/directory.ts';
-import { valueAt } from './encode.ts';
+import { valueAt } from '../../shared/answer/encode.ts';
 
 /** A column of a topic: `values[i]` is the latest value of `members[i]`, NaN where it has none. */
 export interface RankColumn {

@@ -1,9 +1,10 @@
 /** The data-aware cache: an LRU of entries bounded by their real bytes, filled by gap reads, patched by what is written. */
 import { LRUCache } from 'lru-cache';
+import type { EncodedRow } from '../../shared/answer/encode.ts';
 import type { IngestLine } from '../../shared/data/lines.ts';
 import { CachedFilter } from './cached-filter.ts';
 import type { Subject } from './directory.ts';
-import type { EncodedRow, Entry, Need } from './entry.ts';
+import type { Entry, Need } from './entry.ts';
 import type { StoreReader } from './store-reader.ts';
 
 /**

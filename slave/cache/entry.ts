@@ -1,5 +1,6 @@
 /** What the cache knows of one subject: its data as a block, and per column the extents that are known completely. */
 
+import type { EncodedRow } from '../../shared/answer/encode.ts';
 import { MIN_TIME } from '../../shared/base/limits.ts';
 import { type Block, PERIOD_COLUMN } from '../../shared/data/block.ts';
 import { EMPTY_BLOCK, putPoints, removePoints } from '../../shared/data/block-edit.ts';
@@ -12,14 +13,6 @@ export type Need =
   | { kind: 'range'; columns: readonly string[]; from: number; to: number }
   /** Per column the value at the greatest time ≤ `time` that has one as known at `asOf` (Infinity = everything known). */
   | { kind: 'value'; columns: readonly string[]; time: number; asOf: number };
-
-/** A subject's rows as encoded for some plan; dropped when anything of the subject changes. */
-export interface EncodedRow {
-  /** ASCII JSON; `''` = the plan has no row of this subject. */
-  text: string;
-  /** Latest time among the row's values. */
-  time: number;
-}
 
 /** Objects, arrays and map slots of an entry besides its slab; measured with `npm run bench -- --core`. */
 const ENTRY_BYTES = 900;
