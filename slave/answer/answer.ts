@@ -5,6 +5,7 @@
 import type { PartRequest } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import { catalogue } from './catalogue.ts';
+import { columns } from './columns.ts';
 import { dated, period, table } from './range.ts';
 import type { Answer, Sources, Work } from './rows.ts';
 import { snapshot } from './snapshot.ts';
@@ -12,9 +13,10 @@ import { snapshot } from './snapshot.ts';
 /** `slots`: those that a query of whole slots is asked for; undefined for a query that names its subjects. */
 export function answer(
   sources: Sources,
-  { query, whole }: PartRequest,
+  { query, whole, shape }: PartRequest,
   slots: SlotSet | undefined,
 ): Work<Answer> {
+  if (shape === 'columns') return columns(sources, query, slots);
   switch (query.kind) {
     case 'snapshot':
       return snapshot(sources, query, slots, whole);

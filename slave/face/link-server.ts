@@ -269,7 +269,8 @@ class Link {
     }
     this.open.delete(id);
     if (answer.length <= PIECE_BYTES) {
-      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], textOf(answer)));
+      // Written as latin1, so raw bytes stay what they are.
+      this.send(answerHead(id, answer, answer.length) + textOf(answer));
     } else {
       this.outgoing.set(id, { answer, sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES, deadline });
       this.flushSoon();
@@ -328,15 +329,19 @@ class Link {
       if (outgoing.credit <= 0) continue;
       const { answer, sent, credit } = outgoing;
       const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
-      this.socket.write(
-        frameHead('R', [id, answer.seq, answer.staleSeconds, answer.length], length),
-        'latin1',
-      );
+      this.socket.write(answerHead(id, answer, length), 'latin1');
       for (const piece of nextBytes(outgoing, length)) this.socket.write(piece, 'latin1');
       if (outgoing.sent === answer.length) this.outgoing.delete(id);
       else if (outgoing.credit > 0) this.flushSoon();
     }
   }
+}
+
+/** The line before the next `length` bytes of an answer. */
+function answerHead(id: number, { seq, staleSeconds, length: total, isRaw }: PartAnswer, length: number): string {
+  return isRaw
+    ? frameHead('B', [id, seq, staleSeconds, total, 0], length)
+    : frameHead('R', [id, seq, staleSeconds, total], length);
 }
 
 /** Requests by their text: gateways repeat themselves, and a look-up is cheaper than to parse. Nobody may change one. */

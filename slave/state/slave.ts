@@ -382,7 +382,7 @@ export class Slave {
     const work = answer(this.sources, part, asked);
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
     if (!(result instanceof Promise))
-      return { pieces: result.pieces, length: result.length, seq, staleSeconds };
+      return { ...result, seq, staleSeconds };
     return result.then((made) => ({ ...made, seq, staleSeconds }));
   }
 
