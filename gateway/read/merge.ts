@@ -32,6 +32,7 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
         cut(mergeSorted(partsOf('snapshot', parts), byKey(query.descending)), query.offset, query.limit),
       );
     case 'period':
+      if (query.topic !== undefined) return framed([...mergeSorted(partsOf('period', parts), bySubject)]);
       return framed(mergePeriods(query, parts));
     case 'dated':
       return mergeDated(query, partsOf('dated', parts));
@@ -181,13 +182,13 @@ function pieceAt(starts: Float64Array, at: number): number {
   return low;
 }
 
-type Keyed = { keys?: SortKey[]; subjects: string[]; times?: number[] };
+type Keyed = { keys?: SortKey[]; subjects?: string[]; times?: number[] };
 
 function rowAt(part: { header: Keyed; rows: Rows }, index: number): Row {
   const { keys, subjects, times } = part.header;
   return {
     key: keys?.[index] ?? null,
-    subject: subjects[index],
+    subject: subjects?.[index] ?? '',
     time: times?.[index] ?? 0,
     rows: part.rows,
     index,
@@ -197,7 +198,7 @@ function rowAt(part: { header: Keyed; rows: Rows }, index: number): Row {
 /** All rows of parts that are each in order, in order. Lazy: the caller stops at its limit. */
 function* mergeSorted(parts: readonly { header: Keyed; rows: Rows }[], compare: Compare): Iterable<Row> {
   yield* mergeRuns(
-    parts.map((part) => ({ part, from: 0, to: part.header.subjects.length })),
+    parts.map((part) => ({ part, from: 0, to: part.rows.ends.length })),
     compare,
   );
 }

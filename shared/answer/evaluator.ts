@@ -2,11 +2,11 @@
  * Evaluates the nodes of a program on one subject's block: as of a time, as known in a view. What it costs is a search per
  * indicator: nothing is built.
  */
-import { type Block, type Schema } from '../data/block.ts';
+import type { Block, Schema } from '../data/block.ts';
 import type { Comparison } from '../query/expression.ts';
 import type { Node, Program, Test } from './program.ts';
 import { endOfQuarter, isFirstQuarter, quarterOf } from './utc.ts';
-import { latestRow, type View } from './view.ts';
+import { latestRow, rowAt, type View } from './view.ts';
 
 /** Quarters remembered of one node: functions inside functions ask for the same few again and again. */
 const REMEMBERED = 128;
@@ -144,6 +144,24 @@ export class Evaluator {
       if (!Number.isNaN(value)) some = true;
     }
     return some;
+  }
+
+  /** The value of an indicator at exactly a place on the axis; NaN where it has none. */
+  exact(node: Node, axis: number): number {
+    this.work++;
+    const { block } = this;
+    const column = this.columns[node.indicator];
+    const row = column < 0 ? -1 : rowAt(block, column, axis, this.view);
+    if (row < 0) return NaN;
+    this.time = block.times[axis];
+    this.declared = block.declared[row];
+    return block.values[row];
+  }
+
+  /** The value of a node as of `at` where its time is that too; NaN else. */
+  valueAtOwnTime(node: Node, at: number): number {
+    const value = this.value(node, at);
+    return this.time === at ? value : NaN;
   }
 
   private indicator(node: Node, at: number): number {

@@ -8,7 +8,13 @@ import type { SortKey } from './order.ts';
 export type PartHeader =
   | { kind: 'snapshot'; keys: SortKey[]; subjects: string[]; lengths: number[] }
   /** `places`: index of each row's subject in the part's own list. */
-  | { kind: 'period'; places: number[]; lengths: number[] }
+  | {
+      kind: 'period';
+      places: number[];
+      /** Of a topic's rows, in place of `places`: ascending. */
+      subjects?: string[];
+      lengths: number[];
+    }
   | {
       kind: 'dated';
       dates: string[];

@@ -29,6 +29,8 @@ export interface Node {
   readonly number: number;
   /** Number of the node in its program. */
   readonly place: number;
+  /** The same for the same expression, in whatever program. */
+  readonly text: string;
   /** It looks back by quarters, or something in it does. */
   readonly looksBack: boolean;
 }
@@ -43,10 +45,16 @@ export interface Program {
   indicators: readonly string[];
   keys: readonly string[];
   items: readonly Node[];
+  /** Which of the indicators the items read. */
+  itemIndicators: readonly number[];
   /** What rows are sorted by where that is a value. */
   sort: Node | undefined;
   where: Test | undefined;
   align: boolean;
+  /** All that it reads is the latest values of indicators, in the plain view. */
+  isSimple: boolean;
+  /** An item of a range may need values of times before the range. */
+  readsBefore: boolean;
   /** Seconds; Infinity = values of any age count. */
   maxAge: number;
   /** How many nodes there are. */
@@ -88,19 +96,41 @@ export function dependsOnClock(query: { kind: string }): boolean {
 }
 
 function compile(query: ValuedQuery): Program {
-  const { ids, items = ids.map(plainItem), where, sort, align, maxAgeDays } = query as Values & { ids: string[] };
+  const {
+    ids,
+    items = ids.map(plainItem),
+    where,
+    sort,
+    align,
+    maxAgeDays,
+    revision,
+    requireDeclared,
+  } = query as Values & { ids: string[] };
   const builder = new Builder();
   const field = query.kind === 'snapshot' || query.kind === 'dated' ? query.field : 'subject';
   const sorted = sort ?? (isIndicatorField(field) ? indicatorNamed(field) : undefined);
+  const nodes = items.map(({ expression }) => builder.node(expression));
+  // Theirs come first: nothing else has been built yet.
+  const itemIndicators = builder.indicators.map((_, i) => i);
+  const sortNode = sorted && builder.node(sorted);
+  const test = where && builder.test(where);
+  const all = [...builder.nodes];
   return {
     keys: items.map(({ key }) => key),
-    items: items.map(({ expression }) => builder.node(expression)),
-    sort: sorted && builder.node(sorted),
-    where: where && builder.test(where),
+    items: nodes,
+    itemIndicators,
+    sort: sortNode,
+    where: test,
     align: align === true,
+    isSimple:
+      align === undefined &&
+      revision === undefined &&
+      requireDeclared === undefined &&
+      !all.some(({ looksBack }) => looksBack),
+    readsBefore: test !== undefined || all.some(({ operation }) => operation !== 'indicator'),
     maxAge: maxAgeDays === undefined ? Infinity : maxAgeDays * 86_400,
     indicators: builder.indicators,
-    size: builder.size,
+    size: all.length,
   };
 }
 
@@ -114,15 +144,18 @@ function indicatorNamed(name: string): Expression {
 
 class Builder {
   readonly indicators: string[] = [];
-  size = 0;
   /** Expressions that are written twice are one node. */
   private readonly known = new Map<string, Node>();
+
+  get nodes(): Iterable<Node> {
+    return this.known.values();
+  }
 
   node(expression: Expression): Node {
     const text = JSON.stringify(expression);
     let node = this.known.get(text);
     if (node === undefined) {
-      node = this.build(expression);
+      node = { ...this.build(expression), text };
       this.known.set(text, node);
     }
     return node;
@@ -141,7 +174,7 @@ class Builder {
     }
   }
 
-  private build(expression: Expression): Node {
+  private build(expression: Expression): Omit<Node, 'text'> {
     switch (expression.kind) {
       case 'indicator':
         return this.make('indicator', undefined, undefined, { indicator: this.indicator(expression.name) });
@@ -163,10 +196,10 @@ class Builder {
     left: Node | undefined,
     right?: Node,
     { indicator = -1, number = 0 }: { indicator?: number; number?: number } = {},
-  ): Node {
+  ): Omit<Node, 'text'> {
     const isFunction = operation === 'lag' || operation === 'q' || operation === 'ttm' || operation === 'yoy';
     const looksBack = isFunction || left?.looksBack === true || right?.looksBack === true;
-    return { operation, left, right, indicator, number, place: this.size++, looksBack };
+    return { operation, left, right, indicator, number, place: this.known.size, looksBack };
   }
 
   private indicator(name: string): number {

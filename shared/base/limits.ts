@@ -10,6 +10,9 @@ export const MAX_STRING_BYTES = 1_024;
 
 export const MAX_IDS = 64;
 export const MAX_SUBJECTS = 10_000;
+/** Dates of a panel, and its subjects × dates × ids. */
+export const MAX_PANEL_DATES = 5_000;
+export const MAX_PANEL_CELLS = 50_000_000;
 export const MAX_LIMIT = 10_000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_OFFSET = 100_000;

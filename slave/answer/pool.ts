@@ -1,7 +1,10 @@
 /** Whose rows a query asks for, and the order in which rows come. */
 
+import { knownAt } from '../../shared/answer/encode.ts';
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
+import type { IsThere } from '../../shared/answer/valued.ts';
 import type { Block } from '../../shared/data/block.ts';
+import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { Pool } from '../../shared/query/query.ts';
 import type { SubjectCache } from '../cache/cache.ts';
@@ -36,6 +39,23 @@ export function* poolMembers(
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
 }
+
+/** Who of a pool counts as a member, and when: subjects that are named always do. */
+export function membersAt(pool: Pool, time: number, asOf: number) {
+  const known = knownAt(asOf);
+  const topic = 'subjects' in pool ? undefined : pool.topic;
+  return {
+    /** At the query's own moment. */
+    isMember: ({ info }: Subject) => topic === undefined || isMember(info, topic, time, known),
+    /** At each time of its own, of one subject. */
+    isThere: ({ info }: Subject): IsThere =>
+      topic === undefined || info.topics.includes(topic)
+        ? ALWAYS
+        : (own) => isMember(info, topic, own, known),
+  };
+}
+
+const ALWAYS: IsThere = () => true;
 
 export function* named(
   directory: Directory,

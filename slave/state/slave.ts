@@ -70,6 +70,7 @@ export class Slave {
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
+  private readonly wallNow: () => number;
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
   private readonly intake: Intake<FromFollower>;
@@ -86,6 +87,7 @@ export class Slave {
     this.follower = options.follower;
     this.log = options.log;
     this.now = options.now;
+    this.wallNow = options.wallNow;
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
@@ -379,7 +381,7 @@ export class Slave {
         .reach(part.minSeq, () => this.seq)
         .then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
     const { seq, staleSeconds } = this.state();
-    const work = answer(this.sources, part, asked);
+    const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
     if (!(result instanceof Promise))
       return { ...result, seq, staleSeconds };
