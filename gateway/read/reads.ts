@@ -1,9 +1,10 @@
 /** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
+import { checkPanelSize } from '../../shared/answer/panel.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
-import type { Query } from '../../shared/query/query.ts';
+import type { PanelQuery, Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Budget, Share } from '../flow/budget.ts';
 import { Shedding } from '../flow/shedding.ts';
@@ -68,7 +69,32 @@ export class Reads {
   }
 
   /** The answer to a query. */
-  async read(query: Query, options: ReadOptions): Promise<ReadResult> {
+  read(query: Query, options: ReadOptions): Promise<ReadResult> {
+    return query.kind === 'panel' && 'calendar' in query.when
+      ? this.readByCalendar(query, query.when, options)
+      : this.readPlanned(query, options);
+  }
+
+  /** A panel whose dates are the days of a subject: that subject's slave is asked for them first. */
+  private async readByCalendar(
+    query: PanelQuery,
+    { calendar, from, to }: { calendar: string; from: number; to: number },
+    options: ReadOptions,
+  ): Promise<ReadResult> {
+    const asked = await this.readPlanned({ kind: 'calendar', subject: calendar, from, to }, options);
+    const dates = JSON.parse(asked.data as string) as number[];
+    if ('subjects' in query.pool) checkPanelSize(query.pool.subjects.length, dates.length, query.ids.length);
+    const result = await this.readPlanned({ ...query, when: { dates } }, options);
+    const seqs = [asked.seq, result.seq].filter((seq) => seq !== undefined);
+    return {
+      ...result,
+      seq: seqs.length === 0 ? undefined : Math.min(...seqs),
+      staleSeconds: Math.max(asked.staleSeconds, result.staleSeconds),
+      answeredBy: asked.answeredBy && result.answeredBy && [...asked.answeredBy, ...result.answeredBy],
+    };
+  }
+
+  private async readPlanned(query: Query, options: ReadOptions): Promise<ReadResult> {
     const run = this.begin(options);
     try {
       let parts = planQuery(query, this.cluster.routes(), options);

@@ -111,9 +111,6 @@ export class SnapshotRows {
   }
 }
 
-/** Whether a subject is there at a time. */
-export type IsThere = (time: number) => boolean;
-
 /** Items of one query's ranges, one subject after the other. */
 export class RangeItems {
   private readonly query: PeriodQuery | DatedQuery;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
+import { nearest } from '../base/nearest.ts';
 import {
   bytes,
   decimal,
@@ -272,7 +273,9 @@ function fromFlags(argv: readonly string[]): Map<Field, Given> {
       );
     const field = FIELDS.find((name) => flagOf(name) === flag);
     if (field === undefined)
-      throw new UsageError(`${flag}: unknown option, did you mean ${nearest(flag, flagOf).name}?`);
+      throw new UsageError(
+        `${flag}: unknown option, did you mean ${nearest(flag, FIELDS.map(flagOf)).name}?`,
+      );
     const next = argv[i + 1];
     if (inline === undefined && (next === undefined || next.startsWith('--')))
       throw new UsageError(`${flag}: expected a value after it, got ${next ?? 'nothing'}`);
@@ -290,36 +293,11 @@ function fromVariables(env: Record<string, string | undefined>): Map<Field, Give
     const field = FIELDS.find((field) => variableOf(field) === name);
     if (field !== undefined) given.set(field, { source: name, text });
     else {
-      const near = nearest(name, variableOf);
+      const near = nearest(name, FIELDS.map(variableOf));
       if (near.distance <= 2) throw new UsageError(`${name}: unknown variable, did you mean ${near.name}?`);
     }
   }
   return given;
-}
-
-function nearest(typed: string, nameOf: (field: Field) => string): { name: string; distance: number } {
-  let best = { name: '', distance: Infinity };
-  for (const field of FIELDS) {
-    const name = nameOf(field);
-    const distance = editDistance(typed, name);
-    if (distance < best.distance) best = { name, distance };
-  }
-  return best;
-}
-
-/** Optimal string alignment distance: letters put in, left out, changed, or two neighbours swapped. */
-function editDistance(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    rows.push([i]);
-    for (let j = 1; j <= b.length; j++) {
-      const change = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      rows[i][j] = Math.min(change, rows[i - 1][j] + 1, rows[i][j - 1] + 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
-    }
-  }
-  return rows[a.length][b.length];
 }
 
 function flagOf(field: Field): string {

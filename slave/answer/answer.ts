@@ -6,6 +6,7 @@ import { isValued } from '../../shared/answer/program.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import { catalogue } from './catalogue.ts';
+import { calendar, panel } from './panel.ts';
 import { dated, period, table } from './range.ts';
 import type { Answer, Sources, Work } from './rows.ts';
 import { snapshot, valuedSnapshot } from './snapshot.ts';
@@ -32,9 +33,18 @@ export function answer(
       return isValued(query)
         ? valuedDated(sources, query, slots, whole)
         : dated(sources, query, slots, whole);
+    case 'panel':
+      return panel(sources, query, slots, whole);
+    case 'calendar':
+      return atOnce(calendar(sources, query, whole));
     case 'table':
       return table(sources, query, slots, whole);
     default:
       return catalogue(sources, query, slots!, whole);
   }
+}
+
+// biome-ignore lint/correctness/useYield: it is done at its first step.
+function* atOnce(answer: Answer): Work<Answer> {
+  return answer;
 }

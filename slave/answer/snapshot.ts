@@ -18,7 +18,7 @@ import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { planOf, snapshotNeed } from './plan.ts';
-import { byKeyThenSubject, type Candidate, membersAt, poolMembers } from './pool.ts';
+import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
 import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -63,11 +63,10 @@ export function* valuedSnapshot(
   const need = snapshotNeed(query);
   const plan = dependsOnClock(query) ? undefined : planOf(query);
   const evaluated = new SnapshotRows(query, now);
-  const { isMember } = membersAt(query.pool, momentOf(query.timestamp), query.asOf);
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   const steps = new Steps(evaluated);
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
-    if (!isMember(record)) continue;
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
     const entry = cache.lookup(record, need);
     const { block } = entry;
     const kept = plan === undefined ? undefined : entry.row(plan);
@@ -116,8 +115,9 @@ function* sorted(
   counted: ReadonlySet<string>,
 ): Work<Candidate[]> {
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
     const entry = cache.lookup(record, need, counted.has(record.subject));
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });

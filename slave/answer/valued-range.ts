@@ -1,17 +1,25 @@
 /** Ranges of time that ask for more than plain values: expressions, conditions, revisions, buckets, members of a topic. */
+import { knownAt } from '../../shared/answer/encode.ts';
 import { GROUPS, tooLarge } from '../../shared/answer/frame.ts';
 import type { SortKey } from '../../shared/answer/order.ts';
 import { programOf } from '../../shared/answer/program.ts';
 import { dateOf } from '../../shared/answer/utc.ts';
-import { Buckets, type IsThere, RangeItems, revisionItems, viewOf } from '../../shared/answer/valued.ts';
+import { Buckets, RangeItems, revisionItems, viewOf } from '../../shared/answer/valued.ts';
 import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
+import {
+  ALWAYS,
+  type Intervals,
+  isWithin,
+  memberIntervals,
+  touchesRange,
+} from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
-import type { DatedQuery, PeriodQuery } from '../../shared/query/query.ts';
+import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, membersAt, poolMembers } from './pool.ts';
+import { byKeyThenSubject, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
@@ -26,20 +34,21 @@ export function* valuedPeriod(
   const need = rangeNeed(query);
   const plan = planOf(query);
   const pool = topic === undefined ? { subjects: query.subjects } : { topic };
-  const { isThere } = membersAt(pool, Infinity, query.asOf);
   const items = new RangeItems(query);
   const steps = new Steps(items);
   const rows = new Rows(whole);
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const records = [...poolMembers(directory, cache, pool, need, slots)];
+  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
   if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
   for (const record of records) {
+    const member = memberAt(record, pool, query.asOf);
+    if (!touchesRange(member, query.from, query.to)) continue;
     const entry = cache.lookup(record, need);
     let text: string | string[] | undefined = entry.row(plan)?.text;
     if (text === undefined) {
-      const texts = yield* itemTexts(items, record, entry.block, query, isThere(record), steps);
+      const texts = yield* itemTexts(items, record, entry.block, query, member, steps);
       const parts = texts.length === 0 ? [] : rowOf(record, texts);
       if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
       else {
@@ -65,21 +74,26 @@ export function* valuedPeriod(
   }));
 }
 
+/** When a subject is a member of a pool; always, where it is named. */
+function memberAt({ info }: Subject, pool: Pool, asOf: number): Intervals {
+  return 'subjects' in pool ? ALWAYS : memberIntervals(info, pool.topic, knownAt(asOf));
+}
+
 /** The items of one subject in the order asked, cut to the limit. */
 function* itemTexts(
   items: RangeItems,
   record: Subject,
   block: Block,
   query: PeriodQuery,
-  isThere: IsThere,
+  member: Intervals,
   steps: Steps,
 ): Work<string[]> {
   items.open(block);
   const candidates = items.candidates();
   const texts =
     query.bucket === undefined
-      ? yield* lastItems(items, record, block, query, isThere, candidates, steps)
-      : yield* lastBuckets(items, record, block, query, isThere, candidates, steps);
+      ? yield* lastItems(items, record, block, query, member, candidates, steps)
+      : yield* lastBuckets(items, record, block, query, member, candidates, steps);
   return query.descending ? texts : texts.reverse();
 }
 
@@ -89,7 +103,7 @@ function* lastItems(
   record: Subject,
   block: Block,
   query: PeriodQuery,
-  isThere: IsThere,
+  member: Intervals,
   candidates: readonly number[],
   steps: Steps,
 ): Work<string[]> {
@@ -99,7 +113,7 @@ function* lastItems(
   let length = 0;
   for (let i = candidates.length - 1; i >= 0 && texts.length < most; i--) {
     const axis = candidates[i];
-    if (!isThere(block.times[axis])) continue;
+    if (!isWithin(member, block.times[axis])) continue;
     if (query.revision === 'all')
       texts.push(...revisionItems(record, block, axis, query.ids, view).reverse());
     else if (items.load(axis)) texts.push(items.encode(record, axis));
@@ -116,7 +130,7 @@ function* lastBuckets(
   record: Subject,
   block: Block,
   query: PeriodQuery,
-  isThere: IsThere,
+  member: Intervals,
   candidates: readonly number[],
   steps: Steps,
 ): Work<string[]> {
@@ -124,7 +138,7 @@ function* lastBuckets(
   const { values, declareds } = items.evaluator;
   for (const axis of candidates) {
     const time = block.times[axis];
-    if (isThere(time) && items.load(axis)) buckets.add(time, values, declareds);
+    if (isWithin(member, time) && items.load(axis)) buckets.add(time, values, declareds);
     if (steps.isWorkOver()) yield;
   }
   buckets.flush();
@@ -145,19 +159,19 @@ export function* valuedDated(
   whole: boolean,
 ): Work<Answer> {
   const need = rangeNeed(query);
-  const { isThere } = membersAt(query.pool, Infinity, query.asOf);
   const items = new RangeItems(query);
   const steps = new Steps(items);
   const timeOf = ({ block, axis }: DatedCandidate) => block.times[axis];
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || timeOf(b) - timeOf(a);
   const byDate = new Map<string, Top<DatedCandidate>>();
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    const member = memberAt(record, query.pool, query.asOf);
+    if (!touchesRange(member, query.from, query.to)) continue;
     const { block } = cache.lookup(record, need);
-    const isMember = isThere(record);
     items.open(block);
     for (const axis of items.candidates()) {
-      if (!isMember(block.times[axis]) || !items.load(axis)) continue;
+      if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;
       const date = dateOf(block.times[axis]);
       let top = byDate.get(date);
       if (top === undefined) {

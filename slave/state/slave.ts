@@ -5,7 +5,7 @@ import type { IngestLine } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import { namedSubjects } from '../../shared/query/query.ts';
+import { subjectsConsulted } from '../../shared/query/query.ts';
 import { answer } from '../answer/answer.ts';
 import { Refusal } from '../answer/refusal.ts';
 import type { Answer, Sources } from '../answer/rows.ts';
@@ -397,7 +397,7 @@ export class Slave {
   }
 
   private *namedSlots({ query }: PartRequest): Iterable<number> {
-    const subjects = namedSubjects(query);
+    const subjects = subjectsConsulted(query);
     if (subjects === null)
       throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
     for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);
