@@ -104,7 +104,7 @@ const READ_ERRORS = ['bad_request', 'body_timeout', 'too_large', 'unavailable', 
 const LIST_ERRORS = ['bad_request', 'unavailable', 'deadline'] as const;
 const WRITE_ERRORS = [...READ_ERRORS, 'idempotency_conflict'] as const;
 
-const query = { methods: ['POST'], tag: 'queries', scope: 'read', errors: READ_ERRORS } as const;
+const query = { methods: ['GET', 'POST'], tag: 'queries', scope: 'read', errors: READ_ERRORS } as const;
 const catalogue = {
   methods: ['GET'],
   tag: 'catalogue',
@@ -139,6 +139,19 @@ const ROWS = {
     body: body([fields.ids, fields.subjects, fields.from, fields.to], common.slice(1)),
     example: { ids: IDS, subjects: SUBJECTS, ...YEAR_2023, limit: 4 },
     data: z.array(z.object({ subject: info, data: z.array(item) })),
+  },
+  panel: {
+    ...query,
+    path: PATHS.panel,
+    summary: 'The values of subjects at many dates, as they were known then',
+    rateClass: 'period',
+    body: body([fields.ids], [fields.subjects, fields.topic]),
+    example: { ids: IDS, subjects: SUBJECTS, ...YEAR_2023, every: 'quarter' },
+    data: z.object({
+      dates: z.array(z.int()),
+      ids: z.array(z.string()),
+      rows: z.array(z.object({ subject: z.string(), values: z.array(z.array(z.number().nullable())) })),
+    }),
   },
   selectionSnapshot: {
     ...query,

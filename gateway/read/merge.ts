@@ -13,9 +13,10 @@ import {
 } from '../../shared/answer/frame.ts';
 import type { PartHeader } from '../../shared/answer/header.ts';
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
+import { checkPanelSize, panelFrame } from '../../shared/answer/panel.ts';
 import { MAX_ANSWER_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
-import type { DatedQuery, PeriodQuery, Query } from '../../shared/query/query.ts';
+import type { DatedQuery, PanelQuery, PeriodQuery, Query } from '../../shared/query/query.ts';
 import type { PartText } from '../slaves/link.ts';
 
 /** A part as it was asked and answered: one line of header, `\n`, rows. */
@@ -36,6 +37,10 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
       return framed(mergePeriods(query, parts));
     case 'dated':
       return mergeDated(query, partsOf('dated', parts));
+    case 'panel':
+      return mergePanels(query, partsOf('panel', parts));
+    case 'calendar':
+      return JSON.stringify(partsOf('calendar', parts)[0].header.dates);
     case 'table': {
       const tables = partsOf('table', parts);
       const rows = cut(mergeSorted(tables, bySubject), query.offset, query.limit);
@@ -255,6 +260,25 @@ function mergePeriods(query: PeriodQuery, parts: readonly AnsweredPart[]): Place
     });
   }
   return found.filter((place) => place !== undefined);
+}
+
+/** Its dates are known here: slaves were asked for these. */
+function mergePanels({ pool, when, ids }: PanelQuery, parts: readonly Read<'panel'>[]): Text {
+  const dates = 'dates' in when ? when.dates : [];
+  const members = parts.reduce((sum, { header }) => sum + header.members, 0);
+  checkPanelSize(members, dates.length, ids.length);
+  const frame = panelFrame(ids, dates);
+  if (!('subjects' in pool)) return framed([...mergeSorted(parts, bySubject)], frame);
+  const placeOf = new Map(pool.subjects.map((subject, place) => [subject, place]));
+  const found: (Place | undefined)[] = new Array(pool.subjects.length);
+  for (const { header, rows } of parts)
+    header.subjects.forEach((subject, index) => {
+      found[placeOf.get(subject)!] = { rows, index };
+    });
+  return framed(
+    found.filter((place) => place !== undefined),
+    frame,
+  );
 }
 
 function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): Text {

@@ -17,16 +17,21 @@ export interface ColumnSpec {
   readonly type: ColumnType;
 }
 
-/** The columns of a query's answer: those of type `dictionary` first, `float64` and `timestamp` may have no value. */
-export function columnsOf(query: Query): ColumnSpec[] {
+/**
+ * The columns of a query's answer: those of type `dictionary` first, `float64` and `timestamp` may have no value. `keys`: of
+ * the values, in another order than the query's.
+ */
+export function columnsOf(query: Query, keys?: readonly string[]): ColumnSpec[] {
   switch (query.kind) {
     case 'snapshot': {
-      const { withTime, withDeclared } = query;
-      return [...INFO, ...query.ids.flatMap((id) => valueColumns(id, withTime, withDeclared))];
+      const { withTime, withDeclared, ids } = query;
+      return [...INFO, ...(keys ?? ids).flatMap((id) => valueColumns(id, withTime, withDeclared))];
     }
     case 'period':
     case 'dated':
-      return [...ITEM, ...query.ids.flatMap((id) => valueColumns(id, false, query.withDeclared))];
+      return [...ITEM, ...(keys ?? query.ids).flatMap((id) => valueColumns(id, false, query.withDeclared))];
+    case 'panel':
+      return [...DATED, ...(keys ?? query.ids).flatMap((id) => valueColumns(id, false))];
     case 'subjects':
       return INFO;
     default:
@@ -47,6 +52,11 @@ const ITEM: ColumnSpec[] = [
   { name: 'declared', type: 'timestamp' },
 ];
 
+const DATED: ColumnSpec[] = [
+  { name: 'subject', type: 'dictionary' },
+  { name: 'date', type: 'timestamp' },
+];
+
 function valueColumns(id: string, withTime: boolean, withDeclared = false): ColumnSpec[] {
   const columns: ColumnSpec[] = [{ name: id, type: 'float64' }];
   if (withTime) columns.push({ name: `${id}@time`, type: 'timestamp' });
@@ -59,8 +69,6 @@ export interface RunOrder {
   key?: SortKey;
   /** The item's time: dates and ties go by it. */
   time?: number;
-  /** Index of the subject in the part's own list. */
-  place?: number;
 }
 
 /** The line before the columns. The lists run in parallel, one item a run: rows of one subject that stand together. */
@@ -73,7 +81,8 @@ interface ChunkHeader {
   /** Empty where the kind of query does not need them. */
   keys: SortKey[];
   times: number[];
-  places: number[];
+  /** Subjects that a panel looked at. */
+  members?: number;
   /** The texts that the cells of `utf8` columns point to. */
   texts: string[];
 }
@@ -90,6 +99,8 @@ export interface Chunk {
   runs: Run[];
   columns: Column[];
   texts: readonly string[];
+  /** Subjects that a panel looked at; 0 of other queries. */
+  members: number;
 }
 
 /** Rows of a chunk that stand together in the answer, all of one subject. */
@@ -123,7 +134,6 @@ export class ChunkWriter {
     infos: [],
     keys: [],
     times: [],
-    places: [],
     texts: [],
   };
   private readonly places = new Map<string, number>();
@@ -133,6 +143,11 @@ export class ChunkWriter {
   constructor(specs: readonly ColumnSpec[]) {
     this.specs = specs.filter(({ type }) => type !== 'dictionary');
     this.columns = this.specs.map((spec) => newColumn(spec, this.capacity));
+  }
+
+  /** Subjects that a panel looked at. */
+  set members(count: number) {
+    this.header.members = count;
   }
 
   /** About what the chunk takes. */
@@ -152,7 +167,6 @@ export class ChunkWriter {
     header.lengths.push(0);
     if (order.key !== undefined) header.keys.push(order.key);
     if (order.time !== undefined) header.times.push(order.time);
-    if (order.place !== undefined) header.places.push(order.place);
   }
 
   /** Adds a row to the run. `cells`: one for each column that is not of type `dictionary`; NaN = none. */
@@ -204,26 +218,39 @@ export class ChunkWriter {
   }
 }
 
-/** Reads what `finish` made; `bytes` begins at a multiple of 8. Throws a RangeError on anything else. */
-export function readChunk(bytes: Uint8Array<ArrayBuffer>, specs: readonly ColumnSpec[]): Chunk {
+/**
+ * Reads what `finish` made for the specs `made`, with the columns in the order of `specs`; `bytes` begins at a multiple of 8.
+ * Throws a RangeError on anything else.
+ */
+export function readChunk(
+  bytes: Uint8Array<ArrayBuffer>,
+  made: readonly ColumnSpec[],
+  specs: readonly ColumnSpec[] = made,
+): Chunk {
   const end = bytes.indexOf(NEWLINE);
   if (end < 0 || (end + 1) % 8 !== 0) throw new RangeError('columns: expected a header line');
   const header = JSON.parse(decoder.decode(bytes.subarray(0, end))) as ChunkHeader;
   const rows = header.lengths.reduce((sum, length) => sum + length, 0);
   let at = end + 1;
-  const columns: Column[] = [];
-  for (const { type } of specs) {
+  const columns = new Map<string, Column>();
+  for (const { name, type } of made) {
     if (type === 'dictionary') continue;
     if (at + columnBytes(type, rows) > bytes.length) throw new RangeError('columns: expected more bytes');
-    columns.push(columnIn(bytes, at, type, rows));
+    columns.set(name, columnIn(bytes, at, type, rows));
     at += columnBytes(type, rows);
   }
   if (at !== bytes.length) throw new RangeError(`columns: expected ${at} bytes, got ${bytes.length}`);
-  const chunk: Chunk = { runs: [], columns, texts: header.texts };
+  const cells = specs.filter(({ type }) => type !== 'dictionary');
+  const chunk: Chunk = {
+    runs: [],
+    columns: cells.map(({ name }) => columns.get(name)!),
+    texts: header.texts,
+    members: header.members ?? 0,
+  };
   let from = 0;
   for (const [i, length] of header.lengths.entries()) {
     const info = header.infos[header.subjects[i]];
-    const order = { key: header.keys[i], time: header.times[i], place: header.places[i] };
+    const order = { key: header.keys[i], time: header.times[i] };
     chunk.runs.push({ chunk, from, to: from + length, info, ...order });
     from += length;
   }

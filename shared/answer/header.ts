@@ -23,6 +23,10 @@ export type PartHeader =
       times: number[];
       lengths: number[];
     }
+  /** Of named subjects in the part's own order, of a topic ascending. `members`: subjects looked at. */
+  | { kind: 'panel'; subjects: string[]; lengths: number[]; members: number }
+  /** No rows. */
+  | { kind: 'calendar'; dates: number[] }
   /** `count`: rows before cutting. */
   | { kind: 'table'; subjects: string[]; lengths: number[]; count: number }
   | { kind: 'subjects'; subjects: string[]; lengths: number[] }

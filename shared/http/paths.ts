@@ -6,6 +6,8 @@ const SELECTION = '/kamaitachi/api/selection/v1';
 export const PATHS = {
   snapshot: `${DATA}/snapshot`,
   period: `${DATA}/period`,
+  panel: `${DATA}/panel`,
+  batch: `${DATA}/batch`,
   selectionSnapshot: `${SELECTION}/snapshot`,
   selectionPeriod: `${SELECTION}/period`,
   topics: `${DATA}/topics`,

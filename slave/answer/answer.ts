@@ -7,6 +7,7 @@ import type { PartRequest } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import { catalogue } from './catalogue.ts';
 import { columns } from './columns.ts';
+import { calendar, panel } from './panel.ts';
 import { dated, period, table } from './range.ts';
 import type { Answer, Sources, Work } from './rows.ts';
 import { snapshot, valuedSnapshot } from './snapshot.ts';
@@ -22,7 +23,7 @@ export function answer(
   slots: SlotSet | undefined,
   now: number,
 ): Work<Answer> {
-  if (shape === 'columns') return columns(sources, query, slots);
+  if (shape === 'columns') return columns(sources, query, slots, now);
   switch (query.kind) {
     case 'snapshot':
       return isValued(query)
@@ -34,9 +35,18 @@ export function answer(
       return isValued(query)
         ? valuedDated(sources, query, slots, whole)
         : dated(sources, query, slots, whole);
+    case 'panel':
+      return panel(sources, query, slots, whole);
+    case 'calendar':
+      return atOnce(calendar(sources, query, whole));
     case 'table':
       return table(sources, query, slots, whole);
     default:
       return catalogue(sources, query, slots!, whole);
   }
+}
+
+// biome-ignore lint/correctness/useYield: it is done at its first step.
+function* atOnce(answer: Answer): Work<Answer> {
+  return answer;
 }

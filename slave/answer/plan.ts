@@ -3,7 +3,13 @@ import { knownAt, momentOf } from '../../shared/answer/encode.ts';
 import { isIndicatorField, isValued, programOf } from '../../shared/answer/program.ts';
 import { MIN_TIME } from '../../shared/base/limits.ts';
 import { PERIOD_COLUMN } from '../../shared/data/block.ts';
-import type { DatedQuery, PeriodQuery, RowQuery, SnapshotQuery } from '../../shared/query/query.ts';
+import type {
+  DatedQuery,
+  PanelQuery,
+  PeriodQuery,
+  RowQuery,
+  SnapshotQuery,
+} from '../../shared/query/query.ts';
 import type { Need } from '../cache/entry.ts';
 
 /** Plans whose rows can be reused; with more in use than this the oldest ones' rows are encoded anew. */
@@ -51,6 +57,17 @@ export function rangeNeed(query: PeriodQuery | DatedQuery): Need {
   }
   const { indicators, readsBefore } = programOf(query);
   return { kind: 'range', columns: [...indicators, PERIOD_COLUMN], from: readsBefore ? MIN_TIME : from, to };
+}
+
+/** A panel's values may be of any time before its last date. */
+export function panelNeed(query: PanelQuery, dates: readonly number[]): Need {
+  const { indicators } = programOf(query);
+  return { kind: 'range', columns: indicators, from: MIN_TIME, to: dates[dates.length - 1] ?? MIN_TIME };
+}
+
+/** Number under which the steps of an expression are kept. */
+export function stepsPlan(key: string): number {
+  return planBy(`steps ${key}`);
 }
 
 function planKey(query: RowQuery): string {

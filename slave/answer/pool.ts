@@ -1,8 +1,6 @@
 /** Whose rows a query asks for, and the order in which rows come. */
 
-import { knownAt } from '../../shared/answer/encode.ts';
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
-import type { IsThere } from '../../shared/answer/valued.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -19,13 +17,22 @@ export interface Candidate {
   block: Block;
 }
 
-/** Members of a pool. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
+/** When whoever is asked for is a member of the pool's topic. */
+export interface Moment {
+  /** Infinity = latest. */
+  time: number;
+  /** Infinity = everything is known. */
+  asOf: number;
+}
+
+/** Members of a pool at a moment; 'ever' = all that may be members at some time, whoever they are. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
 export function* poolMembers(
   directory: Directory,
   cache: SubjectCache,
   pool: Pool,
   need: Need,
   slots: SlotSet | undefined,
+  when: Moment | 'ever',
 ): Iterable<Subject> {
   if ('subjects' in pool) {
     yield* named(directory, cache, pool.subjects, need);
@@ -33,29 +40,19 @@ export function* poolMembers(
   }
   const { topic, tag, subject } = pool;
   for (const record of subject === undefined
-    ? directory.members(topic)
+    ? poolAt(directory, topic, when)
     : named(directory, cache, [subject], need)) {
-    if (slots?.has(record.slot) === false || !record.info.topics.includes(topic)) continue;
+    if (slots?.has(record.slot) === false) continue;
+    if (when !== 'ever' && !isMember(record.info, topic, when.time, when.asOf)) continue;
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
 }
 
-/** Who of a pool counts as a member, and when: subjects that are named always do. */
-export function membersAt(pool: Pool, time: number, asOf: number) {
-  const known = knownAt(asOf);
-  const topic = 'subjects' in pool ? undefined : pool.topic;
-  return {
-    /** At the query's own moment. */
-    isMember: ({ info }: Subject) => topic === undefined || isMember(info, topic, time, known),
-    /** At each time of its own, of one subject. */
-    isThere: ({ info }: Subject): IsThere =>
-      topic === undefined || info.topics.includes(topic)
-        ? ALWAYS
-        : (own) => isMember(info, topic, own, known),
-  };
+/** At least the members. */
+function poolAt(directory: Directory, topic: string, when: Moment | 'ever'): readonly Subject[] {
+  const isNow = when !== 'ever' && when.time === Infinity && when.asOf === Infinity;
+  return isNow ? directory.members(topic) : directory.everMembers(topic);
 }
-
-const ALWAYS: IsThere = () => true;
 
 export function* named(
   directory: Directory,

@@ -16,11 +16,12 @@ import { dateOf } from '../../shared/answer/utc.ts';
 import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
+import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, membersAt, named, poolMembers } from './pool.ts';
+import { byKeyThenSubject, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -117,14 +118,14 @@ export function* dated(
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || b.item.time - a.item.time;
   const keysOfIds = keysOf(query.ids);
-  const { isThere: there } = membersAt(query.pool, Infinity, query.asOf);
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    const member = 'topic' in query.pool ? memberIntervals(record.info, query.pool.topic, asOf) : ALWAYS;
+    if (!touchesRange(member, query.from, query.to)) continue;
     const { block } = cache.lookup(record, need);
-    const isThere = there(record);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
-      if (!isThere(item.time)) continue;
+      if (member !== ALWAYS && !isWithin(member, item.time)) continue;
       const date = dateOf(item.time);
       let top = byDate.get(date);
       if (top === undefined) {

@@ -338,7 +338,11 @@ class Link {
 }
 
 /** The line before the next `length` bytes of an answer. */
-function answerHead(id: number, { seq, staleSeconds, length: total, isRaw }: PartAnswer, length: number): string {
+function answerHead(
+  id: number,
+  { seq, staleSeconds, length: total, isRaw }: PartAnswer,
+  length: number,
+): string {
   return isRaw
     ? frameHead('B', [id, seq, staleSeconds, total, 0], length)
     : frameHead('R', [id, seq, staleSeconds, total], length);

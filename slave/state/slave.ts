@@ -5,7 +5,7 @@ import type { IngestLine } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import { namedSubjects } from '../../shared/query/query.ts';
+import { subjectsConsulted } from '../../shared/query/query.ts';
 import { answer } from '../answer/answer.ts';
 import { Refusal } from '../answer/refusal.ts';
 import type { Answer, Sources } from '../answer/rows.ts';
@@ -383,8 +383,7 @@ export class Slave {
     const { seq, staleSeconds } = this.state();
     const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
-    if (!(result instanceof Promise))
-      return { ...result, seq, staleSeconds };
+    if (!(result instanceof Promise)) return { ...result, seq, staleSeconds };
     return result.then((made) => ({ ...made, seq, staleSeconds }));
   }
 
@@ -397,7 +396,7 @@ export class Slave {
   }
 
   private *namedSlots({ query }: PartRequest): Iterable<number> {
-    const subjects = namedSubjects(query);
+    const subjects = subjectsConsulted(query);
     if (subjects === null)
       throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
     for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);
