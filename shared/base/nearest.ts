@@ -1,33 +1,22 @@
-/** The known name that a mistyped one was probably meant to be. */
-
-export interface Near {
-  name: string;
-  distance: number;
-}
+/** Which known name somebody meant who typed another. Pure. */
 
 /** No known name is nearly as long: what a stranger typed is compared up to here. */
 const MAX_COMPARED_CHARS = 256;
 
-/**
- * The one of `names` (at least one) at the least edit distance from `typed`. Of equal ones the one with the longest common
- * beginning, then the first.
- */
-export function nearest(typed: string, names: Iterable<string>): Near {
+/** The known name with the least edit distance; of equal ones that with the longest common beginning. `''` of none. */
+export function nearest(typed: string, known: Iterable<string>): string {
   const text = typed.slice(0, MAX_COMPARED_CHARS);
-  let best: Near = { name: '', distance: Infinity };
-  let bestPrefix = -1;
-  for (const name of names) {
+  let best = { name: '', distance: Infinity, shared: -1 };
+  for (const name of known) {
     const distance = editDistance(text, name);
-    if (distance > best.distance) continue;
-    const prefix = commonPrefix(text, name);
-    if (distance === best.distance && prefix <= bestPrefix) continue;
-    best = { name, distance };
-    bestPrefix = prefix;
+    const shared = sharedBeginning(text, name);
+    if (distance < best.distance || (distance === best.distance && shared > best.shared))
+      best = { name, distance, shared };
   }
-  return best;
+  return best.name;
 }
 
-/** Optimal string alignment distance: letters put in, left out, changed, or two neighbours swapped. */
+/** Optimal string alignment distance: characters inserted, deleted, changed, or two neighbours swapped. */
 export function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
@@ -42,7 +31,7 @@ export function editDistance(a: string, b: string): number {
   return rows[a.length][b.length];
 }
 
-function commonPrefix(a: string, b: string): number {
+function sharedBeginning(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
   return length;

@@ -197,7 +197,7 @@ function checkFields(fields: Fields, known: readonly string[]): void {
     const shown = PLAIN_NAME.test(name) ? name : show(name);
     throw new KamaitachiError(
       'bad_request',
-      `${shown}: no such field; did you mean ${nearest(name, known).name}?`,
+      `${shown}: no such field; did you mean ${nearest(name, known)}?`,
     );
   }
 }

@@ -1,5 +1,8 @@
 /** Queries as both sides understand them: typed, checked, and free of the many ways in which HTTP may spell them. */
+import type { Bucket } from '../base/calendar.ts';
 import type { Condition, Expression, Item } from './expression.ts';
+
+export type { Bucket };
 
 /** The rows that a query is about: named subjects, or the members of a topic. */
 export type Pool =
@@ -56,7 +59,6 @@ export interface SnapshotQuery extends Values {
   withTime: boolean;
 }
 
-export type Bucket = 'day' | 'week' | 'month' | 'quarter' | 'year';
 export type Aggregate = 'last' | 'first' | 'min' | 'max' | 'sum' | 'mean' | 'count';
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IngestLine } from '../../shared/data/lines.ts';
-import { type BodyKind, parseQueryBody } from '../../shared/query/parse.ts';
+import { parseQueryBody, type RowKind } from '../../shared/query/parse.ts';
 import { createStandalone, type Standalone } from '../testing/standalone.ts';
 
 interface Case {
@@ -28,7 +28,7 @@ describe.each(['', 'more/'])('conformance cases of %j on one slave', (folder) =>
   it.each(['cold', 'warm', 'with a small cache'])('answers every case exactly, %s', async (state) => {
     if (state !== 'warm') alone.cache.clear();
     for (const { name, endpoint, body, data } of cases) {
-      const query = parseQueryBody(endpoint.replace('/', '_') as BodyKind, JSON.stringify(body));
+      const query = parseQueryBody(endpoint.replace('/', '_') as RowKind, JSON.stringify(body));
       expect(await alone.ask(query), name).toEqual(data);
       if (state === 'with a small cache') alone.cache.clear();
     }

@@ -25,7 +25,7 @@ import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { SLOTS_PATH } from '../../shared/link/messages.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
-import { type BodyKind, parseQueryBody } from '../../shared/query/parse.ts';
+import { parseQueryBody, type RowKind } from '../../shared/query/parse.ts';
 import { namedSubjects } from '../../shared/query/query.ts';
 import { textOf } from '../answer/rows.ts';
 import type { PartAnswer, Slave } from '../state/slave.ts';
@@ -45,7 +45,7 @@ export interface AppOptions {
 /** POST begins a comparison with the master (`?refill=false`: what differs is only told), GET says how it goes. */
 export const VERIFY_PATH = '/internal/verify';
 
-const QUERY_PATHS: Record<string, BodyKind> = {
+const QUERY_PATHS: Record<string, RowKind> = {
   '/kamaitachi/api/data/v1/snapshot': 'snapshot',
   '/kamaitachi/api/data/v1/period': 'period',
   '/kamaitachi/api/selection/v1/snapshot': 'selection_snapshot',
@@ -76,7 +76,7 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     }
   }
 
-  async function answerQuery(c: Context, kind: BodyKind): Promise<Response> {
+  async function answerQuery(c: Context, kind: RowKind): Promise<Response> {
     const deadline = options.now() + parseTimeoutMs(c.req.header(TIMEOUT));
     const query = parseQueryBody(kind, decodeUtf8(await bodyOf(c)));
     const part: PartRequest = { query, whole: true, minSeq: parseMinSeq(c.req.header(MIN_SEQ)) };
