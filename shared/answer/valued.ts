@@ -1,4 +1,5 @@
 /** Rows and items of queries that ask for more than plain values, as ASCII JSON. Pure. */
+import { bucketOf, bucketStart } from '../base/calendar.ts';
 import { asciiJson } from '../base/text.ts';
 import type { Block } from '../data/block.ts';
 import type { Aggregate, Bucket, DatedQuery, PeriodQuery, SnapshotQuery } from '../query/query.ts';
@@ -6,7 +7,7 @@ import { type EncodedRow, knownAt, momentOf, periodAt, type ShownSubject } from 
 import { Evaluator } from './evaluator.ts';
 import type { SortKey } from './order.ts';
 import { isIndicatorField, type Program, programOf } from './program.ts';
-import { dateOf, endOfBucket, startOfBucket } from './utc.ts';
+import { dateOf } from './utc.ts';
 import type { View } from './view.ts';
 
 /** The view of a query. Where its `asOf` is 0 everything is known. */
@@ -218,7 +219,7 @@ export class Buckets {
   private readonly aggregate: Aggregate;
   private readonly keys: readonly string[];
   private readonly subject: ShownSubject;
-  private start = NaN;
+  private number = NaN;
   private declared = 0;
   private readonly results: Float64Array;
   private readonly counts: Float64Array;
@@ -234,10 +235,10 @@ export class Buckets {
   }
 
   add(time: number, values: Float64Array, declareds: Float64Array): void {
-    const start = startOfBucket(this.bucket, time);
-    if (start !== this.start) {
+    const number = bucketOf(time, this.bucket);
+    if (number !== this.number) {
       this.flush();
-      this.start = start;
+      this.number = number;
     }
     for (let i = 0; i < values.length; i++) {
       if (Number.isNaN(values[i])) continue;
@@ -249,17 +250,18 @@ export class Buckets {
 
   /** Ends the bucket that values were added to last. */
   flush(): void {
-    const { start, keys, results, counts, declared, subject } = this;
-    if (!Number.isNaN(start)) {
+    const { number, bucket, keys, results, counts, declared, subject } = this;
+    if (!Number.isNaN(number)) {
       let data = '';
       for (let i = 0; i < keys.length; i++) {
         const value = counts[i] === 0 ? NaN : this.resultOf(results[i], counts[i]);
         if (Number.isFinite(value)) data += keys[i] + value;
       }
-      const date = dateOf(endOfBucket(this.bucket, start));
-      this.texts.push(itemText({ subject, time: start, date, period: '', declared, more: '', data }));
+      const time = bucketStart(number, bucket);
+      const date = dateOf(bucketStart(number + 1, bucket) - 1);
+      this.texts.push(itemText({ subject, time, date, period: '', declared, more: '', data }));
     }
-    this.start = NaN;
+    this.number = NaN;
     this.declared = 0;
     counts.fill(0);
   }
