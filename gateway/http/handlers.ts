@@ -16,7 +16,7 @@ import {
   tableSuccessBody,
 } from '../../shared/http/envelope.ts';
 import { parseSubjectsParams } from '../../shared/query/params.ts';
-import { parseSearch, type RowKind, rowQuery, tableNumber, tableOf } from '../../shared/query/parse.ts';
+import { type BodyKind, parseSearch, rowQuery, tableNumber, tableOf } from '../../shared/query/parse.ts';
 import type { Query } from '../../shared/query/query.ts';
 import { createRequestParser } from '../../shared/query/request-parser.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
@@ -90,7 +90,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return read(request, kind + text, () => parsed(text), success);
     };
 
-  const query = (kind: RowKind) => asked(kind, (text) => parser.body(kind, text).query, DATA_ENVELOPE);
+  const query = (kind: BodyKind) => asked(kind, (text) => parser.body(kind, text).query, DATA_ENVELOPE);
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
@@ -129,6 +129,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   return {
     snapshot: query('snapshot'),
     period: query('period'),
+    panel: query('panel'),
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 

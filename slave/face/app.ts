@@ -25,7 +25,7 @@ import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { SLOTS_PATH } from '../../shared/link/messages.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
-import { parseQueryBody, type RowKind } from '../../shared/query/parse.ts';
+import { type BodyKind, parseQueryBody } from '../../shared/query/parse.ts';
 import { namedSubjects } from '../../shared/query/query.ts';
 import { textOf } from '../answer/rows.ts';
 import type { PartAnswer, Slave } from '../state/slave.ts';
@@ -45,9 +45,10 @@ export interface AppOptions {
 /** POST begins a comparison with the master (`?refill=false`: what differs is only told), GET says how it goes. */
 export const VERIFY_PATH = '/internal/verify';
 
-const QUERY_PATHS: Record<string, RowKind> = {
+const QUERY_PATHS: Record<string, BodyKind> = {
   '/kamaitachi/api/data/v1/snapshot': 'snapshot',
   '/kamaitachi/api/data/v1/period': 'period',
+  '/kamaitachi/api/data/v1/panel': 'panel',
   '/kamaitachi/api/selection/v1/snapshot': 'selection_snapshot',
   '/kamaitachi/api/selection/v1/period': 'selection_period',
 };
@@ -76,7 +77,7 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     }
   }
 
-  async function answerQuery(c: Context, kind: RowKind): Promise<Response> {
+  async function answerQuery(c: Context, kind: BodyKind): Promise<Response> {
     const deadline = options.now() + parseTimeoutMs(c.req.header(TIMEOUT));
     const query = parseQueryBody(kind, decodeUtf8(await bodyOf(c)));
     const part: PartRequest = { query, whole: true, minSeq: parseMinSeq(c.req.header(MIN_SEQ)) };
