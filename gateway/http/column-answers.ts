@@ -2,7 +2,7 @@
 import { columnsOf, type Run, readChunk } from '../../shared/answer/columns.ts';
 import type { Encoder } from '../../shared/answer/encoder.ts';
 import { COLUMN_FORMATS, type ColumnFormatName } from '../../shared/answer/format.ts';
-import { checkPanelSize } from '../../shared/answer/panel.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import { PIECE_BYTES } from '../../shared/base/limits.ts';
 import type { Query } from '../../shared/query/query.ts';
 import type { LargeText } from '../flow/writing.ts';

@@ -13,9 +13,10 @@ import {
 } from '../../shared/answer/frame.ts';
 import type { PartHeader } from '../../shared/answer/header.ts';
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
-import { checkPanelSize, panelFrame } from '../../shared/answer/panel.ts';
+import { panelFrame } from '../../shared/answer/panel.ts';
 import { MAX_ANSWER_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { DatedQuery, PanelQuery, PeriodQuery, Query } from '../../shared/query/query.ts';
 import type { PartText } from '../slaves/link.ts';
 

@@ -1,10 +1,10 @@
 /** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
-import { checkPanelSize } from '../../shared/answer/panel.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import type { AnswerShape } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Budget, Share } from '../flow/budget.ts';

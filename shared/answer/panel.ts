@@ -2,8 +2,9 @@
  * Panels: per subject a lane of values for each item, one value a date, as known at that date. Expressions are evaluated over
  * whole lanes; what looks back by quarters is evaluated only where it may change (see `steps.ts`). Pure.
  */
+import { DAY_SECONDS as DAY } from '../base/calendar.ts';
 import { KamaitachiError } from '../base/errors.ts';
-import { MAX_PANEL_CELLS, MAX_PANEL_DATES } from '../base/limits.ts';
+import { MAX_PANEL_DATES } from '../base/limits.ts';
 import { asciiJson } from '../base/text.ts';
 import { type Block, PERIOD_COLUMN } from '../data/block.ts';
 import type { PanelQuery } from '../query/query.ts';
@@ -20,7 +21,6 @@ import {
   stepsBytes,
   viewAt,
 } from './steps.ts';
-import { DAY } from './utc.ts';
 
 /** Where steps of a subject are kept, each under the number that `keep` was given for its key. */
 export interface StepStore {
@@ -307,15 +307,6 @@ export function encodePanelRow(subject: string, lanes: readonly Float64Array[]):
 /** What stands round the rows of a panel. */
 export function panelFrame(ids: readonly string[], dates: readonly number[]): Frame {
   return { open: `{"dates":[${dates.join()}],"ids":${asciiJson(ids)},"rows":[`, close: ']}' };
-}
-
-/** Throws where a panel would have more cells than anybody may ask for. */
-export function checkPanelSize(subjects: number, dates: number, ids: number): void {
-  if (subjects * dates * ids <= MAX_PANEL_CELLS) return;
-  throw new KamaitachiError(
-    'bad_request',
-    `panel: expected at most ${MAX_PANEL_CELLS} values, got ${subjects} subjects × ${dates} dates × ${ids} ids; ask for fewer of them`,
-  );
 }
 
 /** The last seconds of the UTC days at which the block has a value of any indicator, as known now, within a range. Ascending. */

@@ -1,4 +1,5 @@
 /** Rows and items of queries that ask for more than plain values, as ASCII JSON. Pure. */
+import { bucketOf, bucketStart } from '../base/calendar.ts';
 import { asciiJson } from '../base/text.ts';
 import type { Block } from '../data/block.ts';
 import type { Aggregate, Bucket, DatedQuery, PeriodQuery, SnapshotQuery } from '../query/query.ts';
@@ -6,7 +7,7 @@ import { type EncodedRow, knownAt, momentOf, periodAt, type ShownSubject } from 
 import { Evaluator, finite } from './evaluator.ts';
 import type { SortKey } from './order.ts';
 import { isIndicatorField, type Program, programOf } from './program.ts';
-import { dateOf, endOfBucket, startOfBucket } from './utc.ts';
+import { dateOf } from './utc.ts';
 import type { View } from './view.ts';
 
 /** The view of a query. Where its `asOf` is 0 everything is known. */
@@ -284,7 +285,7 @@ export class Buckets<Item> {
   private readonly aggregate: Aggregate;
   private readonly subject: ShownSubject;
   private readonly form: ItemForm<Item>;
-  private start = NaN;
+  private number = NaN;
   private declared = 0;
   private readonly results: Float64Array;
   private readonly counts: Float64Array;
@@ -300,10 +301,10 @@ export class Buckets<Item> {
   }
 
   add(time: number, values: Float64Array, declareds: Float64Array): void {
-    const start = startOfBucket(this.bucket, time);
-    if (start !== this.start) {
+    const number = bucketOf(time, this.bucket);
+    if (number !== this.number) {
       this.flush();
-      this.start = start;
+      this.number = number;
     }
     for (let i = 0; i < values.length; i++) {
       if (Number.isNaN(values[i])) continue;
@@ -315,14 +316,15 @@ export class Buckets<Item> {
 
   /** Ends the bucket that values were added to last. */
   flush(): void {
-    const { start, results, counts, declared, subject } = this;
-    if (!Number.isNaN(start)) {
+    const { number, bucket, results, counts, declared, subject } = this;
+    if (!Number.isNaN(number)) {
       for (let i = 0; i < results.length; i++)
         results[i] = counts[i] === 0 ? NaN : finite(this.resultOf(results[i], counts[i]));
-      const end = endOfBucket(this.bucket, start);
+      const start = bucketStart(number, bucket);
+      const end = bucketStart(number + 1, bucket) - 1;
       this.items.push(this.form.bucket(subject, start, end, declared, results));
     }
-    this.start = NaN;
+    this.number = NaN;
     this.declared = 0;
     counts.fill(0);
   }

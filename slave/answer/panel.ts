@@ -1,7 +1,6 @@
 /** Panels: for every subject and date the values as they were known then. */
 import {
   calendarDates,
-  checkPanelSize,
   encodePanelRow,
   PanelRows,
   panelFrame,
@@ -12,6 +11,7 @@ import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { CalendarQuery, PanelQuery } from '../../shared/query/query.ts';
 import type { SubjectCache } from '../cache/cache.ts';
 import type { Subject } from '../cache/directory.ts';
