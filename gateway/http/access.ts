@@ -3,7 +3,7 @@ import { KamaitachiError } from '../../shared/base/errors.ts';
 import type { ApiKey, Scope } from '../../shared/http/keys.ts';
 import type { Keys } from './keys.ts';
 import type { RateLimits } from './rate-limits.ts';
-import type { Route } from './routes.ts';
+import type { RateClass, Route } from './routes.ts';
 
 /**
  * Before a handler: throws `unauthorized`, `forbidden` or `rate_limited`. Returns the id of the client's key; undefined where
@@ -50,6 +50,13 @@ export class Access {
       limit(clientOf(request));
       return undefined;
     };
+  }
+
+  /** Counts one more request at the rate of a class, of a client that has been let in; throws `rate_limited`. */
+  count(rateClass: RateClass, { raw, client }: { raw: Request; client: string | undefined }): void {
+    const { limits, clientOf } = this.options;
+    const limit = limits?.of(rateClass);
+    if (limit !== undefined) limit(client === undefined ? clientOf(raw) : `key ${client}`);
   }
 
   private allow(keys: Keys, headers: Headers, scope: Scope): ApiKey {

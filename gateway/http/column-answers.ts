@@ -2,8 +2,8 @@
 import { columnsOf, type Run, readChunk } from '../../shared/answer/columns.ts';
 import type { Encoder } from '../../shared/answer/encoder.ts';
 import { COLUMN_FORMATS, type ColumnFormatName } from '../../shared/answer/format.ts';
-import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import { PIECE_BYTES } from '../../shared/base/limits.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { Query } from '../../shared/query/query.ts';
 import type { LargeText } from '../flow/writing.ts';
 import { mergeRuns } from '../read/merge-columns.ts';

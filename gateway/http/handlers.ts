@@ -16,6 +16,7 @@ import {
   tableErrorBody,
   tableSuccessBody,
 } from '../../shared/http/envelope.ts';
+import { type BatchLine, parseBatch } from '../../shared/query/batch.ts';
 import { chooseFormat } from '../../shared/query/format.ts';
 import { parseSubjectsParams, refuseParams } from '../../shared/query/params.ts';
 import {
@@ -31,16 +32,18 @@ import { createRequestParser } from '../../shared/query/request-parser.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
 import type { Bodies } from '../flow/body.ts';
 import type { Shedding } from '../flow/shedding.ts';
-import type { LargeText } from '../flow/writing.ts';
+import type { LargeBody, LargeText } from '../flow/writing.ts';
 import type { EdgeAnswer, EdgeCache } from '../read/edge.ts';
 import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from '../read/reads.ts';
 import type { Cluster } from '../slaves/cluster.ts';
+import type { Access } from './access.ts';
+import { answerBatch } from './batch.ts';
 import { encodeColumns } from './column-answers.ts';
 import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
-import type { RouteName } from './routes.ts';
+import { type RateClass, ROUTES, type RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 
 /** A request as handlers see it. */
@@ -59,7 +62,7 @@ export interface GatewayRequest {
 
 export interface Answer {
   status: number;
-  body: string | LargeText | Uint8Array<ArrayBuffer> | null;
+  body: string | LargeBody | Uint8Array<ArrayBuffer> | null;
   headers: Record<string, string>;
 }
 
@@ -71,6 +74,9 @@ export interface HandlerOptions {
   edge: EdgeCache | undefined;
   bodies: Bodies;
   leaving: Leaving;
+  access: Access;
+  /** Something that is no error of a client was thrown for a request. */
+  onBug: (request: GatewayRequest, thrown: unknown) => void;
   tables: Tables;
   maxQueryBytes: number;
   maxIngestBytes: number;
@@ -133,6 +139,24 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     return readAnswer(body, result, COLUMN_FORMATS[format].contentType);
   };
 
+  const batch: Handler = async (request) => {
+    const { raw, startedAt } = request;
+    const place = shedding.enter(reads.underWay);
+    const text = await bodies.text(request, options.maxQueryBytes);
+    if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
+    refuseParams(searchOf(raw));
+    const how = { ...limitsOf(raw), startedAt, request: raw };
+    const one = async (line: BatchLine) => {
+      options.access.count(RATE_OF[line.kind], request);
+      if ('error' in line) throw line.error;
+      return reads.read(line.asked.query, how);
+    };
+    const { body, seq, staleSeconds } = await answerBatch(parseBatch(text), one, (thrown) =>
+      options.onBug(request, thrown),
+    );
+    return readAnswer(body, { seq, staleSeconds }, NDJSON);
+  };
+
   const search: Handler = async (request) => {
     const place = shedding.enter(reads.underWay);
     const text = await bodies.text(request, options.maxQueryBytes);
@@ -191,6 +215,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 
+    batch,
     topics: catalogue('topics'),
     indicators: catalogue('indicators'),
     subjects: (request) => {
@@ -274,6 +299,10 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 }
 
+/** By what a query asks: the rates of the paths. */
+const RATE_OF = Object.fromEntries(
+  ROUTES.flatMap(({ kind, rateClass }) => (kind === undefined ? [] : [[kind, rateClass]])),
+) as Record<BodyKind, RateClass>;
 const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */

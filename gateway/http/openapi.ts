@@ -104,10 +104,10 @@ function header(name: string, description: string, schema: Json): Json {
   return { name, in: 'header', required: false, description, schema };
 }
 
-function requestBody(route: Route, body: z.ZodType): Json {
-  const { example } = route;
-  const content: Json = { 'application/json': { schema: schemaOf(body), example } };
-  if (route.isIngest)
+function requestBody({ example, isNdjson, isIngest }: Route, body: z.ZodType): Json {
+  const content: Json = {};
+  if (!isNdjson || isIngest) content['application/json'] = { schema: schemaOf(body), example };
+  if (isNdjson)
     content['application/x-ndjson'] = {
       schema: { type: 'string', description: 'the items of the list, one a line' },
       example: (example as unknown[]).map((line) => `${JSON.stringify(line)}\n`).join(''),

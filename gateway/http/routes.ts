@@ -10,6 +10,7 @@ import type { Scope } from '../../shared/http/keys.ts';
 import { PATHS } from '../../shared/http/paths.ts';
 import type { Field } from '../../shared/query/fields.ts';
 import * as fields from '../../shared/query/fields.ts';
+import type { BodyKind } from '../../shared/query/paths.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
 /** Requests of one class share a rate. `none`: those who look whether the gateway lives must always be told. */
@@ -26,11 +27,15 @@ interface Row {
   rateClass: RateClass;
   /** What may go wrong, besides what goes wrong on every path. */
   errors: readonly ErrorCode[];
+  /** Which query a body, or the parameters of the URL, ask. */
+  kind?: BodyKind;
   /** What the body is; absent = no body. */
   body?: z.ZodType;
   /** A body that the sample of `npm start` answers: what `/docs` sends unless it is changed. */
   example?: unknown;
-  /** Also taken as NDJSON. */
+  /** Taken as NDJSON. */
+  isNdjson?: boolean;
+  /** Also taken as a JSON array. */
   isIngest?: boolean;
   /** Parameters in the URL's query. */
   query?: Record<string, z.ZodType>;
@@ -97,6 +102,15 @@ const LINES_EXAMPLE: z.input<typeof ingestLine>[] = [
   { type: 'subject', subject: 'demo:1', name: 'Demo', topics: ['demo'], tags: { concept: ['example'] } },
   { type: 'record', subject: 'demo:1', time: 1703980800, declared: 1709251200, values: { eps: 1.5 } },
 ];
+const BATCH_EXAMPLE = [
+  { id: 1, path: 'snapshot', body: { ids: IDS, subjects: SUBJECTS } },
+  { id: 2, path: 'period', body: { ids: IDS, subjects: SUBJECTS, ...YEAR_2023 } },
+];
+const batchLine = z.object({
+  id: z.unknown().optional(),
+  path: z.enum(['snapshot', 'period', 'panel', 'selection/snapshot', 'selection/period']),
+  body: z.record(z.string(), z.unknown()).optional(),
+});
 const tableNumber = z.int().meta({ example: 1 });
 
 /** Of a query. */
@@ -124,6 +138,7 @@ const page = { ...operating, scope: 'open' } as const;
 const ROWS = {
   snapshot: {
     ...query,
+    kind: 'snapshot',
     path: PATHS.snapshot,
     summary: 'The values of subjects or of a topic at one moment, sorted',
     rateClass: 'snapshot',
@@ -133,6 +148,7 @@ const ROWS = {
   },
   period: {
     ...query,
+    kind: 'period',
     path: PATHS.period,
     summary: 'The values of subjects over a range of time',
     rateClass: 'period',
@@ -142,6 +158,7 @@ const ROWS = {
   },
   panel: {
     ...query,
+    kind: 'panel',
     path: PATHS.panel,
     summary: 'The values of subjects at many dates, as they were known then',
     rateClass: 'period',
@@ -155,6 +172,7 @@ const ROWS = {
   },
   selectionSnapshot: {
     ...query,
+    kind: 'selection_snapshot',
     path: PATHS.selectionSnapshot,
     summary: 'The values at one moment of the members of a topic that carry a tag',
     rateClass: 'selection',
@@ -164,12 +182,24 @@ const ROWS = {
   },
   selectionPeriod: {
     ...query,
+    kind: 'selection_period',
     path: PATHS.selectionPeriod,
     summary: 'The values over a range of the members of a topic that carry a tag, by date',
     rateClass: 'selection',
     body: body([fields.ids, fields.from, fields.to], common.slice(1), selection),
     example: { ids: IDS, selection: SELECTION_EXAMPLE, ...YEAR_2023, limit: 2 },
     data: z.record(z.string(), z.array(z.object({ subject: info, data: item }))),
+  },
+  batch: {
+    ...query,
+    methods: ['POST'],
+    path: PATHS.batch,
+    summary: 'Many queries at once: one a line, answered line by line',
+    // Each of its queries counts at the rate of its own path.
+    rateClass: 'none',
+    body: z.array(batchLine),
+    example: BATCH_EXAMPLE,
+    isNdjson: true,
   },
   topics: {
     ...catalogue,
@@ -260,6 +290,7 @@ const ROWS = {
     errors: [...WRITE_ERRORS, 'unsupported_media_type'],
     body: z.array(ingestLine),
     example: LINES_EXAMPLE,
+    isNdjson: true,
     isIngest: true,
     data: written,
   },
