@@ -9,8 +9,9 @@ import {
   RETRIES_IN_STORE,
   RETRIES_PER_READ,
 } from '../../shared/base/limits.ts';
+import { LINK_PROTOCOL } from '../../shared/link/messages.ts';
 import { SLOTS, SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import type { PeriodQuery } from '../../shared/query/query.ts';
+import type { PeriodQuery, SnapshotQuery } from '../../shared/query/query.ts';
 import { settle, startTestGateway, type TestGateway, type TestOptions } from '../testing/fake-gateway.ts';
 import { FakeSlave } from '../testing/fake-slaves.ts';
 
@@ -35,6 +36,47 @@ async function inOrder(test: TestGateway) {
   const [a, b] = test.slaves;
   return a.requests.length > 0 ? [a, b] : [b, a];
 }
+
+describe('during an update', () => {
+  it('slaves of the protocol before are linked, and asked for nothing that they do not understand', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.hello = { ...first.hello, protocol: LINK_PROTOCOL - 1 };
+    first.kill();
+    first.isUp = true;
+    await test.advance(2_000);
+    expect(first.isLinked).toBe(true);
+    // A slave of protocol 1 demands that a gateway says 1.
+    expect(first.gateway?.protocol).toBe(LINK_PROTOCOL - 1);
+    const asked = first.requests.length;
+    const { reads } = test.gateway;
+    const query: SnapshotQuery = {
+      ...{ kind: 'snapshot', pool: { subjects: ['s'] }, ids: ['eps'], field: 'eps', descending: true },
+      ...{ offset: 0, limit: 10, asOf: 0, timestamp: 0, withTime: false },
+    };
+    const how = { minSeq: 0, timeoutMs: 1_000, startedAt: test.now() };
+    await reads.read(query, how);
+    expect(first.requests.length).toBe(asked + 1);
+    await reads.read({ ...query, requireDeclared: true }, how);
+    expect(first.requests.length).toBe(asked + 1);
+    second.kill();
+    await test.advance(100);
+    await reads.read(query, { ...how, startedAt: test.now() });
+    await expect(
+      reads.read({ ...query, requireDeclared: true }, { ...how, startedAt: test.now() }),
+    ).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('protocol 2') });
+  });
+
+  it('a slave that also speaks the next protocol is linked', async () => {
+    const test = await start({ slaves: 1 });
+    const [slave] = test.slaves;
+    slave.kill();
+    slave.hello = { ...slave.hello, protocol: LINK_PROTOCOL, newest: LINK_PROTOCOL + 1 };
+    slave.isUp = true;
+    await test.advance(2_000);
+    expect((await test.post(PATH, body)).status).toBe(200);
+  });
+});
 
 describe('a read', () => {
   it('of one part passes the answer through untouched, with its seq', async () => {

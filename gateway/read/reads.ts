@@ -2,9 +2,10 @@
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
+import type { AnswerShape } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import { checkPanelSize } from '../../shared/query/panel-dates.ts';
-import type { PanelQuery, Query } from '../../shared/query/query.ts';
+import type { Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Budget, Share } from '../flow/budget.ts';
 import { Shedding } from '../flow/shedding.ts';
@@ -33,6 +34,16 @@ export interface ReadResult {
   staleSeconds: number;
   /** The slaves whose answers it is made of; undefined where that was left open. */
   answeredBy?: readonly SlaveNode[];
+}
+
+/** An answer as columns. */
+export interface ColumnsResult extends Omit<ReadResult, 'data'> {
+  /** As slaves were asked it. */
+  query: Query;
+  chunks: Uint8Array<ArrayBuffer>[];
+  /** Its room. */
+  bytes: number;
+  release: () => void;
 }
 
 /** A slave that lets a request pass this much time without an answer has failed; less says something about the client. */
@@ -70,21 +81,26 @@ export class Reads {
 
   /** The answer to a query. */
   read(query: Query, options: ReadOptions): Promise<ReadResult> {
-    return query.kind === 'panel' && 'calendar' in query.when
-      ? this.readByCalendar(query, query.when, options)
-      : this.readPlanned(query, options);
+    return this.byCalendar(query, options, (planned) => this.readPlanned(planned, options));
+  }
+
+  /** The chunks of columns that slaves answer a query with. Whoever takes them has to give their room back. */
+  readColumns(query: Query, options: ReadOptions): Promise<ColumnsResult> {
+    return this.byCalendar(query, options, (planned) => this.readChunks(planned, options));
   }
 
   /** A panel whose dates are the days of a subject: that subject's slave is asked for them first. */
-  private async readByCalendar(
-    query: PanelQuery,
-    { calendar, from, to }: { calendar: string; from: number; to: number },
+  private async byCalendar<Result extends Omit<ReadResult, 'data'>>(
+    query: Query,
     options: ReadOptions,
-  ): Promise<ReadResult> {
+    read: (query: Query) => Promise<Result>,
+  ): Promise<Result> {
+    if (query.kind !== 'panel' || 'dates' in query.when) return read(query);
+    const { calendar, from, to } = query.when;
     const asked = await this.readPlanned({ kind: 'calendar', subject: calendar, from, to }, options);
     const dates = JSON.parse(asked.data as string) as number[];
     if ('subjects' in query.pool) checkPanelSize(query.pool.subjects.length, dates.length, query.ids.length);
-    const result = await this.readPlanned({ ...query, when: { dates } }, options);
+    const result = await read({ ...query, when: { dates } });
     const seqs = [asked.seq, result.seq].filter((seq) => seq !== undefined);
     return {
       ...result,
@@ -124,6 +140,26 @@ export class Reads {
       const data = this.handOver(run, mergeParts(query, answered));
       const { seq, staleSeconds, answeredBy } = run;
       return { data, seq, staleSeconds, answeredBy };
+    } finally {
+      this.end(run);
+    }
+  }
+
+  private async readChunks(query: Query, options: ReadOptions): Promise<ColumnsResult> {
+    const run = this.begin(options, 'columns');
+    try {
+      const wish = { minSeq: run.minSeq, shape: run.shape };
+      const parts = planQuery(query, this.cluster.routes(), wish).map(asRows);
+      const answered = await this.answerAll(run, parts, NOTHING);
+      run.isHandedOver = true;
+      return {
+        query,
+        chunks: answered.flatMap(({ text }) => text as Uint8Array<ArrayBuffer>[]),
+        seq: run.seq,
+        staleSeconds: run.staleSeconds,
+        bytes: run.share.reserved,
+        release: () => this.budget.release(run.share),
+      };
     } finally {
       this.end(run);
     }
@@ -190,10 +226,11 @@ export class Reads {
     );
   }
 
-  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions): Run {
+  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions, shape?: AnswerShape): Run {
     if (this.shedding.refuses(this.underWay)) throw TOO_MANY;
     this.retrying.earn();
     const run: Run = {
+      shape,
       minSeq,
       timeoutMs,
       request,
@@ -235,7 +272,7 @@ export class Reads {
     const left = run.calls.length === 0 ? run.timeoutMs : run.deadline - this.cluster.options.now();
     holder.breaker.begin();
     this.parts++;
-    const call = holder.link.call(payloadOf(query, slots, whole, run.minSeq), left, run.share);
+    const call = holder.link.call(payloadOf(query, slots, whole, run), left, run.share);
     run.calls.push({ call, holder });
     return call;
   }
@@ -295,7 +332,12 @@ export class Reads {
       throw this.fail(run, error, now);
     let parts: Part<SlaveNode>[];
     try {
-      parts = planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude, slots });
+      parts = planQuery(query, this.cluster.routes(), {
+        minSeq: run.minSeq,
+        exclude,
+        slots,
+        shape: run.shape,
+      });
     } catch {
       // That nobody is left says less than why this one did not answer.
       throw this.fail(run, error, now);
@@ -314,6 +356,8 @@ export class Reads {
 }
 
 interface Run extends Bagged {
+  /** Absent = rows. */
+  shape: AnswerShape | undefined;
   minSeq: number;
   timeoutMs: number;
   request: { readonly signal: AbortSignal } | undefined;
@@ -367,17 +411,23 @@ function asRows(part: Part<SlaveNode>): Part<SlaveNode> {
 const queryTexts = new WeakMap<Query, string>();
 const slotTexts = new WeakMap<SlotSet, string>();
 
-function payloadOf(query: Query, slots: SlotSet | undefined, whole: boolean, minSeq: number): string {
+function payloadOf(
+  query: Query,
+  slots: SlotSet | undefined,
+  whole: boolean,
+  { minSeq, shape }: Pick<Run, 'minSeq' | 'shape'>,
+): string {
   let text = queryTexts.get(query);
   if (text === undefined) {
     text = asciiJson(query);
     queryTexts.set(query, text);
   }
-  if (slots === undefined) return `{"query":${text},"whole":${whole},"minSeq":${minSeq}}`;
+  const rest = `"whole":${whole},"minSeq":${minSeq}${shape === undefined ? '' : `,"shape":"${shape}"`}}`;
+  if (slots === undefined) return `{"query":${text},${rest}`;
   let set = slotTexts.get(slots);
   if (set === undefined) {
     set = slots.toBase64();
     slotTexts.set(slots, set);
   }
-  return `{"query":${text},"slots":"${set}","whole":${whole},"minSeq":${minSeq}}`;
+  return `{"query":${text},"slots":"${set}",${rest}`;
 }

@@ -7,7 +7,7 @@ import { BREAKER_FAILURES, BREAKER_OPEN_MS, STALE_AFTER_MS, TICK_MS } from '../.
 import type { LogEvent } from '../../shared/base/log.ts';
 import type { Discovery, Member, RegistryView, Watching } from '../../shared/discovery/discovery.ts';
 import type { Hello, SlaveState } from '../../shared/link/messages.ts';
-import { LINK_PROTOCOL } from '../../shared/link/messages.ts';
+import { SPOKEN } from '../../shared/link/protocol.ts';
 import { Membership } from '../../shared/ownership/membership.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import type { Budget } from '../flow/budget.ts';
@@ -67,7 +67,7 @@ export class SlaveNode implements Holder {
     this.id = member.id;
     this.member = member;
     const hello: Hello = {
-      protocol: LINK_PROTOCOL,
+      ...SPOKEN,
       slots: SLOTS,
       hash: HASH_ID,
       node: cluster.node,
@@ -116,6 +116,10 @@ export class SlaveNode implements Holder {
 
   get slow(): boolean {
     return this.pace.isSlow;
+  }
+
+  get protocol(): number {
+    return this.link.protocol;
   }
 
   get isReachable(): boolean {

@@ -17,6 +17,7 @@ import {
 } from '../../shared/base/limits.ts';
 import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../../shared/link/messages.ts';
 import { decodeChanged } from '../../shared/link/news.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader } from '../../shared/link/wire.ts';
 import type { Budget, Share } from '../flow/budget.ts';
 import { Credit } from '../flow/credit.ts';
@@ -158,6 +159,11 @@ export class Link {
     return this.state.kind === 'open' ? this.state.attempt.hello : undefined;
   }
 
+  /** The newest protocol that both ends speak; 0 while the link is not open. */
+  get protocol(): number {
+    return (this.hello && agreedProtocol(this.hello)) ?? 0;
+  }
+
   /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
   call(payload: string, timeoutMs: number, share: Share): Call {
     const call = {
@@ -243,7 +249,7 @@ export class Link {
     this.state = { kind: 'connecting', attempt };
     this.lastHeard = now();
     const events = {
-      onText: (text: string) => this.read(attempt, text),
+      onData: (data: string | Uint8Array) => this.read(attempt, data),
       onClose: (reason: string) => this.end(attempt, reason),
     };
     dial(address, events, DIAL_TIMEOUT_MS).then(
@@ -280,11 +286,11 @@ export class Link {
     });
   }
 
-  private read(attempt: Attempt, text: string): void {
+  private read(attempt: Attempt, data: string | Uint8Array): void {
     if (!this.isCurrent(attempt)) return;
     this.lastHeard = this.options.now();
     try {
-      for (const frame of attempt.reader.push(text)) this.take(attempt, frame);
+      for (const frame of attempt.reader.push(data)) this.take(attempt, frame);
     } catch (error) {
       this.end(attempt, error instanceof Error ? error.message : String(error));
     }
@@ -296,6 +302,9 @@ export class Link {
     switch (frame.type) {
       case 'R':
         this.takeAnswer(attempt, frame);
+        break;
+      case 'B':
+        this.takeBytes(attempt, frame);
         break;
       case 'S':
         this.options.onState(JSON.parse(frame.payload) as SlaveState);
@@ -351,6 +360,30 @@ export class Link {
     call.resolve({ text: call.pieces, seq, staleSeconds });
   }
 
+  /** A chunk of columns: its bytes go into one piece, where the columns can be read as they are. */
+  private takeBytes(attempt: Attempt, { numbers, bytes = NO_BYTES }: Frame): void {
+    const [id, seq, staleSeconds, total] = numbers;
+    const call = this.pending.get(id);
+    if (call === undefined) return;
+    if (total > MAX_ANSWER_BYTES) {
+      this.cancel(call, tooLarge());
+      return;
+    }
+    if (call.received === 0) {
+      call.pieces = [new Uint8Array(total)];
+      call.hasBegun = true;
+      this.askForRest(attempt, call, total);
+    } else this.credit.came(id, bytes.length);
+    const [chunk] = call.pieces;
+    if (call.received + bytes.length > chunk.length)
+      throw new RangeError(`answer: expected ${total} bytes, got more`);
+    chunk.set(bytes, call.received);
+    call.received += bytes.length;
+    if (call.received < total) return;
+    this.pending.delete(id);
+    call.resolve({ text: call.pieces, seq, staleSeconds });
+  }
+
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
     this.options.budget.reserve(share, total, () => {
       if (!this.isCurrent(attempt) || this.pending.get(id) === undefined) return false;
@@ -389,14 +422,13 @@ export class Link {
 }
 
 const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
+const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 
-function mismatchOf(
-  { protocol, slots, hash, node }: Hello,
-  { hello, node: expected }: LinkOptions,
-): string | undefined {
-  if (protocol !== LINK_PROTOCOL && protocol !== LINK_PROTOCOL - 1)
-    return `protocol: expected ${LINK_PROTOCOL} or ${LINK_PROTOCOL - 1}, got ${protocol}`;
+function mismatchOf(said: Hello, { hello, node: expected }: LinkOptions): string | undefined {
+  const { protocol, slots, hash, node } = said;
+  if (agreedProtocol(said) === undefined)
+    return `protocol: expected ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, got ${protocol}`;
   if (slots !== hello.slots) return `slots: expected ${hello.slots}, got ${slots}`;
   if (hash !== hello.hash) return `hash: expected ${hello.hash}, got ${hash}`;
   return node === expected ? undefined : `node: expected ${expected}, got ${node}`;

@@ -3,6 +3,8 @@
  * touches is in exactly one part, so nothing is counted twice or missed while slots move.
  */
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { type AnswerShape, LINK_PROTOCOL } from '../../shared/link/messages.ts';
+import { needsProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { SLOTS, SlotSet, slotOf } from '../../shared/ownership/slot.ts';
 import { namedSubjects, type Query } from '../../shared/query/query.ts';
 
@@ -17,6 +19,8 @@ export interface Holder {
   readonly seq: number;
   /** Requests under way. */
   readonly load: number;
+  /** The link protocol that it understands. */
+  readonly protocol: number;
 }
 
 export interface Part<H extends Holder = Holder> {
@@ -37,6 +41,10 @@ export interface Wish {
   slots?: SlotSet;
   /** What holders have under way does not matter: the plan is for longer than a moment. */
   anyLoad?: boolean;
+  /** Only holders that speak this protocol or a newer one; absent = any. */
+  protocol?: number;
+  /** Absent = rows. */
+  shape?: AnswerShape;
 }
 
 /**
@@ -46,13 +54,15 @@ export interface Wish {
 const FREE_LOAD = 256;
 /** Beyond this times the mean load the next holder is asked: consistent hashing with bounded loads. */
 const LOAD_FACTOR = 1.25;
-/** A holder of the wrong rank: it may not be asked at all. */
+/** Rank of a holder that must not be asked. */
 const NEVER = 8;
 const ALL = SlotSet.all();
 
 /** Who can answer for every slot, best first. Made anew whenever holders, their slots or their freshness change. */
 export class Routes<H extends Holder = Holder> {
   readonly holders: readonly H[];
+  /** Some holders speak an older protocol, as they do during a rolling update. */
+  readonly isMixed: boolean;
   private readonly owners: (slot: number) => readonly string[];
   private readonly known: (readonly H[])[] = new Array(SLOTS);
   /** Every slot at its best holder, by the one that is left out. */
@@ -62,6 +72,7 @@ export class Routes<H extends Holder = Holder> {
 
   constructor(holders: readonly H[], owners: (slot: number) => readonly string[]) {
     this.holders = holders;
+    this.isMixed = holders.some(({ protocol }) => protocol < LINK_PROTOCOL);
     this.owners = owners;
   }
 
@@ -109,9 +120,15 @@ export class Routes<H extends Holder = Holder> {
 
 /** The parts of a query. Throws `unavailable` where a slot that it needs has no holder left. */
 export function planQuery<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
+  if (!routes.isMixed) return planAmong(query, routes, wish);
+  const protocol = needsProtocol(query, wish.shape);
+  return planAmong(query, routes, protocol === OLDEST_LINK_PROTOCOL ? wish : { ...wish, protocol });
+}
+
+function planAmong<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
   const subjects = namedSubjects(query);
   if (subjects === null) return planSlots(query, routes, wish);
-  const isPlain = wish.minSeq === 0 && wish.exclude === undefined;
+  const isPlain = wish.minSeq === 0 && wish.exclude === undefined && wish.protocol === undefined;
   const known = isPlain ? routes.plans.get(query) : undefined;
   if (known !== undefined && !routes.isAnyOverloaded()) return known;
   const parts = planNamed(query, subjects, routes, wish);
@@ -177,7 +194,10 @@ function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish
   const all = wish.slots ?? ALL;
   const exclude = [...(wish.exclude ?? [])];
   const isKnown =
-    all.size === SLOTS && exclude.length < 2 && routes.holders.every(({ seq }) => seq >= wish.minSeq);
+    all.size === SLOTS &&
+    exclude.length < 2 &&
+    wish.protocol === undefined &&
+    routes.holders.every(({ seq }) => seq >= wish.minSeq);
   const parts = isKnown ? routes.everySlot(exclude[0]) : splitSlots(routes, all, wish);
   let worst = 0;
   for (const holder of parts.keys()) worst = Math.max(worst, rank(holder, wish));
@@ -225,14 +245,15 @@ function best<H extends Holder>(routes: Routes<H>, slot: number, wish: Wish): H 
   if (first === undefined)
     throw new KamaitachiError(
       'unavailable',
-      `slot ${slot}: expected a slave that holds it, got none; try again`,
+      `slot ${slot}: expected a slave that holds it${wish.protocol === undefined ? '' : ` and speaks protocol ${wish.protocol}`}, got none; try again`,
     );
   return calm ?? first;
 }
 
 /** 0 = as wished. A holder that has not said that it got to `minSeq` may still get there; one that lags is still right. */
-function rank(holder: Holder, { minSeq, exclude }: Wish): number {
+function rank(holder: Holder, { minSeq, exclude, protocol }: Wish): number {
   if (exclude?.has(holder.id)) return NEVER;
+  if (protocol !== undefined && holder.protocol < protocol) return NEVER;
   return (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + (holder.slow ? 1 : 0);
 }
 

@@ -17,6 +17,7 @@ import {
   SEQ,
   successBody,
 } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
 import { idempotencyKey } from '../engine/idempotency.ts';
@@ -35,8 +36,6 @@ import {
   watchRequest,
 } from './internal.ts';
 import type { Metrics } from './metrics.ts';
-
-export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 
 export interface AppParts {
   sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'>;
@@ -88,7 +87,7 @@ export function createApp(parts: AppParts): Hono {
     });
   };
 
-  route('POST', INGEST_PATH, async (c) => {
+  route('POST', PATHS.ingest, async (c) => {
     checkSure();
     const slow = slaves.laggard();
     if (slow !== undefined)

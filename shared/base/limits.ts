@@ -21,6 +21,8 @@ export const MAX_PANEL_DATES = 5_000;
 export const MAX_PANEL_CELLS = 50_000_000;
 export const MAX_DELAY_DAYS = 3_650;
 export const MAX_BATCH_LINES = 1_000;
+/** Queries of one batch that a gateway works on at once. */
+export const MAX_BATCH_QUERIES_AT_ONCE = 8;
 export const MAX_LIMIT = 10_000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_OFFSET = 100_000;

@@ -6,7 +6,10 @@ import { type Asked, parseAsked, type QueryOf } from './parse.ts';
 import { type BodyKind, refuseUnknown } from './paths.ts';
 
 /** A line with its query, or with what is wrong with that query: it spoils no other line. */
-export type BatchLine = { id: unknown } & ({ asked: Asked<QueryOf[BodyKind]> } | { error: KamaitachiError });
+export type BatchLine = { id: unknown; kind: BodyKind } & (
+  | { asked: Asked<QueryOf[BodyKind]> }
+  | { error: KamaitachiError }
+);
 
 const KIND_OF = new Map<unknown, BodyKind>([
   ['snapshot', 'snapshot'],
@@ -34,7 +37,7 @@ export function parseBatch(text: string): BatchLine[] {
   }
   if (lines.length === 0)
     throw new KamaitachiError('bad_request', 'body: expected at least one line, got none');
-  return lines.map(({ id, kind, body }) => ({ id, ...readQuery(kind, body) }));
+  return lines.map(({ id, kind, body }) => ({ id, kind, ...readQuery(kind, body) }));
 }
 
 function readLine(text: string, number: number): { id: unknown; kind: BodyKind; body: JsonObject } {

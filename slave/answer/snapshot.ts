@@ -28,12 +28,8 @@ export function* snapshot(
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const need = snapshotNeed(query);
   const plan = planOf(query);
-  const counted = new Set<string>();
-  const best =
-    (yield* ranked(sources, query, need, slots, counted)) ??
-    (yield* sorted(sources, query, need, plan, slots, counted));
+  const best = yield* plainBest(sources, query, slots);
   const rows = new Rows(whole);
   const values = { ids: query.ids, time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const keys: SortKey[] = [];
@@ -59,13 +55,50 @@ export function* valuedSnapshot(
   whole: boolean,
   now: number,
 ): Work<Answer> {
-  const { directory, cache } = sources;
-  const need = snapshotNeed(query);
   const plan = dependsOnClock(query) ? undefined : planOf(query);
   const evaluated = new SnapshotRows(query, now);
+  const steps = new Steps(evaluated);
+  const best = yield* valuedBest(sources, query, slots, evaluated, steps);
+  const rows = new Rows(whole);
+  const keys: SortKey[] = [];
+  const subjects: string[] = [];
+  for (const candidate of best.slice(whole ? query.offset : 0)) {
+    const { key, record, block } = candidate;
+    const encode = () => ({ ...evaluated.encode(record, block), key });
+    const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
+    keys.push(key);
+    subjects.push(record.subject);
+    if (rows.add(row.text) || steps.isOver()) yield;
+  }
+  return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
+/** The first `offset + limit` rows of a query that asks for plain values alone; one may have become empty. */
+export function* plainBest(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const counted = new Set<string>();
+  return (
+    (yield* ranked(sources, query, need, slots, counted)) ??
+    (yield* sorted(sources, query, need, planOf(query), slots, counted))
+  );
+}
+
+/** The first `offset + limit` rows of a query that asks for more. */
+export function* valuedBest(
+  { directory, cache }: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+  evaluated: SnapshotRows,
+  steps: Steps,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const plan = dependsOnClock(query) ? undefined : planOf(query);
   const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
-  const steps = new Steps(evaluated);
   for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
     const entry = cache.lookup(record, need);
     const { block } = entry;
@@ -76,18 +109,7 @@ export function* valuedSnapshot(
     } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
     if (steps.isOver()) yield;
   }
-  const rows = new Rows(whole);
-  const keys: SortKey[] = [];
-  const subjects: string[] = [];
-  for (const candidate of top.sorted().slice(whole ? query.offset : 0)) {
-    const { key, record, block } = candidate;
-    const encode = () => ({ ...evaluated.encode(record, block), key });
-    const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
-    keys.push(key);
-    subjects.push(record.subject);
-    if (rows.add(row.text) || steps.isOver()) yield;
-  }
-  return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+  return top.sorted();
 }
 
 /** The row kept for the plan, or a new one, kept if nothing of the subject has changed since it was looked up. */

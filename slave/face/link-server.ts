@@ -14,6 +14,7 @@ import {
   type PartRequest,
   type SlaveState,
 } from '../../shared/link/messages.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL, SPOKEN } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader, frameHead } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
 import { Refusal } from '../answer/refusal.ts';
@@ -154,7 +155,7 @@ class Link {
       this.outgoing.clear();
     });
     const hello: Hello = {
-      protocol: LINK_PROTOCOL,
+      ...SPOKEN,
       slots: SLOTS,
       hash: HASH_ID,
       node: slave.node,
@@ -219,14 +220,15 @@ class Link {
     } else throw new RangeError(`a gateway does not send ${type} frames`);
   }
 
-  private greet({ protocol, slots, hash, wantsNews }: Hello): void {
-    if (protocol !== LINK_PROTOCOL || slots !== SLOTS || hash !== HASH_ID) {
+  private greet(hello: Hello): void {
+    const { protocol, slots, hash } = hello;
+    if (agreedProtocol(hello) === undefined || slots !== SLOTS || hash !== HASH_ID) {
       throw new RangeError(
-        `expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
+        `expected protocol ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
       );
     }
     this.greeted = true;
-    this.wantsNews = wantsNews === true;
+    this.wantsNews = hello.wantsNews === true;
   }
 
   private request(id: number, timeoutMs: number, payload: string): void {
@@ -267,7 +269,8 @@ class Link {
     }
     this.open.delete(id);
     if (answer.length <= PIECE_BYTES) {
-      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], textOf(answer)));
+      // Written as latin1, so raw bytes stay what they are.
+      this.send(answerHead(id, answer, answer.length) + textOf(answer));
     } else {
       this.outgoing.set(id, { answer, sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES, deadline });
       this.flushSoon();
@@ -326,15 +329,23 @@ class Link {
       if (outgoing.credit <= 0) continue;
       const { answer, sent, credit } = outgoing;
       const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
-      this.socket.write(
-        frameHead('R', [id, answer.seq, answer.staleSeconds, answer.length], length),
-        'latin1',
-      );
+      this.socket.write(answerHead(id, answer, length), 'latin1');
       for (const piece of nextBytes(outgoing, length)) this.socket.write(piece, 'latin1');
       if (outgoing.sent === answer.length) this.outgoing.delete(id);
       else if (outgoing.credit > 0) this.flushSoon();
     }
   }
+}
+
+/** The line before the next `length` bytes of an answer. */
+function answerHead(
+  id: number,
+  { seq, staleSeconds, length: total, isRaw }: PartAnswer,
+  length: number,
+): string {
+  return isRaw
+    ? frameHead('B', [id, seq, staleSeconds, total, 0], length)
+    : frameHead('R', [id, seq, staleSeconds, total], length);
 }
 
 /** Requests by their text: gateways repeat themselves, and a look-up is cheaper than to parse. Nobody may change one. */

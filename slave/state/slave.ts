@@ -383,8 +383,7 @@ export class Slave {
     const { seq, staleSeconds } = this.state();
     const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
-    if (!(result instanceof Promise))
-      return { pieces: result.pieces, length: result.length, seq, staleSeconds };
+    if (!(result instanceof Promise)) return { ...result, seq, staleSeconds };
     return result.then((made) => ({ ...made, seq, staleSeconds }));
   }
 
