@@ -67,7 +67,8 @@ export class SnapshotRows {
     const at = this.open(block);
     if (at === undefined) return undefined;
     if (program.sort === undefined) return ownKey(this.query.field, subject, this.latest());
-    const key = evaluator.aged(program.sort, at, ageFrom);
+    const { sort, sortItem } = program;
+    const key = sortItem >= 0 ? evaluator.values[sortItem] : evaluator.aged(sort, at, ageFrom);
     return Number.isNaN(key) ? null : key;
   }
 
