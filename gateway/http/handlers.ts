@@ -27,10 +27,10 @@ import {
 import type { Query } from '../../shared/query/query.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
 import type { Bodies } from '../flow/body.ts';
-import type { Shedding } from '../flow/shedding.ts';
 import type { LargeText } from '../flow/writing.ts';
+import { type Admission, TOO_MANY } from '../read/admission.ts';
 import type { EdgeAnswer, EdgeCache } from '../read/edge.ts';
-import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from '../read/reads.ts';
+import type { ReadOptions, ReadResult, Reads } from '../read/reads.ts';
 import type { Cluster } from '../slaves/cluster.ts';
 import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
@@ -82,7 +82,7 @@ export interface HandlerOptions {
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
   const { cluster, reads, edge, bodies, leaving, tables } = options;
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
-  const shedding = edge === undefined ? reads.shedding : ALL_MAY_ENTER;
+  const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
   const parse = createQueryParser();
   let description: string | undefined;
 
@@ -90,9 +90,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   const asked =
     (kind: string, parsed: (text: string) => Query, { success, error }: Envelope): Handler =>
     async (request) => {
-      const place = shedding.enter(reads.underWay);
+      const place = admission.enter();
       const text = await bodies.text(request, options.maxQueryBytes);
-      if (!shedding.mayBegin(place)) return shedAnswer(error);
+      if (!admission.mayBegin(place)) return shedAnswer(error);
       return read(request, kind + text, () => parsed(text), success);
     };
 
@@ -230,7 +230,7 @@ interface Envelope {
 
 const DATA_ENVELOPE: Envelope = { success: successBody, error: errorBody };
 const TABLE_ENVELOPE: Envelope = { success: tableSuccessBody, error: tableErrorBody };
-const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
+const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =

@@ -14,6 +14,8 @@ import {
   MAX_RECONNECT_MS,
   PIECE_BYTES,
   RECONNECT_MS,
+  SUSPECT_MS,
+  TICK_MS,
 } from '../../shared/base/limits.ts';
 import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../../shared/link/messages.ts';
 import { decodeChanged } from '../../shared/link/news.ts';
@@ -49,14 +51,14 @@ export interface LinkOptions {
   onNews: (seq: number, slots: Iterable<number>) => void;
   /** `reason` undefined: the link is open now. */
   onChange: (reason: string | undefined) => void;
+  /** The slave has fallen silent with requests under way. */
+  onSilence: () => void;
 }
 
 export interface PartAnswer {
   text: PartText;
   seq: number;
   staleSeconds: number;
-  /** Another slave answered in place of the one asked. */
-  isHedged?: boolean;
 }
 
 /** Why a part was not answered, and so what may be done about it. */
@@ -74,32 +76,34 @@ export type FailureKind =
   /** Nobody will answer it better. */
   | 'final';
 
-export class PartFailure extends Error {
+export interface PartFailure {
   readonly kind: FailureKind;
   readonly error: KamaitachiError;
-
-  constructor(kind: FailureKind, error: KamaitachiError) {
-    super(error.message);
-    this.kind = kind;
-    this.error = error;
-  }
+  /** The link was given up because nothing came over it. */
+  readonly isSilence?: boolean;
 }
 
 /** A request that is under way. */
 export interface Call {
-  readonly answer: Promise<PartAnswer>;
   /** The slave has answered: a piece of it is here, and the others come as there is room for them. */
   readonly hasBegun: boolean;
+}
+
+/** Who asked. Hears one of `answered` and `failed`, once, and nothing after `cancel`. */
+export interface CallListener {
+  /** A piece of a large answer is here. */
+  began(): void;
+  answered(answer: PartAnswer): void;
+  failed(failure: PartFailure): void;
 }
 
 interface PendingCall extends Call {
   id: number;
   share: Share;
+  listener: CallListener;
   pieces: Uint8Array<ArrayBuffer>[];
   received: number;
   hasBegun: boolean;
-  resolve: (answer: PartAnswer) => void;
-  reject: (failure: PartFailure) => void;
 }
 
 /** One connection from dialling to its end. */
@@ -126,6 +130,10 @@ export class Link {
   });
   /** When something came from the slave last. */
   lastHeard = 0;
+  /** Since when it has owed us a word, with requests under way; 0 = it does not. */
+  private unheardSince = 0;
+  /** Requests are under way, and nothing has come for SUSPECT_MS. */
+  isSilent = false;
   private failures = 0;
   private isScheduled = false;
   private readonly flushLater = () => {
@@ -164,29 +172,15 @@ export class Link {
     return (this.hello && agreedProtocol(this.hello)) ?? 0;
   }
 
-  /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
-  call(payload: string, timeoutMs: number, share: Share): Call {
-    const call = {
-      id: 0,
-      share,
-      pieces: NO_PIECES,
-      received: 0,
-      hasBegun: false,
-    } as unknown as PendingCall & {
-      answer: Promise<PartAnswer>;
-    };
-    call.answer = new Promise((resolve, reject) => {
-      call.resolve = resolve;
-      call.reject = reject;
-    });
-    if (this.state.kind !== 'open') call.reject(broken(this.options.node, this.reason));
+  /** Sends a request. `payload`: the PartRequest as ASCII JSON. `listener` hears nothing before this returns. */
+  call(payload: string, timeoutMs: number, share: Share, listener: CallListener): Call {
+    const call: PendingCall = { id: 0, share, listener, pieces: NO_PIECES, received: 0, hasBegun: false };
+    if (this.state.kind !== 'open') failSoon(call, broken(this.options.node, this.reason));
     else if (this.pending.isFull || this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
-      call.reject(
-        new PartFailure(
-          'refused',
-          new KamaitachiError('unavailable', `slave ${this.options.node}: too much waits to be sent`),
-        ),
-      );
+      failSoon(call, {
+        kind: 'refused',
+        error: new KamaitachiError('unavailable', `slave ${this.options.node}: too much waits to be sent`),
+      });
     else {
       this.pending.add(call);
       this.send(this.state.attempt, encodeFrame('Q', [call.id, Math.max(1, Math.ceil(timeoutMs))], payload));
@@ -194,23 +188,13 @@ export class Link {
     return call;
   }
 
-  /** Fails a call with `error` and tells the slave to stop; false if it is over already. */
-  cancel(call: Call, error: KamaitachiError): boolean {
+  /** Tells the slave to stop; false if the call is over already. */
+  cancel(call: Call): boolean {
     const own = call as PendingCall;
     if (!this.pending.delete(own.id)) return false;
     this.credit.end(own.id);
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
-    own.reject(new PartFailure('final', error));
     return true;
-  }
-
-  /** Answers a call with what another slave said, and tells this one to stop. Nothing happens if it is over already. */
-  settle(call: Call, answer: PartAnswer): void {
-    const own = call as PendingCall;
-    if (!this.pending.delete(own.id)) return;
-    this.credit.end(own.id);
-    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
-    own.resolve(answer);
   }
 
   /** How long nothing has come from the slave; it sends something several times a second. */
@@ -218,16 +202,35 @@ export class Link {
     return this.options.now() - this.lastHeard;
   }
 
-  /** Opens the link when it is due and notices silence. `wasAsleep`: this process itself stood still, so silence says nothing. */
-  tick(wasAsleep: boolean): void {
+  /**
+   * Opens the link when it is due and notices silence. `elapsedMs`: since the last tick; what is more than usual, this process
+   * itself stood still. `wasAsleep`: for so long that silence says nothing.
+   */
+  tick(elapsedMs: number, wasAsleep: boolean): void {
     const now = this.options.now();
     if (this.state.kind === 'waiting') {
       if (now >= this.state.until) this.connect();
     } else if (this.state.kind !== 'closed') {
       if (wasAsleep) this.lastHeard = now;
-      else if (now - this.lastHeard > LINK_SILENCE_MS)
-        this.end(this.state.attempt, `silent for over ${LINK_SILENCE_MS} ms`);
+      else if (now - this.lastHeard > LINK_SILENCE_MS) this.end(this.state.attempt, SILENT);
+      this.suspect(now, elapsedMs);
     }
+  }
+
+  /**
+   * A slave that has requests under way sends something every ALIVE_MS; one of protocol 1 only has to answer. What came while
+   * this process stood still is read first.
+   */
+  private suspect(now: number, elapsedMs: number): void {
+    if (this.unheardSince === 0 || this.isSilent) return;
+    this.unheardSince += Math.max(0, elapsedMs - MOST_TICK_MS);
+    if (now - this.unheardSince < SUSPECT_MS) return;
+    const since = this.unheardSince;
+    this.options.schedule(() => {
+      if (this.unheardSince !== since || this.pending.size === 0) return;
+      this.isSilent = true;
+      this.options.onSilence();
+    });
   }
 
   /** Ends the link for good. */
@@ -280,6 +283,7 @@ export class Link {
     if (connection === undefined || attempt.isWriting || out === '') return;
     attempt.out = '';
     attempt.isWriting = true;
+    if (this.unheardSince === 0 && this.pending.size > 0) this.unheardSince = this.options.now();
     connection.write(out).then(() => {
       attempt.isWriting = false;
       if (this.isCurrent(attempt)) this.flush();
@@ -289,11 +293,13 @@ export class Link {
   private read(attempt: Attempt, text: string): void {
     if (!this.isCurrent(attempt)) return;
     this.lastHeard = this.options.now();
+    this.isSilent = false;
     try {
       for (const frame of attempt.reader.push(text)) this.take(attempt, frame);
     } catch (error) {
       this.end(attempt, error instanceof Error ? error.message : String(error));
     }
+    this.unheardSince = this.pending.size > 0 && this.protocol >= ALIVE_PROTOCOL ? this.lastHeard : 0;
   }
 
   private take(attempt: Attempt, frame: Frame): void {
@@ -336,16 +342,20 @@ export class Link {
     if (call === undefined) return;
     if (payload.length === total) {
       this.pending.delete(id);
-      call.resolve({ text: payload, seq, staleSeconds });
+      call.listener.answered({ text: payload, seq, staleSeconds });
       return;
     }
     if (total > MAX_ANSWER_BYTES) {
-      this.cancel(call, tooLarge());
+      this.cancel(call);
+      call.listener.failed({ kind: 'final', error: tooLarge() });
       return;
     }
     if (call.received === 0) {
       call.pieces = [];
       call.hasBegun = true;
+      call.listener.began();
+      // Whoever asked may have let go of it.
+      if (this.pending.get(id) === undefined) return;
       this.askForRest(attempt, call, total);
     } else this.credit.came(id, payload.length);
     call.pieces.push(encoder.encode(payload));
@@ -354,7 +364,7 @@ export class Link {
     // Before it is taken out: the end of a link fails all that is in.
     if (call.received > total) throw new RangeError(`answer: expected ${total} bytes, got ${call.received}`);
     this.pending.delete(id);
-    call.resolve({ text: call.pieces, seq, staleSeconds });
+    call.listener.answered({ text: call.pieces, seq, staleSeconds });
   }
 
   private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
@@ -373,12 +383,10 @@ export class Link {
     this.pending.delete(id);
     this.credit.end(id);
     const known = code in STATUS_OF ? code : 'internal';
-    call.reject(
-      new PartFailure(
-        refusal ?? kindOf(known),
-        new KamaitachiError(known, message, retryAfterSeconds || undefined),
-      ),
-    );
+    call.listener.failed({
+      kind: refusal ?? kindOf(known),
+      error: new KamaitachiError(known, message, retryAfterSeconds || undefined),
+    });
   }
 
   private end(attempt: Attempt, reason: string): void {
@@ -389,11 +397,23 @@ export class Link {
     this.reason = reason;
     attempt.connection?.close();
     this.credit.clear();
-    for (const call of this.pending.clear()) call.reject(broken(node, reason));
+    this.unheardSince = 0;
+    this.isSilent = false;
+    for (const call of this.pending.clear()) call.listener.failed(broken(node, reason));
     this.options.onChange(reason);
   }
 }
 
+/** From this protocol on a slave that has requests under way says so all the time. */
+const ALIVE_PROTOCOL = 2;
+/** Between two ticks, however busy this process is, unless it stood still. */
+const MOST_TICK_MS = 2 * TICK_MS;
+
+function failSoon({ listener }: PendingCall, failure: PartFailure): void {
+  queueMicrotask(() => listener.failed(failure));
+}
+
+const SILENT = `silent for over ${LINK_SILENCE_MS} ms`;
 const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
 const encoder = new TextEncoder();
 
@@ -412,5 +432,9 @@ function kindOf(code: ErrorCode): FailureKind {
 }
 
 function broken(node: string, reason: string): PartFailure {
-  return new PartFailure('broken', new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`));
+  return {
+    kind: 'broken',
+    error: new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`),
+    isSilence: reason === SILENT,
+  };
 }

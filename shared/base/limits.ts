@@ -85,6 +85,10 @@ export const CHUNKS_PER_TRANSACTION = 1_000;
 
 /** A gateway that has heard nothing from a slave for this long takes the link for dead. */
 export const LINK_SILENCE_MS = 3_000;
+/** A slave that has requests under way and nothing to say to a gateway says that it is there, this often. */
+export const ALIVE_MS = 20;
+/** One that has requests under way and says nothing for this long is asked for nothing new where others hold the same. */
+export const SUSPECT_MS = 50;
 /** How often a gateway looks for deadlines that have passed: one timer for all requests, not one each. */
 export const TICK_MS = 20;
 /** Bytes that wait to be written to one slave; more and its requests are refused at once. */
@@ -108,6 +112,8 @@ export const BREAKER_OPEN_MS = 5_000;
  */
 export const MAX_READS_UNDER_WAY = 4_096;
 export const MIN_READS_UNDER_WAY = 128;
+/** Reads whose large answers wait for room at a gateway, or are on their way to it. */
+export const MAX_LARGE_READS = 4_096;
 /** Parts that a gateway may ask again for every read, and how many of them in store: what one slave may have under way when it dies. */
 export const RETRIES_PER_READ = 0.2;
 export const RETRIES_IN_STORE = MAX_READS_UNDER_WAY;

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import { HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
+import { ALIVE_MS, HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import { publicError } from '../../shared/http/envelope.ts';
 import {
@@ -72,6 +72,9 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
     for (const link of links) link.dropLate();
     pushAll();
   }, HEARTBEAT_MS);
+  const aliveness = setInterval(() => {
+    for (const link of links) link.sayAlive();
+  }, ALIVE_MS);
   slave.onChange(pushAll);
   slave.onNews((seq, slots) => {
     let frame: string | undefined;
@@ -85,6 +88,7 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
     links: () => links.size,
     close() {
       clearInterval(heartbeat);
+      clearInterval(aliveness);
       for (const link of links) link.close();
     },
     destroy() {
@@ -136,6 +140,8 @@ class Link {
   private greeted = false;
   wantsNews = false;
   private sentReady = '';
+  /** Nothing was sent since `sayAlive` was called last. */
+  private isQuiet = true;
 
   constructor(socket: Duplex, slave: Slave, options: LinkServerOptions) {
     this.socket = socket;
@@ -187,6 +193,12 @@ class Link {
     const state: SlaveState = { ...this.slave.state(), ...(ready === this.sentReady ? {} : { ready }) };
     this.sentReady = ready;
     this.send(encodeFrame('S', [], asciiJson(state)));
+  }
+
+  /** Long work is no silence: a gateway that waits for something hears all the time that this process runs. */
+  sayAlive(): void {
+    if (this.isQuiet && this.open.size + this.outgoing.size > 0) this.pushState();
+    this.isQuiet = true;
   }
 
   /** `frame`: the same for every link. */
@@ -287,6 +299,7 @@ class Link {
   }
 
   private send(frame: string): void {
+    this.isQuiet = false;
     this.batch += frame;
     this.flushSoon();
   }
@@ -326,6 +339,7 @@ class Link {
   private sendPieces(): void {
     for (const [id, outgoing] of this.outgoing) {
       if (outgoing.credit <= 0) continue;
+      this.isQuiet = false;
       const { answer, sent, credit } = outgoing;
       const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
       this.socket.write(
