@@ -68,12 +68,12 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
   const pushAll = () => {
     for (const link of links) link.pushState();
   };
-  const heartbeat = setInterval(() => {
-    for (const link of links) link.dropLate();
-    pushAll();
-  }, HEARTBEAT_MS);
+  const heartbeat = setInterval(pushAll, HEARTBEAT_MS);
   const aliveness = setInterval(() => {
-    for (const link of links) link.sayAlive();
+    for (const link of links) {
+      link.dropLate();
+      link.sayAlive();
+    }
   }, ALIVE_MS);
   slave.onChange(pushAll);
   slave.onNews((seq, slots) => {
