@@ -75,6 +75,8 @@ export class Slave {
   private readonly intake: Intake<FromFollower>;
   /** Of the page that is being taken in, how many infos and subjects are. */
   private taken = 0;
+  /** Messages of data that were taken in, and that the follower takes for waiting. */
+  private unacknowledged = 0;
   private readonly listeners = new Set<() => void>();
   /** Slots that the page being taken in has touched so far. */
   private changed = new ChangedSlots();
@@ -89,7 +91,12 @@ export class Slave {
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
-    this.intake = new Intake(options.now, options.newsMs ?? NEWS_MS, (message) => this.takeSome(message));
+    this.intake = new Intake({
+      now: options.now,
+      shareMs: options.newsMs ?? NEWS_MS,
+      takeSome: (message) => this.takeSome(message),
+      onTurn: () => this.acknowledge(),
+    });
   }
 
   /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */
@@ -129,13 +136,22 @@ export class Slave {
     this.intake.receive(message);
   }
 
+  /** Tells the follower how much more it may hand over. */
+  private acknowledge(): void {
+    if (this.unacknowledged === 0) return;
+    this.post({ type: 'taken', messages: this.unacknowledged, seq: this.seq });
+    this.unacknowledged = 0;
+  }
+
   private takeSome(message: FromFollower): boolean {
     if (message.type !== 'applied') {
       this.take(message);
+      if (message.type === 'filled') this.unacknowledged++;
       return true;
     }
     if (!this.takeNext(message)) return false;
     this.taken = 0;
+    this.unacknowledged++;
     if (message.more === true) return true;
     this.sources.cache.patchedTo = message.upTo;
     this.tellNews(message.upTo);
@@ -212,7 +228,7 @@ export class Slave {
       case 'heard': {
         this.restored = undefined;
         this.head = message.head;
-        if (!this.freshness.hear(message.caughtUp)) return;
+        if (message.asOf === undefined || !this.freshness.hear(message.asOf)) return;
         break;
       }
       case 'filled':
@@ -290,6 +306,7 @@ export class Slave {
     this.log('damaged file', { slots: held.length, why });
     this.intake.clear();
     this.taken = 0;
+    this.unacknowledged = 0;
     this.changed = new ChangedSlots();
     this.freshness.lose();
     this.restored = undefined;
