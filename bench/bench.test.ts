@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CommandError } from '../cli/import/command.ts';
+import { CommandError } from '../cli/command.ts';
 import { share } from './load/closed.ts';
 import { parseWrk } from './load/wrk.ts';
 import { benchOptions } from './options.ts';

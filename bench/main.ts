@@ -1,6 +1,6 @@
 /** `npm run bench`: measures, and fails where what it measured was wrong. */
-import { CommandError } from '../cli/import/command.ts';
-import { type BenchOptions, benchOptions, HELP, type Mode } from './options.ts';
+import { CommandError } from '../cli/command.ts';
+import { type BenchOptions, benchOptions, type Mode } from './options.ts';
 import { publish, type Report } from './report/report.ts';
 
 const RUNS: Record<Mode, (options: BenchOptions) => Promise<Report>> = {
@@ -17,10 +17,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   try {
     const options = benchOptions(process.argv.slice(2), process.env);
-    if (options === undefined) {
-      console.log(HELP);
-      return 0;
-    }
+    if (options === undefined) return 0;
     const report = await RUNS[options.mode](options);
     return publish(report, options.out) ? 0 : 1;
   } catch (error) {

@@ -1,80 +1,68 @@
 /** The options of `npm run bench`, as typed and as meant. */
-import { CommandError, helpText, type Options, readOptions, wholeNumber } from '../cli/import/command.ts';
+import { CommandError, nothingElse, type Options, readTool, wholeNumber } from '../cli/command.ts';
 import { SAMPLE_BOUNDS } from '../cli/sample/sample.ts';
 
 const OPTIONS = {
-  scenario: { type: 'string', value: '1..8', help: 'a load scenario' },
-  limits: { type: 'boolean', help: 'the cluster beside bare servers that answer the same bytes' },
+  scenario: { value: '1..8', says: 'a load scenario' },
+  limits: { says: 'the cluster beside bare servers that answer the same bytes' },
   size: {
-    type: 'boolean',
-    help: 'ingest, fill, cold reads, memory and stalls with millions of observations',
+    says: 'ingest, fill, cold reads, memory and stalls with millions of observations',
   },
   evolution: {
-    type: 'boolean',
-    help: 'random routing, whole-request keys and the data-aware cache in one table',
+    says: 'random routing, whole-request keys and the data-aware cache in one table',
   },
-  growth: { type: 'boolean', help: 'the same load over more subjects and more slaves' },
-  core: { type: 'boolean', help: 'the core of a slave without network' },
-  requests: { type: 'string', value: 'N', help: 'requests of a run; 10000 by default' },
-  concurrent: { type: 'string', value: 'N', help: 'connections; 50 by default' },
-  repeat: { type: 'string', value: 'N', help: 'N distinct requests, repeated; random ones by default' },
+  growth: { says: 'the same load over more subjects and more slaves' },
+  core: { says: 'the core of a slave without network' },
+  requests: { value: 'N', says: 'requests of a run; 10000 by default' },
+  concurrent: { value: 'N', says: 'connections; 50 by default' },
+  repeat: { value: 'N', says: 'N distinct requests, repeated; random ones by default' },
   target: {
-    type: 'string',
     value: 'URL',
-    help: 'a gateway that runs; else a cluster is started for the run',
+    says: 'a gateway that runs; else a cluster is started for the run',
   },
   check: {
-    type: 'string',
     value: 'WHAT',
-    help: 'sample (default): answers must be those of the sample data; none: a target with other data',
+    says: 'sample (default): answers must be those of the sample data; none: a target with other data',
   },
   key: {
-    type: 'string',
     value: 'KEY',
-    help: 'API key for --target, with read, write and admin',
-    env: 'KAMAITACHI_KEY',
+    says: 'API key for --target, with read, write and admin',
+    variable: 'KAMAITACHI_KEY',
   },
-  rate: { type: 'string', value: 'N', help: 'requests a second, sent when they are due (open loop)' },
+  rate: { value: 'N', says: 'requests a second, sent when they are due (open loop)' },
   'write-ratio': {
-    type: 'string',
     value: 'SHARE',
-    help: 'share of writes, 0 to 1; 0.1 in scenario 7, else 0',
+    says: 'share of writes, 0 to 1; 0.1 in scenario 7, else 0',
   },
-  zipf: { type: 'string', value: 'S', help: 'exponent of scenario 8; 1 by default' },
-  seed: { type: 'string', value: 'N', help: 'another seed, other requests; 1 by default' },
+  zipf: { value: 'S', says: 'exponent of scenario 8; 1 by default' },
+  seed: { value: 'N', says: 'another seed, other requests; 1 by default' },
   subjects: {
-    type: 'string',
     value: 'N,…',
-    help: 'subjects of the sample; --growth takes a list; by default what the mode needs, 8 at a --target as npm start loads them',
+    says: 'subjects of the sample; --growth takes a list; by default what the mode needs, 8 at a --target as npm start loads them',
   },
-  indicators: { type: 'string', value: 'N', help: 'indicators of the sample' },
-  quarters: { type: 'string', value: 'N', help: 'quarters of the sample' },
+  indicators: { value: 'N', says: 'indicators of the sample' },
+  quarters: { value: 'N', says: 'quarters of the sample' },
   'pool-subjects': {
-    type: 'string',
     value: 'A,B,…',
-    help: 'subjects to ask for; by default all of the sample',
+    says: 'subjects to ask for; by default all of the sample',
   },
   'pool-indicators': {
-    type: 'string',
     value: 'A,B,…',
-    help: 'indicators to ask for; by default the first six',
+    says: 'indicators to ask for; by default the first six',
   },
   slaves: {
-    type: 'string',
     value: 'N,…',
-    help: 'slaves of an own cluster; 2 by default; --growth takes a list',
+    says: 'slaves of an own cluster; 2 by default; --growth takes a list',
   },
-  replicas: { type: 'string', value: 'N', help: 'slaves that own each slot; 2 by default, 1 in --size' },
+  replicas: { value: 'N', says: 'slaves that own each slot; 2 by default, 1 in --size' },
   runtime: {
-    type: 'string',
     value: 'NAME',
-    help: 'what runs the gateway: deno (default where it runs) or node',
+    says: 'what runs the gateway: deno (default where it runs) or node',
   },
-  processes: { type: 'string', value: 'N', help: 'load processes; 1 by default' },
-  seconds: { type: 'string', value: 'N', help: 'length of a round of --limits; 3 by default' },
-  rounds: { type: 'string', value: 'N', help: 'rounds of --limits; 3 by default' },
-  out: { type: 'string', value: 'DIR', help: 'where results go; bench/results by default' },
-  help: { type: 'boolean', help: 'this text' },
+  processes: { value: 'N', says: 'load processes; 1 by default' },
+  seconds: { value: 'N', says: 'length of a round of --limits; 3 by default' },
+  rounds: { value: 'N', says: 'rounds of --limits; 3 by default' },
+  out: { value: 'DIR', says: 'where results go; bench/results by default' },
 } as const satisfies Options;
 
 /** Options of the modes besides --out: one that means nothing where it stands would be taken for something it is not. */
@@ -133,19 +121,21 @@ export interface BenchOptions {
   command: string;
 }
 
-export const HELP = `npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core [options]
-Measures; writes Markdown, JSON and SVG.
+const TOOL = {
+  usage: 'npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core [options]',
+  says: 'Measures; writes Markdown, JSON and SVG.',
+  options: OPTIONS,
+};
 
-${helpText(OPTIONS)}`;
-
-/** Throws a CommandError. Undefined: help was asked for. */
+/** Throws a CommandError. Undefined: only the help or the version was asked for, and has been printed. */
 export function benchOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): BenchOptions | undefined {
-  const { given, rest } = readOptions(OPTIONS, args, env);
-  if (given.help) return undefined;
-  if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+  const asked = readTool(TOOL, args, env);
+  if (asked === undefined) return undefined;
+  const { given, rest } = asked;
+  nothingElse(rest);
   const modes = MODES.filter((mode) => given[mode] !== undefined);
   if (modes.length !== 1)
     throw new CommandError(

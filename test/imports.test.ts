@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'shared/options': ['shared/base'],
   'shared/http': ['shared/base'],
   'shared/query': ['shared/base'],
-  'shared/answer': ['shared/base'],
+  'shared/answer': ['shared/base', 'shared/data', 'shared/query'],
   'shared/data': ['shared/base'],
   'shared/discovery': ['shared/base'],
   'shared/ownership': ['shared/base', 'shared/discovery'],

@@ -1,5 +1,5 @@
 /** One scenario: a cluster of its own or a given one, the load, the check of what it answered, the report. */
-import { CommandError } from '../../cli/import/command.ts';
+import { CommandError } from '../../cli/command.ts';
 import { indicatorNames, sampleLines, subjectOf } from '../../cli/sample/sample.ts';
 import {
   type CacheStats,

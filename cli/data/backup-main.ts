@@ -3,31 +3,29 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { backup } from '../../master/store/copy.ts';
-import { CommandError, helpText, type Options, readOptions } from '../import/command.ts';
+import { nothingElse, type Options, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';
 
 const OPTIONS = {
   to: {
-    type: 'string',
     value: 'PATH',
-    help: 'the file to write, or a folder: then it is named by the moment; backups by default',
+    says: 'the file to write, or a folder: then it is named by the moment; backups by default',
   },
   ...DATABASE_OPTIONS,
 } as const satisfies Options;
 
-const HELP = `npm run backup -- [options]
-Copies the master's database, checks the copy, and prints where it stands. The master may run, on the same machine.
-
-${helpText(OPTIONS)}`;
+const TOOL = {
+  usage: 'npm run backup -- [options]',
+  says: "Copies the master's database, checks the copy, and prints where it stands. The master may run, on the same machine.",
+  options: OPTIONS,
+};
 
 process.exitCode = await runCommand('backup', async () => {
-  const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), process.env);
-  if (given.help) {
-    console.log(HELP);
-    return 0;
-  }
-  if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+  const asked = readTool(TOOL, process.argv.slice(2), process.env);
+  if (asked === undefined) return 0;
+  const { given, rest } = asked;
+  nothingElse(rest);
   const from = databaseFile(given);
   const began = performance.now();
   const { path, history, seq, subjects, chunks, bytes } = backup(from, targetOf(given.to ?? 'backups'));

@@ -2,22 +2,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { file } from '../../master/store/sql.ts';
-import { CommandError, type Options } from '../import/command.ts';
+import { CommandError, type Options } from '../command.ts';
 
 export const DATABASE_OPTIONS = {
   'data-dir': {
-    type: 'string',
     value: 'DIR',
-    help: 'the data directory of npm start, or of the master; data by default',
-    env: 'KAMAITACHI_DATA_DIR',
+    says: 'the data directory of npm start, or of the master; data by default',
+    variable: 'KAMAITACHI_DATA_DIR',
   },
   database: {
-    type: 'string',
     value: 'URL',
-    help: "the master's database itself, as its option of that name has it",
-    env: 'KAMAITACHI_DATABASE',
+    says: "the master's database itself, as its option of that name has it",
+    variable: 'KAMAITACHI_DATABASE',
   },
-  help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
 /** The file of the database that the options name. A database that is on a server is not for us to copy. */

@@ -2,57 +2,49 @@
 import process from 'node:process';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
-import { CommandError, gatewayUrl, helpText, type Options, readOptions } from '../import/command.ts';
+import { gatewayUrl, nothingElse, type Options, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { runCommand } from './database.ts';
 import { verifyCluster } from './verify.ts';
 
 const OPTIONS = {
   to: {
-    type: 'string',
     value: 'URL',
-    help: 'a gateway, the master, or one slave; http://127.0.0.1:9000 by default',
+    says: 'a gateway, the master, or one slave; http://127.0.0.1:9000 by default',
   },
   'report-only': {
-    type: 'boolean',
-    help: 'say what differs, and leave it; else it is filled again from the master',
+    says: 'say what differs, and leave it; else it is filled again from the master',
   },
   key: {
-    type: 'string',
     value: 'KEY',
-    help: 'API key, where the gateway asks for one',
-    env: 'KAMAITACHI_KEY',
+    says: 'API key, where the gateway asks for one',
+    variable: 'KAMAITACHI_KEY',
   },
   'cluster-token-file': {
-    type: 'string',
     value: 'PATH',
-    help: "the cluster's token, where it has one: slaves answer to nobody else",
-    env: 'KAMAITACHI_CLUSTER_TOKEN_FILE',
+    says: "the cluster's token, where it has one: slaves answer to nobody else",
+    variable: 'KAMAITACHI_CLUSTER_TOKEN_FILE',
   },
   'tls-ca': {
-    type: 'string',
     value: 'PATH',
-    help: 'certificates to check the others against, where they use TLS',
-    env: 'KAMAITACHI_TLS_CA',
+    says: 'certificates to check the others against, where they use TLS',
+    variable: 'KAMAITACHI_TLS_CA',
   },
-  help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
-const HELP = `npm run verify -- [options]
-Has every live slave compare the slots it holds with the master, both at the same seq, while the cluster runs. A slot that
-differs is taken out of service and filled again. Exit 1 if there was one, or a slave could not be asked.
-
-${helpText(OPTIONS)}`;
+const TOOL = {
+  usage: 'npm run verify -- [options]',
+  says: 'Has every live slave compare the slots it holds with the master, both at the same seq, while the cluster runs. A slot that differs is taken out of service and filled again. Exit 1 if there was one, or a slave could not be asked.',
+  options: OPTIONS,
+};
 
 const PROGRESS_EVERY_MS = 2_000;
 
 process.exitCode = await runCommand('verify', async () => {
-  const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), process.env);
-  if (given.help) {
-    console.log(HELP);
-    return 0;
-  }
-  if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+  const asked = readTool(TOOL, process.argv.slice(2), process.env);
+  if (asked === undefined) return 0;
+  const { given, rest } = asked;
+  nothingElse(rest);
   const began = performance.now();
   const refill = given['report-only'] !== true;
   const shown = new Map<string, number>();

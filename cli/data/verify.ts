@@ -1,6 +1,6 @@
 /** Has every live slave compare what it holds with the master, and gathers what they say. */
 import type { Verification } from '../../slave/follow/verification.ts';
-import { CommandError } from '../import/command.ts';
+import { CommandError } from '../command.ts';
 
 export interface SlaveAddress {
   node: string;

@@ -4,33 +4,30 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { type ApiKey, keyLine, parseKeys, SCOPES, type Scope } from '../../shared/http/keys.ts';
-import { CommandError, helpText, type Options, readOptions } from '../import/command.ts';
+import { CommandError, type Options, readTool } from '../command.ts';
 
 const OPTIONS = {
-  scopes: { type: 'string', value: 'A,B', help: `what it may do: ${SCOPES.join(', ')}` },
+  scopes: { value: 'A,B', says: `what it may do: ${SCOPES.join(', ')}` },
   keys: {
-    type: 'string',
     value: 'FILE',
-    help: "the gateway's file of keys, to add it to; without, the line is printed",
-    env: 'KAMAITACHI_KEYS',
+    says: "the gateway's file of keys, to add it to; without, the line is printed",
+    variable: 'KAMAITACHI_KEYS',
   },
-  help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
-const HELP = `npm run key -- NAME --scopes read,write [--keys FILE]
-A new API key for a client of this name. Take its line out of the file, and gateways refuse it within seconds.
-
-${helpText(OPTIONS)}`;
+const TOOL = {
+  usage: 'npm run key -- NAME --scopes read,write [--keys FILE]',
+  says: 'A new API key for a client of this name. Take its line out of the file, and gateways refuse it within seconds.',
+  options: OPTIONS,
+};
 
 process.exitCode = main();
 
 function main(): number {
   try {
-    const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), process.env);
-    if (given.help) {
-      console.log(HELP);
-      return 0;
-    }
+    const asked = readTool(TOOL, process.argv.slice(2), process.env);
+    if (asked === undefined) return 0;
+    const { given, rest } = asked;
     const [name] = rest;
     if (rest.length !== 1 || name.length > 128)
       throw new CommandError('NAME: expected one name of a client, such as dashboard (--help shows all)', 2);

@@ -1,43 +1,35 @@
 /** `npm run sample`: deterministic sample data on stdout, or straight into a cluster. */
+
+import { CommandError, gatewayUrl, nothingElse, type Options, readTool, wholeNumber } from '../command.ts';
 import { Client, Interrupted } from '../import/client.ts';
-import {
-  CommandError,
-  gatewayUrl,
-  helpText,
-  type Options,
-  readOptions,
-  wholeNumber,
-} from '../import/command.ts';
 import { amount, duration } from '../import/report.ts';
 import { SAMPLE_BOUNDS, SAMPLE_DEFAULTS, type SampleOptions, sampleLines } from './sample.ts';
 import { writeToCluster, writeToStream } from './write.ts';
 
 const OPTIONS = {
-  subjects: { type: 'string', value: 'N', help: 'subjects, from 33:00000009 on; 8 by default' },
-  indicators: { type: 'string', value: 'N', help: 'indicators per report; 6 by default' },
-  quarters: { type: 'string', value: 'N', help: 'quarters up to the end of 2023; 40 by default' },
-  days: { type: 'string', value: 'N', help: 'weekdays of prices up to the end of 2023; 0 by default' },
-  revisions: { type: 'string', value: 'PERCENT', help: 'reports that are corrected later; 0 by default' },
+  subjects: { value: 'N', says: 'subjects, from 33:00000009 on; 8 by default' },
+  indicators: { value: 'N', says: 'indicators per report; 6 by default' },
+  quarters: { value: 'N', says: 'quarters up to the end of 2023; 40 by default' },
+  days: { value: 'N', says: 'weekdays of prices up to the end of 2023; 0 by default' },
+  revisions: { value: 'PERCENT', says: 'reports that are corrected later; 0 by default' },
   order: {
-    type: 'string',
     value: 'ORDER',
-    help: 'subject (default): one subject after the other; time: as time went by',
+    says: 'subject (default): one subject after the other; time: as time went by',
   },
-  seed: { type: 'string', value: 'N', help: 'another seed, other numbers; 1 by default' },
-  to: { type: 'string', value: 'URL', help: 'a gateway to write to, instead of stdout' },
+  seed: { value: 'N', says: 'another seed, other numbers; 1 by default' },
+  to: { value: 'URL', says: 'a gateway to write to, instead of stdout' },
   key: {
-    type: 'string',
     value: 'KEY',
-    help: 'API key, where the gateway asks for one',
-    env: 'KAMAITACHI_KEY',
+    says: 'API key, where the gateway asks for one',
+    variable: 'KAMAITACHI_KEY',
   },
-  help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
-const HELP = `npm run sample -- [options]
-Sample data in the ingest format: the same options always make the same bytes.
-
-${helpText(OPTIONS)}`;
+const TOOL = {
+  usage: 'npm run sample -- [options]',
+  says: 'Sample data in the ingest format: the same options always make the same bytes.',
+  options: OPTIONS,
+};
 
 /** Batches under way at once where the order does not matter. */
 const AT_ONCE = 4;
@@ -47,12 +39,10 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   try {
-    const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), process.env);
-    if (given.help) {
-      console.log(HELP);
-      return 0;
-    }
-    if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
+    const asked = readTool(TOOL, process.argv.slice(2), process.env);
+    if (asked === undefined) return 0;
+    const { given, rest } = asked;
+    nothingElse(rest);
     const options = sampleOptions(given);
     if (given.to === undefined) await writeToStream(sampleLines(options), process.stdout);
     else await intoCluster(options, gatewayUrl(given.to), given.key);

@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
+import { CommandError } from '../command.ts';
 import type { Client } from '../import/client.ts';
-import { CommandError } from '../import/command.ts';
 
 export interface Written {
   lines: number;

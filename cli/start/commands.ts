@@ -75,6 +75,7 @@ export function etcdCommand(options: Options, url: URL, port: number): Command {
   const command = onNode('cli/start/etcd-main.ts', {
     dataDir: join(options.dataDir, 'etcd'),
     host: url.hostname.replace(/^\[|\]$/g, ''),
+    discovery: 'etcd',
     etcd: [`http://${url.hostname}:${port}`],
   });
   return { ...command, hasChildren: true };

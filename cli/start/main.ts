@@ -12,7 +12,7 @@ import { checkPorts } from './ports.ts';
 const READY_MS = 120_000;
 const PARENT_CHECK_MS = 250;
 
-const options = optionsOrExit('npm start --');
+const options = optionsOrExit('npm start --', 'start');
 try {
   await run(options);
 } catch (error) {

@@ -3,9 +3,10 @@
 import { createDiscovery } from '../../shared/adapter/create-discovery.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { createLog } from '../../shared/base/log.ts';
+import { VERSION } from '../../shared/base/version.ts';
 import { createPeerFetch } from '../../shared/http/peers.ts';
+import { asksFor } from '../../shared/options/command-line.ts';
 import {
-  asksForHelp,
   helpText,
   hostPort,
   type Options,
@@ -24,7 +25,9 @@ import { createPrometheus } from './prometheus.ts';
 /** Requests under way get this long to finish, after clients had time to go elsewhere. */
 const DRAIN_MS = 5_000;
 
-if (asksForHelp(deno.args)) console.log(helpText('deno task gateway'));
+const asked = asksFor(deno.args);
+if (asked === 'help') console.log(helpText('deno task gateway', 'gateway'));
+else if (asked === 'version') console.log(VERSION);
 else run();
 
 function run(): void {

@@ -15,6 +15,7 @@ export type Check = (request: Request) => string | undefined;
 export const SCOPE_OF: Readonly<Record<RouteName, Scope | 'open'>> = {
   snapshot: 'read',
   period: 'read',
+  panel: 'read',
   selectionSnapshot: 'read',
   selectionPeriod: 'read',
   topics: 'read',

@@ -217,7 +217,7 @@ describe('bodies', () => {
   it('without an announced length are counted while they come', async () => {
     const test = await start({ maxQueryBytes: 1_000 });
     const send = (bytes: number) => {
-      const text = JSON.stringify({ ...good, pad: 'x'.repeat(bytes) });
+      const text = JSON.stringify({ ...good, method: 'x'.repeat(bytes) });
       const body = new Blob([text.slice(0, 30), text.slice(30)]).stream();
       return test.gateway.app.request(SNAPSHOT, { method: 'POST', body, duplex: 'half' } as RequestInit);
     };

@@ -15,16 +15,10 @@ import {
   tableErrorBody,
   tableSuccessBody,
 } from '../../shared/http/envelope.ts';
-import {
-  type BodyKind,
-  createQueryParser,
-  parseSearch,
-  parseSubjectsQuery,
-  rowQuery,
-  tableNumber,
-  tableOf,
-} from '../../shared/query/parse.ts';
+import { parseSubjectsParams } from '../../shared/query/params.ts';
+import { type BodyKind, parseSearch, rowQuery, tableNumber, tableOf } from '../../shared/query/parse.ts';
 import type { Query } from '../../shared/query/query.ts';
+import { createRequestParser } from '../../shared/query/request-parser.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
 import type { Bodies } from '../flow/body.ts';
 import type { LargeText } from '../flow/writing.ts';
@@ -83,7 +77,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   const { cluster, reads, edge, bodies, leaving, tables } = options;
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
   const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
-  const parse = createQueryParser();
+  const parser = createRequestParser();
   let description: string | undefined;
 
   /** A read whose question is its body. */
@@ -96,7 +90,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return read(request, kind + text, () => parsed(text), success);
     };
 
-  const query = (kind: BodyKind) => asked(kind, (text) => parse(kind, text), DATA_ENVELOPE);
+  const query = (kind: BodyKind) => asked(kind, (text) => parser.body(kind, text).query, DATA_ENVELOPE);
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
@@ -135,6 +129,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   return {
     snapshot: query('snapshot'),
     period: query('period'),
+    panel: query('panel'),
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 
@@ -142,7 +137,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     indicators: (request) => read(request, 'indicators', () => ({ kind: 'indicators' })),
     subjects: (request) => {
       const params = paramsOf(request.raw);
-      return read(request, `subjects?${params}`, () => parseSubjectsQuery(params));
+      return read(request, `subjects?${params}`, () => parseSubjectsParams(String(params)).query);
     },
 
     search: asked('search', (text) => parseSearch(text, tables), TABLE_ENVELOPE),

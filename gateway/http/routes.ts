@@ -34,6 +34,7 @@ export type RouteName = keyof typeof summaries;
 const summaries = {
   snapshot: 'The values of subjects or of a topic at one moment, sorted',
   period: 'The values of subjects over a range of time',
+  panel: 'The values of subjects at many dates, as they were known then',
   selectionSnapshot: 'The values at one moment of the members of a topic that carry a tag',
   selectionPeriod: 'The values over a range of the members of a topic that carry a tag, by date',
   topics: 'Topics and their sizes',
@@ -155,6 +156,7 @@ export const ROUTES: readonly Route[] = [
     example: { ids: IDS, subjects: SUBJECTS, ...YEAR_2023, limit: 4 },
     data: z.array(z.object({ subject: info, data: z.array(item) })),
   },
+  { ...post(`${DATA}/panel`, 'panel', 'queries'), body: free, data: free },
   {
     ...post(`${SELECTION}/snapshot`, 'selectionSnapshot', 'queries'),
     body: body([fields.ids], [...common.slice(1), fields.withTime], selection),

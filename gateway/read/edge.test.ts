@@ -433,7 +433,7 @@ describe('what is kept', () => {
     await test.read();
     expect(test.asked()).toBe(4);
     for (const slave of test.slaves) slave.reply = () => ({ text: '[]' });
-    for (let i = 0; i < 2; i++) await test.read({ ...body, pad: 'x'.repeat(MAX_EDGE_KEY_CHARS) });
+    for (let i = 0; i < 2; i++) await test.read({ ...body, method: 'x'.repeat(MAX_EDGE_KEY_CHARS) });
     expect([test.asked(), test.gateway.edge!.size]).toEqual([6, 0]);
   });
 
@@ -441,7 +441,7 @@ describe('what is kept', () => {
     const test = await start({ edgeCacheBytes: 100_000 });
     const answer = `["${'x'.repeat(9_000)}"]`;
     for (const slave of test.slaves) slave.reply = () => ({ text: answer });
-    const query = (i: number) => ({ ...body, limit: i + 1, pad: 'p'.repeat(2_000) });
+    const query = (i: number) => ({ ...body, limit: i + 1, method: 'p'.repeat(2_000) });
     for (let i = 0; i < 30; i++) {
       await test.read(query(i));
       await test.read(query(0));

@@ -1,6 +1,7 @@
 /** One read from plan to answer: it is let in, its parts are asked for, and what comes back is merged. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import type { Query } from '../../shared/query/query.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
+import type { PanelQuery, Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Budget } from '../flow/budget.ts';
 import type { LargeText } from '../flow/writing.ts';
@@ -49,7 +50,32 @@ export class Reads {
   }
 
   /** The answer to a query. */
-  async read(query: Query, options: ReadOptions): Promise<ReadResult> {
+  read(query: Query, options: ReadOptions): Promise<ReadResult> {
+    return query.kind === 'panel' && 'calendar' in query.when
+      ? this.readByCalendar(query, query.when, options)
+      : this.readPlanned(query, options);
+  }
+
+  /** A panel whose dates are the days of a subject: that subject's slave is asked for them first. */
+  private async readByCalendar(
+    query: PanelQuery,
+    { calendar, from, to }: { calendar: string; from: number; to: number },
+    options: ReadOptions,
+  ): Promise<ReadResult> {
+    const asked = await this.readPlanned({ kind: 'calendar', subject: calendar, from, to }, options);
+    const dates = JSON.parse(asked.data as string) as number[];
+    if ('subjects' in query.pool) checkPanelSize(query.pool.subjects.length, dates.length, query.ids.length);
+    const result = await this.readPlanned({ ...query, when: { dates } }, options);
+    const seqs = [asked.seq, result.seq].filter((seq) => seq !== undefined);
+    return {
+      ...result,
+      seq: seqs.length === 0 ? undefined : Math.min(...seqs),
+      staleSeconds: Math.max(asked.staleSeconds, result.staleSeconds),
+      answeredBy: [...asked.answeredBy, ...result.answeredBy],
+    };
+  }
+
+  private async readPlanned(query: Query, options: ReadOptions): Promise<ReadResult> {
     const run = this.begin(options);
     try {
       const answered = await this.answerAll(run, planQuery(query, this.cluster.routes(), options));

@@ -289,6 +289,7 @@ function narrowed(query: Query, subjects: string[]): Query {
   switch (query.kind) {
     case 'snapshot':
     case 'dated':
+    case 'panel':
       return { ...query, pool: { subjects } };
     case 'period':
     case 'table':

@@ -1,12 +1,15 @@
 /** How a program on Node begins: its options from the command line and the environment, or help, or one line and exit 2. */
 import process from 'node:process';
-import { asksForHelp, helpText, type Options, parseOptions, UsageError } from '../options/config.ts';
+import { VERSION } from '../base/version.ts';
+import { asksFor, UsageError } from '../options/command-line.ts';
+import { helpText, type Options, type Program, parseOptions } from '../options/config.ts';
 
 /** `command`: how the program is started, for the help. Ends the process where there is nothing to run. */
-export function optionsOrExit(command: string): Options {
+export function optionsOrExit(command: string, program: Program): Options {
   const argv = process.argv.slice(2);
-  if (asksForHelp(argv)) {
-    console.log(helpText(command));
+  const asked = asksFor(argv);
+  if (asked !== undefined) {
+    console.log(asked === 'help' ? helpText(command, program) : VERSION);
     process.exit(0);
   }
   try {

@@ -18,7 +18,7 @@ export async function runProcess(
   command: string,
   start: (options: Options) => Promise<Running>,
 ): Promise<void> {
-  const options = optionsOrExit(command);
+  const options = optionsOrExit(command, role === 'etcd' ? 'start' : role);
   let running: Running;
   try {
     if (role !== 'etcd') checkExposure(role, options);

@@ -6,6 +6,7 @@ export const STATUS_OF = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  not_acceptable: 406,
   body_timeout: 408,
   too_large: 413,
   uri_too_long: 414,

@@ -10,6 +10,17 @@ export const MAX_STRING_BYTES = 1_024;
 
 export const MAX_IDS = 64;
 export const MAX_SUBJECTS = 10_000;
+/** Of one item of `ids` as written, and of `where` and `field`. */
+export const MAX_ITEM_BYTES = 256;
+export const MAX_CONDITION_BYTES = 1_024;
+export const MAX_PARENTHESES = 16;
+export const MAX_LAG_QUARTERS = 400;
+export const MAX_AGE_DAYS = 36_500;
+export const MAX_PANEL_DATES = 5_000;
+/** Subjects × dates × ids. */
+export const MAX_PANEL_CELLS = 50_000_000;
+export const MAX_DELAY_DAYS = 3_650;
+export const MAX_BATCH_LINES = 1_000;
 export const MAX_LIMIT = 10_000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_OFFSET = 100_000;

@@ -5,7 +5,10 @@ import { MAX_INDICATOR_CHARS, MAX_SUBJECT_BYTES } from './limits.ts';
 export const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
 const INDICATOR = new RegExp(`^[A-Za-z_][A-Za-z0-9_.]{0,${MAX_INDICATOR_CHARS - 1}}$`);
 const RESERVED = new Set(
-  'subject name listing_date report_date time end_date period declare_date year combine __proto__'.split(' '),
+  (
+    'subject name listing_date report_date time end_date period declare_date year combine __proto__ ' +
+    'status category declared date and or not'
+  ).split(' '),
 );
 const BEYOND_ASCII = /[^\u0000-\u007f]/;
 /** What an error says was expected of one. */

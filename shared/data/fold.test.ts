@@ -238,6 +238,7 @@ function applyNaively(naive: Naive, line: IngestLine, at: number): void {
     if (naive.info.name === '') naive.info.name = SUBJECT;
     return;
   }
+  if (line.type === 'member') return;
   for (const [name, value] of Object.entries(line.values))
     naive.values.set(`${name} ${line.time} ${line.declared ?? 0}`, (value ?? NaN) + 0);
   if (line.period !== undefined) naive.periods.set(line.time, line.period);

@@ -3,7 +3,15 @@
 import { CHUNK_BYTES, MAX_TIME, MIN_TIME } from '../base/limits.ts';
 import { type Block, blockBytes, PERIOD_COLUMN } from './block.ts';
 import { EMPTY_BLOCK, putPoints, removePoints, sliceBlock } from './block-edit.ts';
-import { type Chunk, PointCollector, type StampedLine, type StoredInfo, type SubjectLine } from './lines.ts';
+import {
+  type Chunk,
+  type MemberLine,
+  PointCollector,
+  type StampedLine,
+  type StoredInfo,
+  type SubjectLine,
+} from './lines.ts';
+import { putMemberships } from './topic-intervals.ts';
 
 /** What a subject looks like before: its info (null = unknown) and the chunks that `touchedRange` asks for. */
 export interface SubjectState {
@@ -27,7 +35,7 @@ export function touchedRange(lines: readonly StampedLine[]): { from: number; to:
   let from = Infinity;
   let to = -Infinity;
   for (const { line } of lines) {
-    if (line.type === 'subject') continue;
+    if (line.type === 'subject' || line.type === 'member') continue;
     from = Math.min(from, line.time ?? MIN_TIME);
     to = Math.max(to, line.time ?? MAX_TIME);
   }
@@ -43,6 +51,7 @@ export function foldSubject(
   const working = new Map(before.chunks.map(({ start, block }) => [start, block]));
   let info = before.info;
   let pending = new Map<number, PointCollector>();
+  let members: MemberLine[] = [];
   const flush = () => {
     for (const [start, { points, texts }] of pending)
       working.set(start, putPoints(working.get(start) ?? EMPTY_BLOCK, points, texts));
@@ -54,6 +63,7 @@ export function foldSubject(
       if (line.time === undefined && line.indicators === undefined) {
         working.clear();
         info = null;
+        members = [];
       } else {
         for (const [start, block] of working)
           working.set(start, removePoints(block, line.time, line.indicators));
@@ -62,6 +72,7 @@ export function foldSubject(
       continue;
     }
     info = mergeInfo(subject, info, line.type === 'subject' ? line : undefined, at);
+    if (line.type === 'member') members.push(line);
     if (line.type === 'record') {
       const start = chunkStart(working, pending, line.time);
       let collector = pending.get(start);
@@ -73,10 +84,12 @@ export function foldSubject(
     }
   }
   flush();
+  if (info !== null && members.length > 0)
+    info = { ...info, memberships: putMemberships(info.memberships, members) };
   return { info, ...difference(before.chunks, working) };
 }
 
-/** Info after a subject line, or after a record of a subject (`line` undefined), which creates it if it is unknown. */
+/** Info after a subject line, or after another line that creates a subject if it is unknown (`line` undefined). */
 function mergeInfo(
   subject: string,
   info: StoredInfo | null,
@@ -94,13 +107,13 @@ function mergeInfo(
   };
   if (line === undefined) return { ...old, updated: at };
   return {
+    ...old,
     name: line.name === undefined ? old.name : line.name || subject,
     status: line.status ?? old.status,
     listing_date: line.listing_date ?? old.listing_date,
     category: line.category ?? old.category,
     topics: line.topics ?? old.topics,
     tags: line.tags ?? old.tags,
-    created: old.created,
     updated: at,
   };
 }

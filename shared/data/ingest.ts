@@ -2,16 +2,18 @@
  * The body of an ingest, checked whole before anything of it is stored: NDJSON, or a JSON array. The first thing that is
  * wrong is named as `line 3: time: expected …, got …`. Written by hand for speed; `ingest-schema.ts` says the same in zod.
  */
-import { badRequest, KamaitachiError } from '../base/errors.ts';
+import { badRequest, KamaitachiError, show } from '../base/errors.ts';
 import { MAX_PERIOD_BYTES, MAX_STRING_BYTES, MAX_SUBJECT_BYTES, MAX_TIME, MIN_TIME } from '../base/limits.ts';
+import { nearest } from '../base/nearest.ts';
 import { decodeUtf8, isIndicator, isPlainText, isSubject } from '../base/text.ts';
-import type { DeleteLine, IngestLine, RecordLine, SubjectLine } from './lines.ts';
+import { A_TIME_TEXT, parseTimeText } from '../base/time-text.ts';
+import type { DeleteLine, IngestLine, MemberLine, RecordLine, SubjectLine } from './lines.ts';
 
 export type IngestKind = 'ndjson' | 'json';
 
 export interface CheckedLine {
   line: IngestLine;
-  /** The line as it goes into the log: NDJSON as it came, an item of an array made anew from the fields that count. */
+  /** The line as it goes into the log: NDJSON as it came, unless it has times as text; those are seconds in the log. */
   text: string;
 }
 
@@ -39,7 +41,7 @@ export function parseIngestBody(body: Uint8Array, kind: IngestKind): CheckedLine
   return lines;
 }
 
-/** A parsed line, checked; unknown fields stay where they are and are never looked at. Throws `bad_request`. */
+/** A parsed line, checked; times as text become seconds in it. Throws `bad_request`. */
 export function checkLine(value: unknown): IngestLine {
   if (!isObject(value)) throw badRequest('line', 'an object', value);
   switch (value.type) {
@@ -49,12 +51,23 @@ export function checkLine(value: unknown): IngestLine {
       return checkSubject(value);
     case 'delete':
       return checkDelete(value);
+    case 'member':
+      return checkMember(value);
     default:
-      throw badRequest('type', '"subject", "record" or "delete"', value.type);
+      throw badRequest('type', '"subject", "record", "delete" or "member"', value.type);
   }
 }
 
 type Fields = Record<string, unknown>;
+
+/** What each kind of line may say. */
+const FIELDS_OF = {
+  subject: ['type', 'subject', 'name', 'status', 'listing_date', 'category', 'topics', 'tags'],
+  record: ['type', 'subject', 'time', 'declared', 'period', 'values'],
+  delete: ['type', 'subject', 'time', 'indicators'],
+  member: ['type', 'topic', 'subject', 'from', 'to', 'declared'],
+} as const;
+const TIME_FIELDS = ['time', 'declared', 'from', 'to'] as const;
 
 function parseNdjson(text: string): CheckedLine[] {
   const lines: CheckedLine[] = [];
@@ -65,16 +78,23 @@ function parseNdjson(text: string): CheckedLine[] {
     const line = text.slice(at, text.charCodeAt(end - 1) === 13 && end > at ? end - 1 : end);
     at = end + 1;
     if (isBlank(line)) continue;
-    lines.push({ line: atLine(number, () => checkLine(parseJson(line))), text: line });
+    lines.push(atLine(number, () => checkText(line)));
   }
   return lines;
+}
+
+function checkText(text: string): CheckedLine {
+  const value = parseJson(text);
+  const isAsLogged = !(isObject(value) && TIME_FIELDS.some((field) => typeof value[field] === 'string'));
+  const line = checkLine(value);
+  return { line, text: isAsLogged ? text : JSON.stringify(line) };
 }
 
 function parseArray(text: string): CheckedLine[] {
   const items = parseJson(text, 'body');
   if (!Array.isArray(items)) throw badRequest('body', 'an array of lines', items);
   return items.map((item, i) => {
-    const line = knownFields(atLine(i + 1, () => checkLine(item)));
+    const line = atLine(i + 1, () => checkLine(item));
     return { line, text: JSON.stringify(line) };
   });
 }
@@ -106,11 +126,11 @@ function isBlank(line: string): boolean {
 }
 
 function checkRecord(fields: Fields): RecordLine {
+  checkFields(fields, FIELDS_OF.record);
   checkSubjectName(fields.subject);
-  checkTime(fields.time);
-  const { declared, period, values } = fields;
-  if (declared !== undefined && !isWhole(declared, 0, MAX_TIME))
-    throw badRequest('declared', `whole seconds from 0 to ${MAX_TIME}`, declared);
+  takeTime(fields, 'time', MIN_TIME);
+  if (fields.declared !== undefined) takeTime(fields, 'declared', 0);
+  const { period, values } = fields;
   if (period !== undefined && !(typeof period === 'string' && isPlainText(period, MAX_PERIOD_BYTES)))
     throw badRequest('period', textOf(MAX_PERIOD_BYTES), period);
   if (!isObject(values)) throw badRequest('values', 'an object of at least one indicator', values);
@@ -127,12 +147,13 @@ function checkRecord(fields: Fields): RecordLine {
 }
 
 function checkSubject(fields: Fields): SubjectLine {
+  checkFields(fields, FIELDS_OF.subject);
   checkSubjectName(fields.subject);
   for (const field of ['name', 'status', 'listing_date', 'category']) {
     const text = fields[field];
     if (text !== undefined && !isText(text)) throw badRequest(field, textOf(MAX_STRING_BYTES), text);
   }
-  if (fields.topics !== undefined) checkTexts('topics', fields.topics);
+  if (fields.topics !== undefined) checkTopics(fields.topics);
   if (fields.tags !== undefined) checkTags(fields.tags);
   return fields as unknown as SubjectLine;
 }
@@ -146,15 +167,43 @@ function checkTags(tags: unknown): void {
 }
 
 function checkDelete(fields: Fields): DeleteLine {
+  checkFields(fields, FIELDS_OF.delete);
   checkSubjectName(fields.subject);
   const { time, indicators } = fields;
-  if (time !== undefined) checkTime(time);
+  if (time !== undefined) takeTime(fields, 'time', MIN_TIME);
   if (indicators === undefined) return fields as unknown as DeleteLine;
   if (!Array.isArray(indicators) || indicators.length === 0)
     throw badRequest('indicators', 'a list of at least one indicator', indicators);
   for (const name of indicators) checkIndicator('indicators', name);
   return fields as unknown as DeleteLine;
 }
+
+function checkMember(fields: Fields): MemberLine {
+  checkFields(fields, FIELDS_OF.member);
+  if (!isTopic(fields.topic)) throw badRequest('topic', A_TOPIC, fields.topic);
+  checkSubjectName(fields.subject);
+  const from = takeTime(fields, 'from', MIN_TIME);
+  const { to } = fields;
+  if (to !== undefined && to !== null && takeTime(fields, 'to', MIN_TIME) < from)
+    throw badRequest('to', `a time not before from (${from}), or null`, to);
+  if (fields.declared !== undefined) takeTime(fields, 'declared', 0);
+  return fields as unknown as MemberLine;
+}
+
+/** A misspelt `declared` that is ignored would be known from the beginning of time. */
+function checkFields(fields: Fields, known: readonly string[]): void {
+  for (const name in fields) {
+    if (known.includes(name)) continue;
+    const shown = PLAIN_NAME.test(name) ? name : show(name);
+    throw new KamaitachiError(
+      'bad_request',
+      `${shown}: no such field; did you mean ${nearest(name, known)}?`,
+    );
+  }
+}
+
+/** Shown as it is in a message. */
+const PLAIN_NAME = /^[\w.@-]{1,60}$/;
 
 function checkSubjectName(subject: unknown): void {
   if (typeof subject !== 'string' || !isSubject(subject))
@@ -165,9 +214,14 @@ function checkSubjectName(subject: unknown): void {
     );
 }
 
-function checkTime(time: unknown): void {
-  if (!isWhole(time, MIN_TIME, MAX_TIME))
-    throw badRequest('time', `whole seconds from ${MIN_TIME} to ${MAX_TIME}`, time);
+/** The seconds of a field that says when; a text in it becomes seconds. */
+function takeTime(fields: Fields, field: (typeof TIME_FIELDS)[number], min: number): number {
+  const time = fields[field];
+  const seconds = typeof time === 'string' ? parseTimeText(time, 'first second') : time;
+  if (!isWhole(seconds, min, MAX_TIME))
+    throw badRequest(field, `whole seconds from ${min} to ${MAX_TIME} or ${A_TIME_TEXT}`, time);
+  fields[field] = seconds;
+  return seconds;
 }
 
 /** Names that passed before: a body says the same twenty names on every line. */
@@ -182,27 +236,16 @@ function checkIndicator(field: string, name: unknown): void {
   passed.add(name);
 }
 
+function checkTopics(topics: unknown): void {
+  if (!Array.isArray(topics)) throw badRequest('topics', 'a list of strings', topics);
+  for (const topic of topics)
+    if (!isTopic(topic)) throw badRequest('topics', `strings that are ${A_TOPIC}`, topic);
+}
+
 function checkTexts(field: string, list: unknown): void {
   if (!Array.isArray(list)) throw badRequest(field, 'a list of strings', list);
   for (const text of list)
     if (!isText(text)) throw badRequest(field, `strings that are ${textOf(MAX_STRING_BYTES)}`, text);
-}
-
-function knownFields(line: IngestLine): IngestLine {
-  switch (line.type) {
-    case 'subject': {
-      const { type, subject, name, status, listing_date, category, topics, tags } = line;
-      return { type, subject, name, status, listing_date, category, topics, tags };
-    }
-    case 'record': {
-      const { type, subject, time, declared, period, values } = line;
-      return { type, subject, time, declared, period, values };
-    }
-    case 'delete': {
-      const { type, subject, time, indicators } = line;
-      return { type, subject, time, indicators };
-    }
-  }
 }
 
 function isObject(value: unknown): value is Fields {
@@ -213,9 +256,15 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && isPlainText(value, MAX_STRING_BYTES);
 }
 
-function isWhole(value: unknown, from: number, to: number): boolean {
+function isTopic(value: unknown): value is string {
+  return isText(value) && value !== '';
+}
+
+function isWhole(value: unknown, from: number, to: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to;
 }
+
+const A_TOPIC = `text of 1 to ${MAX_STRING_BYTES} bytes without control characters`;
 
 function textOf(maxBytes: number): string {
   return `text of at most ${maxBytes} bytes without control characters`;

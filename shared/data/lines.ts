@@ -1,4 +1,5 @@
 /** The lines of an ingest, already checked; what the log, the feed and the folding speak in. */
+import { MAX_TIME } from '../base/limits.ts';
 import type { Block, Points } from './block.ts';
 
 export interface SubjectLine {
@@ -29,7 +30,26 @@ export interface DeleteLine {
   indicators?: string[];
 }
 
-export type IngestLine = SubjectLine | RecordLine | DeleteLine;
+/** The subject is in the topic from `from` on and before `to`; without `to`, or with null, still. `to` = `from` withdraws. */
+export interface MemberLine {
+  type: 'member';
+  topic: string;
+  subject: string;
+  from: number;
+  to?: number | null;
+  declared?: number;
+}
+
+export type IngestLine = SubjectLine | RecordLine | DeleteLine | MemberLine;
+
+/** By topic ascending, each once. */
+export type Memberships = readonly (readonly [topic: string, revisions: MemberRevisions])[];
+
+/** Triples from, declared, to, one behind the other, ascending by from and then declared; without an end `to` is STILL. */
+export type MemberRevisions = readonly number[];
+
+/** The end of a membership that has none: after every time. */
+export const STILL = MAX_TIME + 1;
 
 /** What is kept of a subject beside its observations. `created` and `updated`: seconds, by the master's clock. */
 export interface StoredInfo {
@@ -39,6 +59,8 @@ export interface StoredInfo {
   category: string;
   topics: string[];
   tags: Record<string, string[]>;
+  /** Absent where there are none. */
+  memberships?: Memberships;
   created: number;
   updated: number;
 }

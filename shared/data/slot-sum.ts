@@ -31,9 +31,11 @@ export function slotSum(subjects: Iterable<StoredState>): string {
 }
 
 function addInfo(sum: Sum, info: StoredInfo): void {
-  const { name, status, listing_date, category, topics, tags, created, updated } = info;
+  const { name, status, listing_date, category, topics, tags, created, updated, memberships } = info;
   const tagList = Object.entries(tags).sort(([a], [b]) => compareText(a, b));
-  sum.text(JSON.stringify([name, status, listing_date, category, topics, tagList, created, updated]));
+  const parts = [name, status, listing_date, category, topics, tagList, created, updated];
+  // A subject without memberships adds up to what it did before there were any: nodes of the version before agree.
+  sum.text(JSON.stringify(memberships === undefined ? parts : [...parts, memberships]));
 }
 
 /** Per column a sum of its rows by time and declared: where one chunk ends and the next begins leaves no trace in it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { argvOf, asksForHelp, helpText, hostPort, parseOptions, UsageError } from './config.ts';
+import { argvOf, helpText, hostPort, parseOptions, UsageError } from './config.ts';
 
 const parse = (...argv: string[]) => parseOptions(argv, {});
 
@@ -112,6 +112,7 @@ describe('parseOptions', () => {
   test.each([
     [['--slavse', '3'], '--slavse: unknown option, did you mean --slaves?'],
     [['--gatewayport=1'], '--gatewayport: unknown option, did you mean --gateway-port?'],
+    [['--etcd', 'http://a:1'], '--etcd: expected --discovery etcd with it, got --discovery embedded'],
     [['-slaves', '3'], '-slaves: unknown option, did you mean --slaves?'],
     [
       ['3'],
@@ -181,20 +182,23 @@ describe('argvOf', () => {
 });
 
 describe('help', () => {
-  test('is asked for by --help and -h, whatever else stands there', () => {
-    expect(asksForHelp(['--nonsense', '--help'])).toBe(true);
-    expect(asksForHelp(['-h'])).toBe(true);
-    expect(asksForHelp(['--host', 'h'])).toBe(false);
-  });
-
-  test('shows every option once, with its default', () => {
-    const text = helpText('npm start --');
-    for (const argument of argvOf({ ...parse(), runtime: 'node' })) {
-      const flag = argument.slice(0, argument.indexOf('='));
-      expect(text.split('\n').filter((line) => line.startsWith(`  ${flag} `))).toHaveLength(1);
+  test('of each program shows the options that it uses, once, with their values and defaults', () => {
+    const all = argvOf({ ...parse('--discovery=etcd'), runtime: 'node' }).map((argument) =>
+      argument.slice(0, argument.indexOf('=')),
+    );
+    const shown = new Set<string>();
+    for (const program of ['start', 'gateway', 'slave', 'master'] as const) {
+      const flags = helpText('x', program)
+        .split('\n')
+        .flatMap((line) => /^ {2}(--[a-z-]+) /.exec(line)?.[1] ?? []);
+      expect(new Set(flags).size).toBe(flags.length);
+      for (const flag of flags) shown.add(flag);
     }
-    expect(text).toContain('usage: npm start -- [options]');
-    expect(text).toMatch(/--gateway-port PORT .*\(9000\)/);
+    for (const flag of all) expect(shown).toContain(flag);
+    expect(helpText('npm start --', 'start')).toContain('usage: npm start -- [options]');
+    expect(helpText('x', 'gateway')).toMatch(/--gateway-port PORT .*\(9000\)/);
+    expect(helpText('x', 'gateway')).not.toContain('--log-keep-ms');
+    expect(helpText('x', 'start')).toMatch(/--discovery embedded\|etcd\|static /);
   });
 });
 

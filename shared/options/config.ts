@@ -1,10 +1,18 @@
 /**
- * The options of every command: one schema, from which the flags (`--gateway-port`), the variables
- * (`KAMAITACHI_GATEWAY_PORT`) and the help are derived. A flag wins over a variable.
+ * The options of the parts of a cluster: one schema, from which the flags (`--gateway-port`), the variables
+ * (`KAMAITACHI_GATEWAY_PORT`) and each part's help are derived.
  */
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
+import { editDistance, nearest } from '../base/nearest.ts';
+import {
+  describeOptions,
+  type Given,
+  type OptionTable,
+  readCommandLine,
+  UsageError,
+} from './command-line.ts';
 import {
   bytes,
   decimal,
@@ -22,10 +30,7 @@ import {
   whole,
 } from './option-types.ts';
 
-/** A command line or an environment that cannot be understood; the message is one line for the person who typed it. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+export { UsageError };
 
 const GIB = 1024 ** 3;
 const DAY_MS = 24 * 3_600_000;
@@ -33,43 +38,62 @@ const DAY_MS = 24 * 3_600_000;
 const OTHER_VARIABLES = new Set(['KAMAITACHI_KEY', 'KAMAITACHI_TO']);
 const PREFIX = 'KAMAITACHI_';
 
+const meta = z.registry<OptionMeta>();
 const port = whole(0, 65_535);
 
 const schema = z.object({
-  slaves: option(whole(1, 64).prefault('2'), 'N', 'slaves that npm start runs'),
+  slaves: option(whole(1, 64).prefault('2'), 'N', 'slaves that npm start runs', ['start']),
   masters: option(
     whole(1, 8).prefault('1'),
     'N',
     'masters that npm start runs, one of them elected; more than 1 needs --discovery etcd',
+    ['start'],
   ),
-  replicas: option(whole(1, 64).prefault('2'), 'N', 'slaves that own each slot'),
-  gatewayPort: option(port.prefault('9000'), 'PORT', 'port of the gateway; 0 = any free port'),
-  masterPort: option(port.prefault('8080'), 'PORT', 'port of the master; 0 = any free port'),
+  replicas: option(whole(1, 64).prefault('2'), 'N', 'slaves that own each slot', [
+    'start',
+    'gateway',
+    'slave',
+  ]),
+  gatewayPort: option(port.prefault('9000'), 'PORT', 'port of the gateway; 0 = any free port', [
+    'start',
+    'gateway',
+  ]),
+  masterPort: option(port.prefault('8080'), 'PORT', 'port of the master; 0 = any free port', [
+    'start',
+    'gateway',
+    'master',
+    'slave',
+  ]),
   slavePort: option(
     port.prefault('8081'),
     'PORT',
     'port of the first slave, then +1 each; 0 = any free port',
+    ['start', 'slave'],
   ),
-  dataDir: option(text(1, 4_096).prefault('data'), 'DIR', 'where data is kept'),
+  dataDir: option(text(1, 4_096).prefault('data'), 'DIR', 'where data is kept', ['start', 'master', 'slave']),
   sample: option(
     oneOf('fundamentals', 'none').prefault('fundamentals'),
-    'NAME',
+    'fundamentals|none',
     'sample data that npm start loads',
+    ['start'],
   ),
   runtime: option(
     oneOf('deno', 'node').optional(),
-    'NAME',
+    'deno|node',
     'what runs the gateway (default: deno where it runs)',
+    ['start'],
   ),
   discovery: option(
     oneOf('embedded', 'etcd', 'static').prefault('embedded'),
-    'NAME',
+    'embedded|etcd|static',
     'how nodes find each other',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   etcd: option(
     list(isEtcdUrl, 'http:// or https:// URLs without user and password').prefault('http://127.0.0.1:2379'),
     'URL,…',
     'etcd servers',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   etcdPrefix: option(
     matching(/^[\x21-\x7e]{0,199}\/$/, 'up to 200 printable ASCII characters, the last of them /').prefault(
@@ -77,66 +101,88 @@ const schema = z.object({
     ),
     'PREFIX',
     'what the keys of this cluster in etcd begin with',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   host: option(
     matching(HOST, 'a host name or address').prefault('127.0.0.1'),
     'HOST',
     'address to listen on',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   master: option(
     url(['http:', 'https:']).optional(),
     'URL',
     'where the master is (default: http://HOST:MASTER-PORT)',
+    ['gateway', 'slave'],
   ),
   nodeId: option(
     text(0, 128).prefault(''),
     'ID',
     'name of this node, stable over restarts (default: host:port)',
+    ['master', 'slave'],
   ),
   members: option(
     list((item) => HOST_PORT.test(item), 'host:port items').prefault(''),
     'HOST:PORT,…',
     'slaves, for --discovery static',
+    ['gateway', 'slave'],
   ),
-  weight: option(decimal(16).prefault('1'), 'W', 'share of the slots relative to other slaves'),
-  zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands'),
-  cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects'),
+  weight: option(decimal(16).prefault('1'), 'W', 'share of the slots relative to other slaves', ['slave']),
+  zone: option(text(0, 128).prefault(''), 'ZONE', 'where this node stands', ['gateway', 'slave']),
+  cacheBytes: option(bytes().prefault('512MiB'), 'BYTES', 'memory of a slave for cached subjects', [
+    'start',
+    'slave',
+  ]),
   fillBytesPerSecond: option(
     bytes(0).prefault('4MiB'),
     'BYTES',
     'most that a slave takes over a second of slots that another still answers for; 0 = as fast as it goes',
+    ['start', 'slave'],
   ),
   edgeCacheBytes: option(
     bytes(0).prefault('0'),
     'BYTES',
     'memory of a gateway for whole answers; 0 = it keeps none',
+    ['start', 'gateway'],
   ),
   verifyEveryMs: option(
     whole(0, 365 * DAY_MS).prefault(String(DAY_MS)),
     'MS',
     'a slave compares what it holds with the master once in this time; 0 = only when asked',
+    ['start', 'slave'],
   ),
-  maxQueryBytes: option(bytes().prefault(String(MAX_QUERY_BODY_BYTES)), 'BYTES', 'largest body of a query'),
+  maxQueryBytes: option(bytes().prefault(String(MAX_QUERY_BODY_BYTES)), 'BYTES', 'largest body of a query', [
+    'start',
+    'gateway',
+    'slave',
+  ]),
   maxIngestBytes: option(
     bytes().prefault(String(MAX_INGEST_BODY_BYTES)),
     'BYTES',
     'largest body of an ingest',
+    ['start', 'gateway'],
   ),
   corsOrigins: option(
     list(isOrigin, '* or origins such as https://example.org').prefault(''),
     'ORIGIN,…',
     'origins that browsers may call from',
+    ['start', 'gateway'],
   ),
   clusterTokenFile: option(
     text(1, 4_096).optional(),
     'FILE',
     'tokens that the parts of a cluster know each other by, one a line; the first is sent, every one accepted',
+    ['start', 'gateway', 'master', 'slave'],
   ),
-  keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for'),
+  keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for', [
+    'start',
+    'gateway',
+  ]),
   rateLimit: option(
     list(isRate, 'items such as snapshot=200 or default=100:300').prefault(''),
     'CLASS=RATE,…',
     'requests a second of one client, by class: snapshot, period, selection, ingest, default; RATE:BURST allows more at once',
+    ['start', 'gateway'],
   ),
   trustedProxies: option(
     list(
@@ -145,39 +191,59 @@ const schema = z.object({
     ).prefault(''),
     'ADDRESS,…',
     'proxies, or networks of them such as 10.0.0.0/8, whose X-Forwarded-For says who the client is',
+    ['start', 'gateway'],
   ),
-  tlsCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to listen with, over TLS'),
-  tlsKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)'),
+  tlsCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to listen with, over TLS', [
+    'start',
+    'gateway',
+    'master',
+    'slave',
+  ]),
+  tlsKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)', [
+    'start',
+    'gateway',
+    'master',
+    'slave',
+  ]),
   tlsCa: option(
     text(1, 4_096).optional(),
     'FILE',
     'certificates (PEM) that the parts of a cluster check each other against; with it they speak TLS',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   leaseTtlMs: option(
     whole(500, 600_000).prefault('5000'),
     'MS',
     'how long a registration lives without renewal',
+    ['start', 'gateway', 'master', 'slave'],
   ),
   ownershipDelayMs: option(
     whole(0, DAY_MS).prefault('60000'),
     'MS',
     'how long a vanished slave keeps its slots',
+    ['start', 'gateway', 'slave'],
   ),
   database: option(
     url(['file:', 'libsql:', 'http:', 'https:']).optional(),
     'URL',
     "the master's database (default: a file in the data directory)",
+    ['start', 'master'],
   ),
   logKeepMs: option(
     whole(0, 365 * DAY_MS).prefault(String(7 * DAY_MS)),
     'MS',
     'how long the log of writes is kept',
+    ['start', 'master'],
   ),
-  logKeepBytes: option(bytes().prefault(String(2 * GIB)), 'BYTES', 'how large the log of writes may get'),
+  logKeepBytes: option(bytes().prefault(String(2 * GIB)), 'BYTES', 'how large the log of writes may get', [
+    'start',
+    'master',
+  ]),
   logLevel: option(
     oneOf('debug', 'info', 'warn', 'error').prefault('info'),
-    'LEVEL',
+    'debug|info|warn|error',
     'the least that is logged',
+    ['start', 'gateway', 'master', 'slave'],
   ),
 });
 
@@ -185,17 +251,28 @@ type Parsed = z.output<typeof schema>;
 /** What the options mean, with every default put in; only `runtime` may stay open. */
 export type Options = Parsed & { master: string; database: string };
 
+/** A program that takes these options: a part of a cluster, or the launcher of all of them. */
+export type Program = 'start' | 'gateway' | 'slave' | 'master';
+
 /** Reads a command line (without the program's name) and an environment. Throws a UsageError. */
 export function parseOptions(argv: readonly string[], env: Record<string, string | undefined>): Options {
-  const given = new Map([...fromVariables(env), ...fromFlags(argv)]);
-  const texts = Object.fromEntries([...given].map(([field, { text }]) => [field, text]));
+  checkVariables(env);
+  const { given, rest } = readCommandLine(TABLE, argv, env);
+  if (rest.length > 0)
+    throw new UsageError(
+      `${show(rest[0])}: expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2`,
+    );
+  const texts = Object.fromEntries(
+    FIELDS.flatMap((field) => (given.has(nameOf(field)) ? [[field, given.get(nameOf(field))!.text]] : [])),
+  );
   const result = schema.safeParse(texts, { reportInput: true });
   if (!result.success) {
     // Of a list the input is the item that is wrong.
     const { path, message, input } = result.error.issues[0];
-    throw new UsageError(`${given.get(path[0] as Field)!.source}: ${message}, got ${show(input)}`);
+    throw new UsageError(`${given.get(nameOf(path[0] as Field))!.source}: ${message}, got ${show(input)}`);
   }
   const options = result.data;
+  checkTogether(options, given);
   const master = options.master ?? `http://${hostPort(options.host, options.masterPort)}`;
   return {
     ...options,
@@ -205,35 +282,35 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
   };
 }
 
-/** Whether a command line asks for help; then nothing else in it matters. */
-export function asksForHelp(argv: readonly string[]): boolean {
-  return argv.includes('--help') || argv.includes('-h');
-}
-
 /** What `--help` prints. `command`: how the program is started, such as `npm start --`. */
-export function helpText(command: string): string {
-  const rows = FIELDS.map((field) => {
-    const type = schema.shape[field];
-    const { value, says } = type.meta() as { value: string; says: string };
-    const fallback = type.def.type === 'prefault' ? String(type.def.defaultValue) : '';
-    return [`  ${flagOf(field)} ${value}`, fallback === '' ? says : `${says} (${fallback})`];
-  });
-  const width = Math.max(...rows.map(([left]) => left.length));
+export function helpText(command: string, program: Program): string {
+  const own = Object.fromEntries(
+    FIELDS.filter((field) => meta.get(schema.shape[field])!.programs.includes(program)).map((field) => [
+      nameOf(field),
+      TABLE[nameOf(field)],
+    ]),
+  );
   return [
     `usage: ${command} [options]`,
     '',
-    ...rows.map(([left, right]) => `${left.padEnd(width)}  ${right}`),
-    `${'  --help'.padEnd(width)}  this text`,
+    // The variable of each would double the text.
+    describeOptions(
+      Object.fromEntries(
+        Object.entries(own).map(([name, option]) => [name, { ...option, variable: undefined }]),
+      ),
+    ),
     '',
-    `Every option is also a variable: --gateway-port is ${variableOf('gatewayPort')}. A flag wins over a variable.`,
+    `Every option is also a variable: --${nameOf('logLevel')} is ${variableOf('logLevel')}. A flag wins over a variable.`,
   ].join('\n');
 }
 
 /** The command line that `parseOptions` reads as `options`; for programs that start others. */
 export function argvOf(options: Partial<Options>): string[] {
+  const { discovery } = options;
   return FIELDS.flatMap((field) => {
-    const value = options[field];
-    return value === undefined ? [] : [`${flagOf(field)}=${Array.isArray(value) ? value.join() : value}`];
+    const isUnused = OF_ETCD.includes(field) && discovery !== undefined && discovery !== 'etcd';
+    const value = isUnused ? undefined : options[field];
+    return value === undefined ? [] : [`--${nameOf(field)}=${Array.isArray(value) ? value.join() : value}`];
   });
 }
 
@@ -255,81 +332,58 @@ export function schemeOf({ tlsCert }: Pick<Parsed, 'tlsCert'>): 'http' | 'https'
 
 type Field = keyof Parsed & string;
 const FIELDS = Object.keys(schema.shape) as Field[];
+/** They mean something with `--discovery etcd` only. */
+const OF_ETCD: readonly Field[] = ['etcd', 'etcdPrefix'];
+const TABLE: OptionTable = Object.fromEntries(
+  FIELDS.map((field) => {
+    const type = schema.shape[field];
+    const { value, says } = meta.get(type)!;
+    const fallback = type.def.type === 'prefault' ? String(type.def.defaultValue) : undefined;
+    return [nameOf(field), { value, says, fallback, variable: variableOf(field) }];
+  }),
+);
 
-interface Given {
-  /** The flag or variable as it was typed. */
-  source: string;
-  text: string;
-}
-
-function fromFlags(argv: readonly string[]): Map<Field, Given> {
-  const given = new Map<Field, Given>();
-  for (let i = 0; i < argv.length; i++) {
-    const [, flag, , inline] = /^(--?[^=]*)(=(.*))?$/s.exec(argv[i]) ?? [];
-    if (flag === undefined)
+/** Options that mean nothing by themselves, or cannot both be meant. */
+function checkTogether(options: Parsed, given: ReadonlyMap<string, Given>): void {
+  for (const field of OF_ETCD)
+    if (given.has(nameOf(field)) && options.discovery !== 'etcd')
       throw new UsageError(
-        `${show(argv[i])}: expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2`,
+        `${given.get(nameOf(field))!.source}: expected --discovery etcd with it, got --discovery ${options.discovery}`,
       );
-    const field = FIELDS.find((name) => flagOf(name) === flag);
-    if (field === undefined)
-      throw new UsageError(`${flag}: unknown option, did you mean ${nearest(flag, flagOf).name}?`);
-    const next = argv[i + 1];
-    if (inline === undefined && (next === undefined || next.startsWith('--')))
-      throw new UsageError(`${flag}: expected a value after it, got ${next ?? 'nothing'}`);
-    const text = inline ?? argv[++i];
-    given.set(field, { source: flag, text });
-  }
-  return given;
 }
 
-/** A variable that is set to nothing counts as not set. One that looks like a misspelt option is refused. */
-function fromVariables(env: Record<string, string | undefined>): Map<Field, Given> {
-  const given = new Map<Field, Given>();
+/** A variable with our prefix that looks like a misspelt option is refused; others are somebody else's. */
+function checkVariables(env: Record<string, string | undefined>): void {
+  const known = FIELDS.map(variableOf);
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || text === undefined || text === '' || OTHER_VARIABLES.has(name)) continue;
-    const field = FIELDS.find((field) => variableOf(field) === name);
-    if (field !== undefined) given.set(field, { source: name, text });
-    else {
-      const near = nearest(name, variableOf);
-      if (near.distance <= 2) throw new UsageError(`${name}: unknown variable, did you mean ${near.name}?`);
-    }
+    if (!name.startsWith(PREFIX) || !text || OTHER_VARIABLES.has(name) || known.includes(name)) continue;
+    const near = nearest(name, known);
+    if (editDistance(name, near) <= 2)
+      throw new UsageError(`${name}: unknown variable, did you mean ${near}?`);
   }
-  return given;
 }
 
-function nearest(typed: string, nameOf: (field: Field) => string): { name: string; distance: number } {
-  let best = { name: '', distance: Infinity };
-  for (const field of FIELDS) {
-    const name = nameOf(field);
-    const distance = editDistance(typed, name);
-    if (distance < best.distance) best = { name, distance };
-  }
-  return best;
-}
-
-/** Optimal string alignment distance: letters put in, left out, changed, or two neighbours swapped. */
-function editDistance(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    rows.push([i]);
-    for (let j = 1; j <= b.length; j++) {
-      const change = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      rows[i][j] = Math.min(change, rows[i - 1][j] + 1, rows[i][j - 1] + 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
-    }
-  }
-  return rows[a.length][b.length];
-}
-
-function flagOf(field: Field): string {
-  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+function nameOf(field: Field): string {
+  return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function variableOf(field: Field): string {
   return PREFIX + field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
-function option<Type extends z.ZodType>(type: Type, value: string, says: string): Type {
-  return type.meta({ value, says });
+interface OptionMeta {
+  value: string;
+  says: string;
+  /** Whose help shows it. All programs take all options: one environment may serve a whole cluster. */
+  programs: readonly Program[];
+}
+
+function option<Type extends z.ZodType>(
+  type: Type,
+  value: string,
+  says: string,
+  programs: readonly Program[],
+): Type {
+  meta.add(type, { value, says, programs });
+  return type;
 }

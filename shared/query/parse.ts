@@ -3,70 +3,63 @@
  * order of the API's description, is named.
  */
 import { badRequest, KamaitachiError, show } from '../base/errors.ts';
-import {
-  DEFAULT_CATALOGUE_LIMIT,
-  DEFAULT_LIMIT,
-  MAX_CATALOGUE_LIMIT,
-  MAX_TIME,
-  MIN_TIME,
-} from '../base/limits.ts';
-import { isSubject } from '../base/text.ts';
+import { DEFAULT_LIMIT, MAX_TIME, MIN_TIME } from '../base/limits.ts';
+import { isIndicator, isSubject } from '../base/text.ts';
+import type { Condition, Expression } from './expression.ts';
 import * as fields from './fields.ts';
 import { type JsonObject, readField } from './fields.ts';
+import type { FormatName } from './format.ts';
+import { type Items, readItems, readSort, readWhere } from './items.ts';
+import { checkPanelSize, fromAfterTo, readPanelDates } from './panel-dates.ts';
+import { type BodyKind, FIELDS_OF, namesOf, refuseUnknown } from './paths.ts';
 import type {
   DatedQuery,
+  PanelQuery,
   PeriodQuery,
   Pool,
-  Query,
   SnapshotQuery,
-  SubjectsQuery,
+  SortField,
   TableQuery,
 } from './query.ts';
 import type { Table, Tables } from './tables.ts';
 
-/** What a body asks for; said by the path that it was sent to. */
-export type BodyKind = 'snapshot' | 'period' | 'selection_snapshot' | 'selection_period';
+export type { BodyKind };
+/** Those that answer rows. */
+export type RowKind = Exclude<BodyKind, 'panel'>;
 
-/** Queries are shared between requests: nobody may change one. */
-export type QueryParser = (kind: BodyKind, text: string) => Query;
-
-/** Texts up to this length are remembered with their query, this many for each kind. */
-const MAX_CACHED_CHARS = 4_096;
-const MAX_CACHED_TEXTS = 4_096;
-
-export function parseQueryBody(kind: BodyKind, text: string): Query {
-  const body = parseObject(text);
-  switch (kind) {
-    case 'snapshot':
-      return parseSnapshot(body, false);
-    case 'period':
-      return parsePeriod(body);
-    case 'selection_snapshot':
-      return parseSnapshot(body, true);
-    case 'selection_period':
-      return parseDated(body);
-  }
+export interface QueryOf {
+  snapshot: SnapshotQuery;
+  period: PeriodQuery;
+  panel: PanelQuery;
+  selection_snapshot: SnapshotQuery;
+  selection_period: DatedQuery;
 }
 
-/** `parseQueryBody` with a memory of the bodies seen lately: clients repeat themselves, and a look-up is cheaper. */
-export function createQueryParser(): QueryParser {
-  const caches: Record<BodyKind, Map<string, Query>> = {
-    snapshot: new Map(),
-    period: new Map(),
-    selection_snapshot: new Map(),
-    selection_period: new Map(),
-  };
-  return (kind, text) => {
-    const cache = caches[kind];
-    const known = cache.get(text);
-    if (known !== undefined) return known;
-    const query = parseQueryBody(kind, text);
-    if (text.length <= MAX_CACHED_CHARS) {
-      if (cache.size >= MAX_CACHED_TEXTS) cache.clear();
-      cache.set(text, query);
-    }
-    return query;
-  };
+/**
+ * A request as it was read. Only `query` travels to slaves. What concerns the form of the answer alone stands beside it, so
+ * that requests that differ only in that share what slaves keep.
+ */
+export interface Asked<Query> {
+  query: Query;
+  /** The keys of a row's values in the order asked: the columns of csv, ndjson and Arrow. `query.ids` may be in another order. */
+  columns: readonly string[];
+  /** As the request itself names it; undefined: the `Accept` header decides. */
+  format: FormatName | undefined;
+}
+
+const KNOWN = new Map(Object.entries(FIELDS_OF).map(([kind, known]) => [kind, namesOf(known)]));
+const KNOWN_OF_SELECTION = namesOf(fields.selection.inner!);
+
+/** A body as a query, where the form of the answer does not matter. */
+export function parseQueryBody<Kind extends BodyKind>(kind: Kind, text: string): QueryOf[Kind] {
+  return parseAsked(kind, parseObject(text)).query;
+}
+
+/** Reads the JSON of a request, from wherever it came. Throws `bad_request`. */
+export function parseAsked<Kind extends BodyKind>(kind: Kind, body: JsonObject): Asked<QueryOf[Kind]> {
+  refuseUnknown(body, KNOWN.get(kind)!);
+  const { query, columns } = PARSERS[kind](body);
+  return { query, columns, format: readField(body, fields.format) };
 }
 
 /** A body as a JSON object, whatever is in it. */
@@ -83,31 +76,15 @@ export function parseObject(text: string): JsonObject {
   return value as JsonObject;
 }
 
-/** `GET …/subjects?topic=&prefix=&after=&limit=` */
-export function parseSubjectsQuery(params: URLSearchParams): SubjectsQuery {
-  const topic = params.get('topic') ?? '';
-  if (!fields.isFreeText(topic)) throw badRequest('topic', fields.topic.expected, topic);
-  const prefix = params.get('prefix') ?? '';
-  if (!fields.isFreeText(prefix)) throw badRequest('prefix', 'the beginning of a subject', prefix);
-  const after = params.get('after') ?? '';
-  if (after !== '' && !isSubject(after)) throw badRequest('after', fields.subject.expected, after);
-  const limit = params.get('limit') || String(DEFAULT_CATALOGUE_LIMIT);
-  if (!/^\d{1,9}$/.test(limit) || +limit < 1 || +limit > MAX_CATALOGUE_LIMIT)
-    throw badRequest('limit', `a whole number from 1 to ${MAX_CATALOGUE_LIMIT}`, limit);
-  return { kind: 'subjects', topic, prefix, after, limit: Number(limit) };
-}
-
 /** `POST /data/v1/search` */
 export function parseSearch(text: string, tables: Tables): TableQuery {
   const body = parseObject(text);
   const { indicators } = tableOf('tableId', body.tableId, tables);
   const subjects = readField(body, fields.subjectIds);
-  const start = readField(body, fields.startTime);
-  const end = readField(body, fields.endTime);
+  const from = readField(body, fields.startTime);
+  const to = readField(body, fields.endTime);
   const limit = readField(body, fields.limit) || DEFAULT_LIMIT;
   const offset = readField(body, fields.offset);
-  const from = start || MIN_TIME;
-  const to = end || MAX_TIME;
   // Bounds the wrong way round leave nothing: a query for nobody says so without asking anyone.
   if (from > to) return { kind: 'table', subjects: [], ids: indicators, from: to, to: from, offset, limit };
   return {
@@ -149,40 +126,108 @@ export function tableNumber(digits: string | null): number | string | undefined 
   return /^\d{1,9}$/.test(digits) ? Number(digits) : digits;
 }
 
-function parseSnapshot(body: JsonObject, isSelection: boolean): SnapshotQuery {
-  const common = parseCommon(body);
-  const pool = isSelection ? undefined : parsePool(body);
+type Read<Query> = Pick<Asked<Query>, 'query' | 'columns'>;
+
+const PARSERS: { [Kind in BodyKind]: (body: JsonObject) => Read<QueryOf[Kind]> } = {
+  snapshot: (body) => parseSnapshot(body, parsePool),
+  period: parsePeriod,
+  panel: parsePanel,
+  selection_snapshot: (body) => parseSnapshot(body, parseSelection),
+  selection_period: parseDated,
+};
+
+function parseSnapshot(body: JsonObject, parseRows: (body: JsonObject) => Pool): Read<SnapshotQuery> {
+  const { items, field, sort, descending, offset, limit, asOf, timestamp } = parseCommon(body);
+  const values = parseValues(body, items, sort);
+  const pool = parseRows(body);
   const withTime = readField(body, fields.withTime);
-  return {
+  const query: SnapshotQuery = {
     kind: 'snapshot',
-    pool: pool ?? parseSelection(body),
-    ids: common.ids,
-    field: common.field,
-    descending: common.descending,
-    offset: common.offset,
-    limit: common.limit || DEFAULT_LIMIT,
-    asOf: common.asOf,
-    timestamp: common.timestamp,
+    pool,
+    ids: idsOf(items),
+    field,
+    descending,
+    offset,
+    limit: limit || DEFAULT_LIMIT,
+    asOf,
+    timestamp,
     withTime,
+    ...values,
   };
+  return { query, columns: items.keys };
 }
 
-function parsePeriod(body: JsonObject): PeriodQuery {
-  const { ids, descending, limit, asOf } = parseCommon(body);
+function parsePeriod(body: JsonObject): Read<PeriodQuery> {
+  const { items, descending, limit, asOf } = parseCommon(body);
   const subjects = readField(body, fields.subjects);
-  if (subjects.length === 0) throw badRequest('subjects', fields.subjects.expected, body.subjects);
   const { from, to } = parseRange(body);
-  return { kind: 'period', subjects, ids, from, to, descending, limit, asOf };
+  const topic = readField(body, fields.topic);
+  if (subjects.length === 0 && topic === '')
+    throw badRequest('subjects', `${fields.subjects.expected}, or a topic`, body.subjects);
+  const where = parseWhere(body, items);
+  const revision = readField(body, fields.periodRevision);
+  const requireDeclared = readField(body, fields.requireDeclared);
+  const withDeclared = readField(body, fields.withDeclared);
+  const bucket = readField(body, fields.bucket);
+  const aggregate = readField(body, fields.agg);
+  if (revision === 'all') {
+    if (items.items !== undefined)
+      throw badRequest('revision', 'latest or first where ids are not all plain indicators', revision);
+    if (where !== undefined) throw badRequest('where', 'none with revision all', body.where);
+    if (withDeclared) throw badRequest('with_declared', 'false with revision all', true);
+    if (bucket !== undefined) throw badRequest('bucket', 'none with revision all', bucket);
+  }
+  if (bucket !== undefined) {
+    if (where !== undefined) throw badRequest('where', 'none with a bucket', body.where);
+    if (withDeclared) throw badRequest('with_declared', 'false with a bucket', true);
+  }
+  if (aggregate !== undefined && bucket === undefined)
+    throw badRequest('agg', 'none without a bucket', aggregate);
+  const query: PeriodQuery = {
+    kind: 'period',
+    subjects: topic === '' ? subjects : [],
+    ...(topic !== '' && { topic }),
+    ids: idsOf(items),
+    from,
+    to,
+    descending,
+    limit,
+    asOf,
+    ...(items.items !== undefined && { items: items.items }),
+    ...(where !== undefined && { where }),
+    ...(revision !== undefined && revision !== 'latest' && { revision }),
+    ...(requireDeclared && { requireDeclared }),
+    ...(withDeclared && { withDeclared }),
+    ...(bucket !== undefined && { bucket, aggregate: aggregate ?? 'last' }),
+  };
+  return { query, columns: items.keys };
 }
 
-function parseDated(body: JsonObject): DatedQuery {
-  const { ids, field, descending, offset, limit, asOf } = parseCommon(body);
+function parsePanel(body: JsonObject): Read<PanelQuery> {
+  const items = parseIds(body);
+  const pool = parsePool(body);
+  const when = readPanelDates(body);
+  const delayDays = readField(body, fields.delayDays);
+  const asOf = readField(body, fields.asOf);
+  if (asOf !== 0 && delayDays !== 0)
+    throw badRequest('delay_days', '0 where as_of says what is known', delayDays);
+  const values = parseValues(body, items);
+  if ('subjects' in pool && 'dates' in when)
+    checkPanelSize(pool.subjects.length, when.dates.length, items.keys.length);
+  // The answer lists values by their place, so the order is part of what is asked.
+  const query: PanelQuery = { kind: 'panel', pool, ids: items.keys, when, delayDays, asOf, ...values };
+  return { query, columns: items.keys };
+}
+
+function parseDated(body: JsonObject): Read<DatedQuery> {
+  const { items, field, sort, descending, offset, limit, asOf } = parseCommon(body);
+  const values = parseValues(body, items, sort);
   const pool = parseSelection(body);
   const { from, to } = parseRange(body);
-  return {
+  const query: DatedQuery = {
     kind: 'dated',
     pool,
-    ids,
+    ids: idsOf(items),
     field,
     descending,
     offset,
@@ -190,22 +235,87 @@ function parseDated(body: JsonObject): DatedQuery {
     asOf,
     from,
     to,
+    ...values,
   };
+  return { query, columns: items.keys };
 }
 
 function parseCommon(body: JsonObject) {
-  const ids = readField(body, fields.ids);
-  if (ids.length === 0) throw badRequest('ids', fields.ids.expected, body.ids);
+  const items = parseIds(body);
   return {
-    // Rows may list their values in any order: with one order for all, queries that differ only in it share encoded rows.
-    ids: ids.toSorted(),
-    field: readField(body, fields.field) || ids[0],
+    items,
+    ...parseSort(body, items),
     descending: readField(body, fields.order),
     offset: readField(body, fields.offset),
     limit: readField(body, fields.limit),
     asOf: readField(body, fields.asOf),
     timestamp: readField(body, fields.timestamp),
   };
+}
+
+function parseIds(body: JsonObject): Items {
+  const texts = readField(body, fields.ids);
+  if (texts.length === 0) throw badRequest('ids', fields.ids.expected, body.ids);
+  return readItems(texts, 'ids', fields.ids.expected);
+}
+
+/** Rows may list their values in any order: with one order for all, queries that differ only in it share encoded rows. */
+function idsOf({ keys, items }: Items): string[] {
+  return items === undefined ? keys.toSorted() : keys;
+}
+
+const ROW_NAMES = new Map<string, SortField>([
+  ['subject', 'subject'],
+  ['name', 'name'],
+  ['listing_date', 'listing_date'],
+  ['report_date', 'report_date'],
+  ['time', 'report_date'],
+]);
+
+/** `sort` is left out where an indicator says as much. */
+function parseSort(body: JsonObject, items: Items): { field: SortField; sort?: Expression } {
+  const field = readField(body, fields.field);
+  if (field === '') {
+    const [first] = items.keys;
+    return items.items === undefined ? { field: first } : sortBy(first, items.items[0].expression);
+  }
+  const rowName = ROW_NAMES.get(field);
+  if (rowName !== undefined) return { field: rowName };
+  const named = items.names.get(field);
+  if (named !== undefined) return sortBy(field, named);
+  if (isIndicator(field)) return { field };
+  return sortBy(field, readSort(field, 'field', items.names));
+}
+
+function sortBy(field: string, sort: Expression): { field: SortField; sort?: Expression } {
+  return sort.kind === 'indicator' ? { field: sort.name } : { field, sort };
+}
+
+/** Only what differs from a plain query is there. */
+function parseValues(body: JsonObject, items: Items, sort?: Expression) {
+  const where = parseWhere(body, items);
+  const revision = readField(body, fields.revision);
+  const requireDeclared = readField(body, fields.requireDeclared);
+  const align = readField(body, fields.align);
+  if (align && items.items !== undefined)
+    throw badRequest('align', 'false where ids are not all plain indicators', align);
+  const maxAgeDays = readField(body, fields.maxAgeDays);
+  const withDeclared = readField(body, fields.withDeclared);
+  return {
+    ...(items.items !== undefined && { items: items.items }),
+    ...(sort !== undefined && { sort }),
+    ...(where !== undefined && { where }),
+    ...(revision === 'first' && { revision }),
+    ...(requireDeclared && { requireDeclared }),
+    ...(align && { align }),
+    ...(maxAgeDays !== undefined && { maxAgeDays }),
+    ...(withDeclared && { withDeclared }),
+  };
+}
+
+function parseWhere(body: JsonObject, { names }: Items): Condition | undefined {
+  const text = readField(body, fields.where);
+  return text === undefined ? undefined : readWhere(text, 'where', names);
 }
 
 function parsePool(body: JsonObject): Pool {
@@ -219,6 +329,7 @@ function parsePool(body: JsonObject): Pool {
 
 function parseSelection(body: JsonObject): Pool {
   const selection = readField(body, fields.selection);
+  refuseUnknown(selection, KNOWN_OF_SELECTION, 'selection.');
   const id = readField(selection, fields.tagId, 'selection.id');
   const topic = readField(selection, fields.requiredTopic, 'selection.topic');
   const subject = readField(selection, fields.subject, 'selection.subject');
@@ -229,6 +340,6 @@ function parseSelection(body: JsonObject): Pool {
 function parseRange(body: JsonObject): { from: number; to: number } {
   const from = readField(body, fields.from);
   const to = readField(body, fields.to);
-  if (from > to) throw badRequest('from', `a time up to that in to, ${to}`, from);
+  if (from > to) throw fromAfterTo(from, to);
   return { from, to };
 }

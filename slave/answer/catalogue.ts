@@ -1,6 +1,8 @@
 /** What there is: topics, indicators, subjects. */
+import { knownAt, momentOf } from '../../shared/answer/encode.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
+import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { Query, SubjectsQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
@@ -23,9 +25,10 @@ export function* catalogue(sources: Sources, query: Query, slots: SlotSet, whole
 function* topicSizes({ directory }: Sources, slots: SlotSet): Work<Record<string, number>> {
   const sizes: Record<string, number> = Object.create(null);
   let steps = 0;
-  for (const topic of [...directory.topicNames()]) {
-    for (const { slot } of directory.members(topic)) {
-      if (slots.has(slot)) sizes[topic] = (sizes[topic] ?? 0) + 1;
+  for (const topic of directory.topicNames()) {
+    for (const { slot, info } of directory.everMembers(topic)) {
+      if (slots.has(slot))
+        sizes[topic] = (sizes[topic] ?? 0) + (isMember(info, topic, Infinity, Infinity) ? 1 : 0);
       if (++steps % (SUBJECTS_A_STEP * 64) === 0) yield;
     }
   }
@@ -65,10 +68,15 @@ function* listSubjects(
 ): Work<Answer> {
   const { topic, prefix, after, limit } = query;
   const top = new Top<Subject>(limit, (a, b) => compareText(a.subject, b.subject));
+  const [time, asOf] = [momentOf(query.at ?? 0), knownAt(query.asOf ?? 0)];
+  const isIn = ({ slot, subject, info }: Subject) =>
+    slots.has(slot) &&
+    subject > after &&
+    subject.startsWith(prefix) &&
+    (topic === '' || isMember(info, topic, time, asOf));
   let steps = 0;
-  for (const record of topic === '' ? directory.inSlots(slots) : directory.members(topic)) {
-    if (slots.has(record.slot) && record.subject > after && record.subject.startsWith(prefix))
-      top.add(record);
+  for (const record of topic === '' ? directory.inSlots(slots) : directory.everMembers(topic)) {
+    if (isIn(record)) top.add(record);
     if (++steps % (SUBJECTS_A_STEP * 64) === 0) yield;
   }
   const rows = new Rows(whole);

@@ -2,6 +2,7 @@
 
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
 import type { Block } from '../../shared/data/block.ts';
+import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { Pool } from '../../shared/query/query.ts';
 import type { SubjectCache } from '../cache/cache.ts';
@@ -16,13 +17,22 @@ export interface Candidate {
   block: Block;
 }
 
-/** Members of a pool. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
+/** When whoever is asked for is a member of the pool's topic. */
+export interface Moment {
+  /** Infinity = latest. */
+  time: number;
+  /** Infinity = everything is known. */
+  asOf: number;
+}
+
+/** Members of a pool at a moment; 'ever' = all that may be members at some time, whoever they are. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
 export function* poolMembers(
   directory: Directory,
   cache: SubjectCache,
   pool: Pool,
   need: Need,
   slots: SlotSet | undefined,
+  when: Moment | 'ever',
 ): Iterable<Subject> {
   if ('subjects' in pool) {
     yield* named(directory, cache, pool.subjects, need);
@@ -30,11 +40,18 @@ export function* poolMembers(
   }
   const { topic, tag, subject } = pool;
   for (const record of subject === undefined
-    ? directory.members(topic)
+    ? poolAt(directory, topic, when)
     : named(directory, cache, [subject], need)) {
-    if (slots?.has(record.slot) === false || !record.info.topics.includes(topic)) continue;
+    if (slots?.has(record.slot) === false) continue;
+    if (when !== 'ever' && !isMember(record.info, topic, when.time, when.asOf)) continue;
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
+}
+
+/** At least the members. */
+function poolAt(directory: Directory, topic: string, when: Moment | 'ever'): readonly Subject[] {
+  const isNow = when !== 'ever' && when.time === Infinity && when.asOf === Infinity;
+  return isNow ? directory.members(topic) : directory.everMembers(topic);
 }
 
 export function* named(

@@ -1,15 +1,25 @@
 /** Snapshots: one row a subject, ranked. */
 
+import {
+  type EncodedRow,
+  encodeSnapshotRow,
+  knownAt,
+  latestTime,
+  momentOf,
+  type ValueColumns,
+  valueAt,
+} from '../../shared/answer/encode.ts';
 import type { SortKey } from '../../shared/answer/order.ts';
+import { dependsOnClock, isIndicatorField } from '../../shared/answer/program.ts';
+import { SnapshotRows } from '../../shared/answer/valued.ts';
 import { compareText } from '../../shared/base/text.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
-import type { EncodedRow, Entry, Need } from '../cache/entry.ts';
-import { encodeSnapshotRow, knownAt, latestTime, momentOf, type ValueColumns, valueAt } from './encode.ts';
-import { isIndicatorField, planOf, snapshotNeed } from './plan.ts';
+import type { Entry, Need } from '../cache/entry.ts';
+import { planOf, snapshotNeed } from './plan.ts';
 import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
-import { type Answer, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
+import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 export function* snapshot(
@@ -41,6 +51,45 @@ export function* snapshot(
   return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
 }
 
+/** Snapshots that ask for more than plain values. `now`: seconds, what the latest moment is where ages count. */
+export function* valuedSnapshot(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+  whole: boolean,
+  now: number,
+): Work<Answer> {
+  const { directory, cache } = sources;
+  const need = snapshotNeed(query);
+  const plan = dependsOnClock(query) ? undefined : planOf(query);
+  const evaluated = new SnapshotRows(query, now);
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
+  const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  const steps = new Steps(evaluated);
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const entry = cache.lookup(record, need);
+    const { block } = entry;
+    const kept = plan === undefined ? undefined : entry.row(plan);
+    if (kept === undefined) {
+      const key = evaluated.key(record, block);
+      if (key !== undefined) top.add({ key, record, entry, block });
+    } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
+    if (steps.isOver()) yield;
+  }
+  const rows = new Rows(whole);
+  const keys: SortKey[] = [];
+  const subjects: string[] = [];
+  for (const candidate of top.sorted().slice(whole ? query.offset : 0)) {
+    const { key, record, block } = candidate;
+    const encode = () => ({ ...evaluated.encode(record, block), key });
+    const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
+    keys.push(key);
+    subjects.push(record.subject);
+    if (rows.add(row.text) || steps.isOver()) yield;
+  }
+  return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
 /** The row kept for the plan, or a new one, kept if nothing of the subject has changed since it was looked up. */
 function keptRow(
   { directory, cache }: Sources,
@@ -66,8 +115,9 @@ function* sorted(
   counted: ReadonlySet<string>,
 ): Work<Candidate[]> {
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots)) {
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
     const entry = cache.lookup(record, need, counted.has(record.subject));
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });

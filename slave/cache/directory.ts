@@ -1,20 +1,21 @@
-/** The subjects of the slots held, in memory: their info, topics and tags. Observations are in the cache, not here. */
+/** The subjects of the slots held, in memory: their info, topics, memberships and tags. Observations are in the cache, not here. */
 
+import type { ShownSubject } from '../../shared/answer/encode.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import type { StoredInfo } from '../../shared/data/lines.ts';
+import { isMember } from '../../shared/data/topic-intervals.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
 
-export interface Subject {
-  readonly subject: string;
+export interface Subject extends ShownSubject {
   readonly slot: number;
-  readonly info: StoredInfo;
-  /** `{"subject":…,"name":…,"status":…,"listing_date":…,"category":…}` as ASCII JSON, as every row carries it. */
-  readonly json: string;
 }
 
 export class Directory {
   private readonly subjects = new Map<string, Subject>();
+  /** Members at the latest time, as everything is known. */
   private readonly topics = new Map<string, Map<string, Subject>>();
+  /** Those with a membership of any time who are no members now. */
+  private readonly others = new Map<string, Map<string, Subject>>();
   private readonly versions = new Map<string, number>();
   private lastVersion = 0;
   private readonly bySlot = new Map<number, Map<string, Subject>>();
@@ -42,15 +43,27 @@ export class Directory {
     };
     this.subjects.set(subject, record);
     addTo(this.bySlot, slot, record);
-    for (const topic of info.topics) {
-      addTo(this.topics, topic, record);
-      this.versions.set(topic, ++this.lastVersion);
+    for (const topic of topicsOf(info)) {
+      if (!isMember(info, topic, Infinity, Infinity)) addTo(this.others, topic, record);
+      else {
+        addTo(this.topics, topic, record);
+        this.versions.set(topic, ++this.lastVersion);
+      }
     }
   }
 
-  /** Members of a topic as they are now, in no particular order: a list, since one that goes and comes back would be met twice. */
+  /**
+   * Members of a topic at the latest time as everything is known, in no particular order: a list, since one that goes and
+   * comes back would be met twice.
+   */
   members(topic: string): readonly Subject[] {
     return [...(this.topics.get(topic)?.values() ?? [])];
+  }
+
+  /** Those whom an info or a membership of any time, be it withdrawn, puts into the topic. */
+  everMembers(topic: string): readonly Subject[] {
+    const others = this.others.get(topic);
+    return others === undefined ? this.members(topic) : [...this.members(topic), ...others.values()];
   }
 
   /** Changes whenever a member of the topic is added, removed or replaced. */
@@ -64,8 +77,9 @@ export class Directory {
     if (record !== undefined) record.info.updated = updated;
   }
 
-  topicNames(): Iterable<string> {
-    return this.topics.keys();
+  /** Every topic that an info or a membership names. */
+  topicNames(): readonly string[] {
+    return [...new Set([...this.topics.keys(), ...this.others.keys()])];
   }
 
   hasSlot(slot: number): boolean {
@@ -89,8 +103,9 @@ export class Directory {
   private detach(record: Subject): void {
     this.subjects.delete(record.subject);
     removeFrom(this.bySlot, record.slot, record);
-    for (const topic of record.info.topics) {
-      removeFrom(this.topics, topic, record);
+    for (const topic of topicsOf(record.info)) {
+      removeFrom(this.others, topic, record);
+      if (!removeFrom(this.topics, topic, record)) continue;
       // A topic that comes back must not look like the one that went: versions are never used again.
       if (this.topics.has(topic)) this.versions.set(topic, ++this.lastVersion);
       else this.versions.delete(topic);
@@ -104,7 +119,14 @@ function addTo<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Su
   else groups.set(key, new Map([[record.subject, record]]));
 }
 
-function removeFrom<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Subject): void {
+/** Whether it was there. */
+function removeFrom<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Subject): boolean {
   const group = groups.get(key);
-  if (group?.delete(record.subject) && group.size === 0) groups.delete(key);
+  if (group === undefined || !group.delete(record.subject)) return false;
+  if (group.size === 0) groups.delete(key);
+  return true;
+}
+
+function topicsOf({ topics, memberships }: StoredInfo): Iterable<string> {
+  return memberships === undefined ? topics : new Set([...topics, ...memberships.map(([topic]) => topic)]);
 }

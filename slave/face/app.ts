@@ -48,6 +48,7 @@ export const VERIFY_PATH = '/internal/verify';
 const QUERY_PATHS: Record<string, BodyKind> = {
   '/kamaitachi/api/data/v1/snapshot': 'snapshot',
   '/kamaitachi/api/data/v1/period': 'period',
+  '/kamaitachi/api/data/v1/panel': 'panel',
   '/kamaitachi/api/selection/v1/snapshot': 'selection_snapshot',
   '/kamaitachi/api/selection/v1/period': 'selection_period',
 };

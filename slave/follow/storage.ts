@@ -114,6 +114,7 @@ export function openStorage(options: StorageOptions): Storage {
     reader: {
       read: (...request) => use((reader) => reader.read(...request)),
       infos: (...request) => use((reader) => reader.infos(...request)),
+      columns: (...request) => use((reader) => reader.columns(...request)),
       summaries: (...request) => use((reader) => reader.summaries(...request)),
     },
     follower: {

@@ -5,7 +5,7 @@ import type { IngestLine } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import { namedSubjects } from '../../shared/query/query.ts';
+import { subjectsConsulted } from '../../shared/query/query.ts';
 import { answer } from '../answer/answer.ts';
 import { Refusal } from '../answer/refusal.ts';
 import type { Answer, Sources } from '../answer/rows.ts';
@@ -70,6 +70,7 @@ export class Slave {
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
+  private readonly wallNow: () => number;
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
   private readonly intake: Intake<FromFollower>;
@@ -88,6 +89,7 @@ export class Slave {
     this.follower = options.follower;
     this.log = options.log;
     this.now = options.now;
+    this.wallNow = options.wallNow;
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
@@ -396,7 +398,7 @@ export class Slave {
         .reach(part.minSeq, () => this.seq)
         .then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
     const { seq, staleSeconds } = this.state();
-    const work = answer(this.sources, part, asked);
+    const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
     if (!(result instanceof Promise))
       return { pieces: result.pieces, length: result.length, seq, staleSeconds };
@@ -412,7 +414,7 @@ export class Slave {
   }
 
   private *namedSlots({ query }: PartRequest): Iterable<number> {
-    const subjects = namedSubjects(query);
+    const subjects = subjectsConsulted(query);
     if (subjects === null)
       throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
     for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);

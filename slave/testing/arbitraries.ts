@@ -73,10 +73,28 @@ const removal = fc
   )
   .map((fields): IngestLine => ({ type: 'delete', ...fields }));
 
+const member = fc
+  .record(
+    {
+      subject,
+      topic: fc.constantFrom(...TOPICS),
+      from: time,
+      length: fc.option(fc.constantFrom(0, 1, 40_000, 100_000, Infinity)),
+      declared,
+    },
+    { requiredKeys: ['subject', 'topic', 'from'] },
+  )
+  .map(({ length, ...fields }): IngestLine => {
+    if (length === undefined) return { type: 'member', ...fields };
+    const to = length === null ? null : Math.min(MAX_TIME, fields.from + length);
+    return { type: 'member', ...fields, to };
+  });
+
 export const lines = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: record },
     { weight: 2, arbitrary: info },
+    { weight: 3, arbitrary: member },
     { weight: 1, arbitrary: removal },
   ),
   { minLength: 1, maxLength: 4 },

@@ -1,19 +1,17 @@
 /** What a slave should know and answer, by brute force: maps of maps, looked through from end to end for every query. */
-import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
-import type {
-  DatedQuery,
-  PeriodQuery,
-  Pool,
-  Query,
-  SnapshotQuery,
-  TableQuery,
-} from '../../shared/query/query.ts';
+import type { IngestLine, MemberLine, StoredInfo } from '../../shared/data/lines.ts';
+import type { DatedQuery, PeriodQuery, Query, SnapshotQuery, TableQuery } from '../../shared/query/query.ts';
 
 /** Declared → value. */
 type Revisions = ReadonlyMap<number, number | null>;
 
+export interface ModelInfo extends Omit<StoredInfo, 'memberships'> {
+  /** As they were written, in order. */
+  members: readonly MemberLine[];
+}
+
 export interface ModelSubject {
-  info: StoredInfo;
+  info: ModelInfo;
   /** Indicator → time → revisions. */
   values: ReadonlyMap<string, ReadonlyMap<number, Revisions>>;
   periods: ReadonlyMap<number, string>;
@@ -44,15 +42,19 @@ function applyLine(before: ModelSubject | undefined, line: IngestLine, at: numbe
     }
     return { ...before, values, info: { ...before.info, updated: at } };
   }
-  const created: StoredInfo = {
+  const created: ModelInfo = {
     ...{ name: subject, status: '', listing_date: '', category: '', topics: [], tags: {} },
-    ...{ created: at, updated: at },
+    ...{ members: [], created: at, updated: at },
   };
   const old = before ?? { info: created, values: new Map(), periods: new Map() };
   if (line.type === 'subject') {
     const { type: _type, subject: _subject, ...fields } = line;
     const info = { ...old.info, ...fields, updated: at };
     return { ...old, info: { ...info, name: info.name || subject } };
+  }
+  if (line.type === 'member') {
+    const members = [...old.info.members, line];
+    return { ...old, info: { ...old.info, members, updated: at } };
   }
   const values = new Map(old.values);
   for (const [id, value] of Object.entries(line.values)) {
@@ -86,14 +88,20 @@ export function sharesOf(
 
 /** The subjects that are there and in the query's pool. */
 export function subjectsOf(state: ModelState, query: AskedQuery): string[] {
-  const named = 'pool' in query ? poolOf(state, query.pool) : (query.subjects ?? [...state.keys()]);
+  const named = 'pool' in query ? poolOf(state, query) : (query.subjects ?? [...state.keys()]);
   return named.filter((subject) => state.has(subject));
 }
 
-function poolOf(state: ModelState, pool: Pool): string[] {
+function poolOf(state: ModelState, query: SnapshotQuery | DatedQuery): string[] {
+  const { pool, asOf } = query;
   if ('subjects' in pool) return pool.subjects;
   return [...state].flatMap(([subject, { info }]) => {
-    if (!info.topics.includes(pool.topic)) return [];
+    // Each item of a dated query is at a time of its own.
+    if (
+      query.kind === 'snapshot' &&
+      !isMember(info, pool.topic, query.timestamp || Infinity, asOf || Infinity)
+    )
+      return [];
     if (pool.subject !== undefined && pool.subject !== subject) return [];
     const { tag } = pool;
     const values = tag !== undefined && Object.hasOwn(info.tags, tag.id) ? info.tags[tag.id] : [];
@@ -102,10 +110,22 @@ function poolOf(state: ModelState, pool: Pool): string[] {
   });
 }
 
+/** The contract's sentence, word by word; `time` Infinity = latest. */
+export function isMember({ topics, members }: ModelInfo, topic: string, time: number, asOf: number): boolean {
+  if (topics.includes(topic)) return true;
+  const own = members.filter((line) => line.topic === topic);
+  return own.some(({ from }) => {
+    const known = own.filter((line) => line.from === from && (line.declared ?? 0) <= asOf);
+    const greatest = Math.max(...known.map(({ declared = 0 }) => declared));
+    const { to = null } = known.findLast(({ declared = 0 }) => declared === greatest) ?? { to: from };
+    return time === Infinity ? to === null : from <= time && (to === null || time < to);
+  });
+}
+
 /** One subject's shares, from its info and (of the same or another moment) its observations. */
 export function subjectShares(
   subject: string,
-  info: StoredInfo,
+  info: ModelInfo,
   data: ModelSubject,
   query: AskedQuery,
 ): Share[] {
@@ -142,13 +162,18 @@ export function subjectShares(
         ? []
         : [{ subject, key: null, time: 0, row: { subject: shown, data: items.map(({ item }) => item) } }];
     }
-    case 'dated':
-      return itemsOf(subject, data, query, query.asOf).map(({ time, item }) => ({
-        subject,
-        key: keyOf(time, exact(data, query.field, time, query.asOf || Infinity)?.value ?? null),
-        time,
-        row: { subject: shown, data: item },
-      }));
+    case 'dated': {
+      const asOf = query.asOf || Infinity;
+      const { pool } = query;
+      return itemsOf(subject, data, query, query.asOf)
+        .filter(({ time }) => 'subjects' in pool || isMember(info, pool.topic, time, asOf))
+        .map(({ time, item }) => ({
+          subject,
+          key: keyOf(time, exact(data, query.field, time, asOf)?.value ?? null),
+          time,
+          row: { subject: shown, data: item },
+        }));
+    }
     case 'table': {
       const times = itemsOf(subject, data, query, 0).map(({ time }) => time);
       if (times.length === 0) return [];

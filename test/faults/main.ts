@@ -1,25 +1,29 @@
 /** `npm run faults`: breaks clusters in every way that is listed, one after the other, and says what reads saw of it. */
 import { writeFileSync } from 'node:fs';
 import { seeded } from '../../bench/cluster/random.ts';
-import { CommandError, helpText, type Options, readOptions, wholeNumber } from '../../cli/import/command.ts';
+import { CommandError, nothingElse, type Options, readTool, wholeNumber } from '../../cli/command.ts';
 import { type Experiment, emptyFinding, type Finding } from './experiment.ts';
 import { EXPERIMENTS } from './experiments.ts';
 import { tableOf } from './table.ts';
 
 const OPTIONS = {
-  only: { type: 'string', value: 'N,…', help: 'these experiments; all by default' },
-  quick: { type: 'boolean', help: 'those that take a few seconds, shortened' },
-  short: { type: 'boolean', help: 'all of them, shortened: for checking, not for the record' },
+  only: { value: 'N,…', says: 'these experiments; all by default' },
+  quick: { says: 'those that take a few seconds, shortened' },
+  short: { says: 'all of them, shortened: for checking, not for the record' },
   seed: {
-    type: 'string',
     value: 'N',
-    help: 'another seed, other requests and other moments; chosen and printed by default',
+    says: 'another seed, other requests and other moments; chosen and printed by default',
   },
-  rate: { type: 'string', value: 'N', help: 'requests a second of the steady load; 400 by default' },
-  out: { type: 'string', value: 'FILE', help: 'write the table there too' },
-  help: { type: 'boolean', help: 'this text' },
-  list: { type: 'boolean', help: 'name the experiments and end' },
-} satisfies Options;
+  rate: { value: 'N', says: 'requests a second of the steady load; 400 by default' },
+  out: { value: 'FILE', says: 'write the table there too' },
+  list: { says: 'name the experiments and end' },
+} as const satisfies Options;
+
+const TOOL = {
+  usage: 'npm run faults -- [options]',
+  says: 'Breaks clusters in every way that is listed, one after the other, and says what reads saw of it.',
+  options: OPTIONS,
+};
 
 const SHORT_SCALE = 0.15;
 const RATE = 400;
@@ -34,12 +38,10 @@ try {
 }
 
 async function main(): Promise<number> {
-  const { given, rest } = readOptions(OPTIONS, process.argv.slice(2), {});
-  if (rest.length > 0) throw new CommandError(`${rest[0]}: expected options only (--help lists them)`, 2);
-  if (given.help) {
-    console.log(`npm run faults -- [options]\n\n${helpText(OPTIONS)}`);
-    return 0;
-  }
+  const asked = readTool(TOOL, process.argv.slice(2), {});
+  if (asked === undefined) return 0;
+  const { given, rest } = asked;
+  nothingElse(rest);
   const chosen = choose(given.only, given.quick === true);
   if (given.list) {
     for (const { number, name, isQuick } of chosen)

@@ -9,8 +9,18 @@ const QUERIES_AT_ONCE = 8;
 export interface Case {
   name: string;
   endpoint: string;
-  body: unknown;
+  body?: unknown;
   data: unknown;
+  /** Absent = POST. */
+  method?: 'GET';
+  /** Of a GET, as it stands behind the `?`. */
+  query?: string;
+  /** The `Accept` header. */
+  accept?: string;
+  /** What the answer is written in; absent = JSON in the envelope. */
+  format?: string;
+  /** The lines of a batch. */
+  lines?: unknown[];
 }
 
 export interface BadRequest {
@@ -30,11 +40,16 @@ export interface CaseSet {
   cases: Case[];
 }
 
-export const CASE_SETS: CaseSet[] = ['', 'more/'].map((folder) => ({
-  name: folder === '' ? 'main' : 'more',
+export const CASE_SETS: CaseSet[] = ['', 'more/', 'round2/'].map((folder) => ({
+  name: folder === '' ? 'main' : folder.slice(0, -1),
   dataset: read(`${folder}dataset.ndjson`),
-  cases: lines<Case>(`${folder}cases.ndjson`),
+  cases: lines<Case>(`${folder}cases.ndjson`).filter(isAsked),
 }));
+
+/** Posted bodies and answers in JSON. */
+function isAsked({ method, format, lines }: Case): boolean {
+  return method === undefined && format === undefined && lines === undefined;
+}
 
 export const BAD_REQUESTS = lines<BadRequest>('errors.ndjson');
 
@@ -58,15 +73,18 @@ export async function ask(
   { name, endpoint, body, data }: Case,
   headers: Record<string, string> = {},
 ): Promise<string | undefined> {
-  const room = endpoint.startsWith('selection/') ? endpoint.replace('/', '/v1/') : `data/v1/${endpoint}`;
-  const answer = await post(`${gatewayUrl}/kamaitachi/api/${room}`, body, headers).catch((error) =>
-    String(error),
-  );
+  const answer = await post(gatewayUrl + pathOf(endpoint), body, headers).catch((error) => String(error));
   const said = `${name} ${JSON.stringify(body).slice(0, 300)}`;
   if (typeof answer === 'string') return `${said}: ${answer}`;
   if (answer.status !== 200) return `${said}: ${answer.status} ${answer.body.status_msg}`;
   const difference = firstDifference(data, answer.body.data, 'data');
   return difference && `${said}: ${difference}`;
+}
+
+function pathOf(endpoint: string): string {
+  if (endpoint.startsWith('/')) return endpoint;
+  const room = endpoint.startsWith('selection/') ? endpoint.replace('/', '/v1/') : `data/v1/${endpoint}`;
+  return `/kamaitachi/api/${room}`;
 }
 
 export function send(

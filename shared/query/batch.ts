@@ -1,0 +1,71 @@
+/** Many queries in one body: NDJSON of `{"id", "path", "body"}`. */
+import { badRequest, KamaitachiError } from '../base/errors.ts';
+import { MAX_BATCH_LINES } from '../base/limits.ts';
+import type { JsonObject } from './fields.ts';
+import { type Asked, parseAsked, type QueryOf } from './parse.ts';
+import { type BodyKind, refuseUnknown } from './paths.ts';
+
+/** A line with its query, or with what is wrong with that query: it spoils no other line. */
+export type BatchLine = { id: unknown } & ({ asked: Asked<QueryOf[BodyKind]> } | { error: KamaitachiError });
+
+const KIND_OF = new Map<unknown, BodyKind>([
+  ['snapshot', 'snapshot'],
+  ['period', 'period'],
+  ['panel', 'panel'],
+  ['selection/snapshot', 'selection_snapshot'],
+  ['selection/period', 'selection_period'],
+]);
+const KEYS: ReadonlySet<string> = new Set(['id', 'path', 'body']);
+const BLANK = /^[ \t\r]*$/;
+
+/** The lines of a batch, in order, at least one; blank ones are skipped. Throws `bad_request` for a line that is no query at all. */
+export function parseBatch(text: string): BatchLine[] {
+  const lines: { id: unknown; kind: BodyKind; body: JsonObject }[] = [];
+  // Not split('\n'): a body of nothing but line ends would become millions of strings.
+  for (let number = 1, at = 0; at < text.length; number++) {
+    const found = text.indexOf('\n', at);
+    const end = found < 0 ? text.length : found;
+    const line = text.slice(at, end);
+    at = end + 1;
+    if (BLANK.test(line)) continue;
+    if (lines.length === MAX_BATCH_LINES)
+      throw new KamaitachiError('bad_request', `body: expected at most ${MAX_BATCH_LINES} lines, got more`);
+    lines.push(readLine(line, number));
+  }
+  if (lines.length === 0)
+    throw new KamaitachiError('bad_request', 'body: expected at least one line, got none');
+  return lines.map(({ id, kind, body }) => ({ id, ...readQuery(kind, body) }));
+}
+
+function readLine(text: string, number: number): { id: unknown; kind: BodyKind; body: JsonObject } {
+  const place = `line ${number}: `;
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    throw badRequest(`line ${number}`, 'JSON', text);
+  }
+  if (!isObject(line)) throw badRequest(`line ${number}`, 'an object with id, path and body', line);
+  refuseUnknown(line, KEYS, place);
+  const kind = KIND_OF.get(line.path);
+  if (kind === undefined) throw badRequest(`${place}path`, [...KIND_OF.keys()].join(', '), line.path);
+  const body = line.body ?? {};
+  if (!isObject(body)) throw badRequest(`${place}body`, 'an object', body);
+  return { id: line.id ?? null, kind, body };
+}
+
+function readQuery(kind: BodyKind, body: JsonObject) {
+  try {
+    const asked = parseAsked(kind, body);
+    if (asked.format !== undefined && asked.format !== 'json')
+      throw badRequest('format', 'json in a batch', asked.format);
+    return { asked };
+  } catch (error) {
+    if (error instanceof KamaitachiError) return { error };
+    throw error;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,203 @@
+/** Ranges of time that ask for more than plain values: expressions, conditions, revisions, buckets, members of a topic. */
+import { knownAt } from '../../shared/answer/encode.ts';
+import { GROUPS, tooLarge } from '../../shared/answer/frame.ts';
+import type { SortKey } from '../../shared/answer/order.ts';
+import { programOf } from '../../shared/answer/program.ts';
+import { dateOf } from '../../shared/answer/utc.ts';
+import { Buckets, RangeItems, revisionItems, viewOf } from '../../shared/answer/valued.ts';
+import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
+import { compareText } from '../../shared/base/text.ts';
+import type { Block } from '../../shared/data/block.ts';
+import {
+  ALWAYS,
+  type Intervals,
+  isWithin,
+  memberIntervals,
+  touchesRange,
+} from '../../shared/data/topic-intervals.ts';
+import type { SlotSet } from '../../shared/ownership/slot.ts';
+import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
+import type { Subject } from '../cache/directory.ts';
+import { planOf, rangeNeed } from './plan.ts';
+import { byKeyThenSubject, poolMembers } from './pool.ts';
+import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
+import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
+import { Top } from './top.ts';
+
+export function* valuedPeriod(
+  { directory, cache }: Sources,
+  query: PeriodQuery,
+  slots: SlotSet | undefined,
+  whole: boolean,
+): Work<Answer> {
+  const { topic } = query;
+  const need = rangeNeed(query);
+  const plan = planOf(query);
+  const pool = topic === undefined ? { subjects: query.subjects } : { topic };
+  const items = new RangeItems(query);
+  const steps = new Steps(items);
+  const rows = new Rows(whole);
+  const places: number[] = [];
+  const subjects: string[] = [];
+  const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
+  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
+  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
+  for (const record of records) {
+    const member = memberAt(record, pool, query.asOf);
+    if (!touchesRange(member, query.from, query.to)) continue;
+    const entry = cache.lookup(record, need);
+    let text: string | string[] | undefined = entry.row(plan)?.text;
+    if (text === undefined) {
+      const texts = yield* itemTexts(items, record, entry.block, query, member, steps);
+      const parts = texts.length === 0 ? [] : rowOf(record, texts);
+      if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
+      else {
+        // Joined, not added: see `encodeSnapshotRow`.
+        text = parts.join('');
+        // The row may have taken several turns, in which the subject was written to.
+        if (entry.block === items.block && directory.get(record.subject) === record)
+          cache.keepRow(entry, plan, { text, time: 0 });
+      }
+    }
+    if (text !== '') {
+      if (topic === undefined) places.push(placeOf.get(record.subject)!);
+      else subjects.push(record.subject);
+      if (rows.add(text)) yield;
+    }
+    if (steps.isOver()) yield;
+  }
+  return rows.finish(() => ({
+    kind: 'period',
+    places,
+    ...(topic === undefined ? {} : { subjects }),
+    lengths: rows.lengths,
+  }));
+}
+
+/** When a subject is a member of a pool; always, where it is named. */
+function memberAt({ info }: Subject, pool: Pool, asOf: number): Intervals {
+  return 'subjects' in pool ? ALWAYS : memberIntervals(info, pool.topic, knownAt(asOf));
+}
+
+/** The items of one subject in the order asked, cut to the limit. */
+function* itemTexts(
+  items: RangeItems,
+  record: Subject,
+  block: Block,
+  query: PeriodQuery,
+  member: Intervals,
+  steps: Steps,
+): Work<string[]> {
+  items.open(block);
+  const candidates = items.candidates();
+  const texts =
+    query.bucket === undefined
+      ? yield* lastItems(items, record, block, query, member, candidates, steps)
+      : yield* lastBuckets(items, record, block, query, member, candidates, steps);
+  return query.descending ? texts : texts.reverse();
+}
+
+/** From the last one on. */
+function* lastItems(
+  items: RangeItems,
+  record: Subject,
+  block: Block,
+  query: PeriodQuery,
+  member: Intervals,
+  candidates: readonly number[],
+  steps: Steps,
+): Work<string[]> {
+  const most = query.limit || Infinity;
+  const view = viewOf(query);
+  const texts: string[] = [];
+  let length = 0;
+  for (let i = candidates.length - 1; i >= 0 && texts.length < most; i--) {
+    const axis = candidates[i];
+    if (!isWithin(member, block.times[axis])) continue;
+    if (query.revision === 'all')
+      texts.push(...revisionItems(record, block, axis, query.ids, view).reverse());
+    else if (items.load(axis)) texts.push(items.encode(record, axis));
+    else continue;
+    length += texts[texts.length - 1]?.length ?? 0;
+    if (length > MAX_ANSWER_BYTES) throw tooLarge();
+    if (steps.isWorkOver()) yield;
+  }
+  return texts.slice(0, most);
+}
+
+function* lastBuckets(
+  items: RangeItems,
+  record: Subject,
+  block: Block,
+  query: PeriodQuery,
+  member: Intervals,
+  candidates: readonly number[],
+  steps: Steps,
+): Work<string[]> {
+  const buckets = new Buckets(query, record, programOf(query));
+  const { values, declareds } = items.evaluator;
+  for (const axis of candidates) {
+    const time = block.times[axis];
+    if (isWithin(member, time) && items.load(axis)) buckets.add(time, values, declareds);
+    if (steps.isWorkOver()) yield;
+  }
+  buckets.flush();
+  return buckets.texts.reverse().slice(0, query.limit || undefined);
+}
+
+interface DatedCandidate {
+  key: SortKey;
+  record: Subject;
+  block: Block;
+  axis: number;
+}
+
+export function* valuedDated(
+  { directory, cache }: Sources,
+  query: DatedQuery,
+  slots: SlotSet | undefined,
+  whole: boolean,
+): Work<Answer> {
+  const need = rangeNeed(query);
+  const items = new RangeItems(query);
+  const steps = new Steps(items);
+  const timeOf = ({ block, axis }: DatedCandidate) => block.times[axis];
+  const inOrder = byKeyThenSubject(query.descending);
+  const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || timeOf(b) - timeOf(a);
+  const byDate = new Map<string, Top<DatedCandidate>>();
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    const member = memberAt(record, query.pool, query.asOf);
+    if (!touchesRange(member, query.from, query.to)) continue;
+    const { block } = cache.lookup(record, need);
+    items.open(block);
+    for (const axis of items.candidates()) {
+      if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;
+      const date = dateOf(block.times[axis]);
+      let top = byDate.get(date);
+      if (top === undefined) {
+        top = new Top(query.offset + query.limit, compare);
+        byDate.set(date, top);
+      }
+      top.add({ key: items.key(query.field, record, axis), record, block, axis });
+      if (steps.isWorkOver()) yield;
+    }
+    if (steps.isOver()) yield;
+  }
+  const rows = new Rows(whole, GROUPS);
+  const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
+  for (const date of [...byDate.keys()].sort(compareText)) {
+    const best = byDate.get(date)!.sorted();
+    for (const candidate of best.slice(whole ? query.offset : 0)) {
+      const { key, record, block, axis } = candidate;
+      dates.push(date);
+      keys.push(key);
+      subjects.push(record.subject);
+      times.push(timeOf(candidate));
+      items.open(block);
+      items.load(axis);
+      const row = `{"subject":${record.json},"data":${items.encode(record, axis)}}`;
+      if (rows.add(row, date) || steps.isOver()) yield;
+    }
+  }
+  return rows.finish(() => ({ kind: 'dated', dates, keys, subjects, times, lengths: rows.lengths }));
+}
