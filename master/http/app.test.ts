@@ -195,6 +195,12 @@ describe('the feed over HTTP', () => {
     expect(slaves.list()).toMatchObject([{ node: 's', seq: 5, live: true }]);
   });
 
+  it('counts a slave as far as its answers are, not its file', async () => {
+    const { post, slaves } = create(() => new Uint8Array([1, 2]));
+    await post(TAIL_PATH, request({ taken: 2 }));
+    expect(slaves.list()).toMatchObject([{ node: 's', seq: 2, live: true }]);
+  });
+
   it('does not count one of another history as behind: it may have to wait for others', async () => {
     const { post, slaves } = create(() => new Uint8Array([1, 2]));
     await post(TAIL_PATH, request({ history: 'before', after: 1 }));
