@@ -1,9 +1,28 @@
 /** Rows of answers as ASCII JSON, straight from blocks. */
 
-import { asciiJson } from '../../shared/base/text.ts';
-import { type Block, PERIOD_COLUMN } from '../../shared/data/block.ts';
-import type { Subject } from '../cache/directory.ts';
-import type { EncodedRow } from '../cache/entry.ts';
+import { asciiJson } from '../base/text.ts';
+import { type Block, PERIOD_COLUMN } from '../data/block.ts';
+import type { StoredInfo } from '../data/lines.ts';
+import type { SortKey } from './order.ts';
+import { dateOf } from './utc.ts';
+
+/** A subject as rows show it. */
+export interface ShownSubject {
+  readonly subject: string;
+  readonly info: StoredInfo;
+  /** `{"subject":…,"name":…,"status":…,"listing_date":…,"category":…}` as ASCII JSON, as every row carries it. */
+  readonly json: string;
+}
+
+/** A subject's row as encoded for some plan. */
+export interface EncodedRow {
+  /** ASCII JSON; `''` = the plan has no row of this subject. */
+  text: string;
+  /** Latest time among the row's values. */
+  time: number;
+  /** What the row is sorted by, where the plan decides that. */
+  key?: SortKey;
+}
 
 /** `asOf` as blocks understand it: 0 in a query means that everything is known. */
 export function knownAt(asOf: number): number {
@@ -24,7 +43,7 @@ export interface ValueColumns {
 
 /** A snapshot row; `text` is `''` where none of the ids has a value. */
 export function encodeSnapshotRow(
-  subject: Subject,
+  subject: ShownSubject,
   block: Block,
   { ids, time, asOf }: ValueColumns,
   withTime: boolean,
@@ -142,7 +161,7 @@ export function keysOf(ids: readonly string[]): string[] {
 
 /** `rows`: of each id, as `Cursor` and `rowsAt` give them. */
 export function encodeItem(
-  subject: Subject,
+  subject: ShownSubject,
   block: Block,
   keys: readonly string[],
   rows: readonly number[],
@@ -172,27 +191,13 @@ export function encodeCells(block: Block, ids: readonly string[], { axis }: Item
   return `[${cells.join()}]`;
 }
 
-/** `YYYY-MM-DD` in UTC of whole seconds since the epoch. */
-export function dateOf(time: number): string {
-  let date = dates.get(time);
-  if (date === undefined) {
-    date = new Date(time * 1000).toISOString().slice(0, 10);
-    if (dates.size >= MAX_DATES) dates.clear();
-    dates.set(time, date);
-  }
-  return date;
-}
-
-/** The same few dates stand in every answer, and making one costs more than looking it up. */
-const MAX_DATES = 65_536;
-const dates = new Map<number, string>();
-
 function latestRow(block: Block, id: string, axis: number, asOf: number): number {
   const column = block.column(id);
   return column < 0 || axis < 0 ? -1 : block.latest(column, axis, asOf);
 }
 
-function periodAt(block: Block, axis: number): string {
+/** The period code at a time, `''` where there is none. */
+export function periodAt(block: Block, axis: number): string {
   const column = block.column(PERIOD_COLUMN);
   const row = column < 0 ? -1 : block.exact(column, axis, Infinity);
   return row < 0 ? '' : block.texts[block.values[row]];
