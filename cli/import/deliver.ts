@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from './client.ts';
 import { CommandError } from './command.ts';
 import type { Line } from './layout.ts';
-import { excerpt, type Refusal } from './rows.ts';
+import { excerpt, type Refusal } from './read/rows.ts';
 
 export interface Delivered {
   lines: number;

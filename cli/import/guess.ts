@@ -2,7 +2,7 @@
 import { isSubject } from '../../shared/text.ts';
 import type { ImportOptions, Layout } from './import-options.ts';
 import { type Decimal, guessDecimal, readNumber } from './numbers.ts';
-import { cellText, type Row } from './rows.ts';
+import { cellText, type Row } from './read/rows.ts';
 import { guessTimeFormat, roleOf, type TimeGuess } from './times.ts';
 
 export const DECLARED_NAMES = words(

@@ -10,8 +10,8 @@ import { checkOverwrites } from './overwrites.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
 import { KnownTopics } from './pools.ts';
 import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
+import { type IngestSource, openSource, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
-import { type IngestSource, openSource, type TableSource } from './source.ts';
 
 export interface Surroundings {
   output: Output;

@@ -3,8 +3,8 @@ import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../shared/limits.ts';
 import { isPlainText, isSubject } from '../../shared/text.ts';
 import { readNumber } from './numbers.ts';
 import type { InfoField, Plan } from './plan.ts';
-import { parseObject } from './read-json.ts';
-import { cellText, excerpt, type Refusal, type Row, type Text } from './rows.ts';
+import { parseObject } from './read/json.ts';
+import { cellText, excerpt, type Refusal, type Row, type Text } from './read/rows.ts';
 
 /** A line to be ingested and the line of the file that it came from. */
 export interface Line {

@@ -6,8 +6,8 @@ import { CommandError } from './command.ts';
 import type { ImportOptions } from './import-options.ts';
 import { tableConverter } from './layout.ts';
 import type { Plan } from './plan.ts';
+import { cellText, type Row } from './read/rows.ts';
 import { amount } from './report.ts';
-import { cellText, type Row } from './rows.ts';
 
 /** A few rows of a file of one key are often there again, corrected; more are another key's. */
 const TOLERATED_SHARE = 0.01;

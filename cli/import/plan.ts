@@ -8,8 +8,8 @@ import * as guess from './guess.ts';
 import type { ImportOptions, Layout } from './import-options.ts';
 import { IndicatorNames } from './names.ts';
 import type { Decimal } from './numbers.ts';
-import { excerpt } from './rows.ts';
-import type { TableSource } from './source.ts';
+import { excerpt } from './read/rows.ts';
+import type { TableSource } from './read/source.ts';
 import {
   AMBIGUOUS,
   guessTimeFormat,

@@ -1,10 +1,10 @@
 /** Finds out what kind of file this is, from its first bytes, and opens it as often as needed. */
 import { open, stat } from 'node:fs/promises';
-import { CommandError, nearest } from './command.ts';
-import { guessDelimiter, readCsv } from './read-csv.ts';
-import { type JsonShape, parseObject, readJsonRows, readJsonTexts } from './read-json.ts';
-import { chooseTable, readSqlite, tablesOf } from './read-sqlite.ts';
+import { CommandError, nearest } from '../command.ts';
+import { guessDelimiter, readCsv } from './csv.ts';
+import { type JsonShape, parseObject, readJsonRows, readJsonTexts } from './json.ts';
 import { isRefusal, type Reading, type Row, type Text } from './rows.ts';
+import { chooseTable, readSqlite, tablesOf } from './sqlite.ts';
 
 /** Rows that guesses are made from. */
 const SAMPLE_ROWS = 5_000;

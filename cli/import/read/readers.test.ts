@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { guessDelimiter, readCsv } from './read-csv.ts';
-import { readJsonRows, readJsonTexts } from './read-json.ts';
+import { guessDelimiter, readCsv } from './csv.ts';
+import { readJsonRows, readJsonTexts } from './json.ts';
 import { isRefusal, type Reading } from './rows.ts';
 
 let folder: string;

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Parser, parse } from 'csv-parse';
-import { CommandError } from './command.ts';
+import { CommandError } from '../command.ts';
 import { NOT_UTF8, type Reading, type Refusal, type Row } from './rows.ts';
 
 /** A record longer than this is an open quote. */
