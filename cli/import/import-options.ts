@@ -1,6 +1,6 @@
 /** The options of `npm run import`. */
 import { CommandError, type Given, gatewayUrl, helpText, type Options, readOptions } from './command.ts';
-import type { Decimal } from './numbers.ts';
+import type { Decimal } from './values/numbers.ts';
 
 export type Layout = 'wide' | 'long' | 'matrix';
 

@@ -1,17 +1,17 @@
 /** One import: look at each file, say what it is taken for, bring it to the gateway batch by batch, and report. */
 import { existsSync } from 'node:fs';
-import { type Batch, batches } from './batches.ts';
 import { Client, Interrupted } from './client.ts';
 import { CommandError } from './command.ts';
-import { deliver } from './deliver.ts';
+import { convertIngestLine, tableConverter } from './convert/convert.ts';
 import type { ImportOptions } from './import-options.ts';
-import { convertIngestLine, tableConverter } from './layout.ts';
-import { checkOverwrites } from './overwrites.ts';
-import { describe, makePlan, type Plan } from './plan.ts';
-import { KnownTopics } from './pools.ts';
-import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
+import { checkOverwrites } from './plan/overwrites.ts';
+import { describe, makePlan, type Plan } from './plan/plan.ts';
 import { type IngestSource, openSource, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
+import { type Batch, batches } from './send/batches.ts';
+import { deliver } from './send/deliver.ts';
+import { KnownTopics } from './send/pools.ts';
+import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './send/progress.ts';
 
 export interface Surroundings {
   output: Output;

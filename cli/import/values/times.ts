@@ -1,6 +1,7 @@
 /** Reads a cell as a time: every way of writing one that an import understands. Everything is UTC. */
+
+import { cellText } from '../read/rows.ts';
 import { inRange, monthOf, type PeriodEdge, periodTime, quarterTime, secondOf } from './calendar.ts';
-import { cellText } from './read/rows.ts';
 
 /** Seconds since the epoch, or undefined where the text is no time. */
 export type ReadTime = (text: string) => number | undefined;

@@ -1,9 +1,9 @@
 /** Brings a batch to the gateway. A line that the gateway refuses is taken out, and everything else is still written. */
 import { createHash } from 'node:crypto';
-import type { Client } from './client.ts';
-import { CommandError } from './command.ts';
-import type { Line } from './layout.ts';
-import { excerpt, type Refusal } from './read/rows.ts';
+import type { Client } from '../client.ts';
+import { CommandError } from '../command.ts';
+import type { Line } from '../convert/convert.ts';
+import { excerpt, type Refusal } from '../read/rows.ts';
 
 export interface Delivered {
   lines: number;

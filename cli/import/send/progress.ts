@@ -16,8 +16,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import type { ImportOptions } from './import-options.ts';
-import type { Refusal } from './read/rows.ts';
+import type { ImportOptions } from '../import-options.ts';
+import type { Refusal } from '../read/rows.ts';
 
 export interface Progress {
   /** The file's content and the options, as one hash: with others, an import begins anew. */

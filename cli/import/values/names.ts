@@ -1,6 +1,6 @@
 /** Turns any column's name into one that an indicator may have, and keeps two columns from sharing one. */
-import { MAX_INDICATOR_CHARS } from '../../shared/limits.ts';
-import { isIndicator } from '../../shared/text.ts';
+import { MAX_INDICATOR_CHARS } from '../../../shared/limits.ts';
+import { isIndicator } from '../../../shared/text.ts';
 
 /** More than this many indicators is a mistaken column, not a data set. */
 const MAX_NAMES = 10_000;

@@ -1,6 +1,6 @@
 /** Groups converted rows into batches: always whole rows, and always the same batches for the same file. */
-import type { Converted, Line } from './layout.ts';
-import { isRefusal, type Reading, type Refusal } from './read/rows.ts';
+import type { Converted, Line } from '../convert/convert.ts';
+import { isRefusal, type Reading, type Refusal } from '../read/rows.ts';
 
 export interface Batch {
   index: number;

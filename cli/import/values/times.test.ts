@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
+import { MAX_TIME, MIN_TIME } from '../../../shared/limits.ts';
 import { AMBIGUOUS, guessTimeFormat, joinTimes, timeReader } from './times.ts';
 
 const seconds = (iso: string): number => Date.parse(iso) / 1000;

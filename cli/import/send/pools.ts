@@ -2,8 +2,8 @@
  * A subject line replaces the subject's topics whole. So that an import into one pool takes nobody out of another,
  * the topics that the cluster knows already are added to the lines of a batch before it is sent.
  */
-import type { Client } from './client.ts';
-import type { Line } from './layout.ts';
+import type { Client } from '../client.ts';
+import type { Line } from '../convert/convert.ts';
 
 interface Known {
   subject: string;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isIndicator } from '../../shared/text.ts';
+import { isIndicator } from '../../../shared/text.ts';
 import { IndicatorNames } from './names.ts';
 
 test('a name that is fine stays, another becomes one that is', () => {

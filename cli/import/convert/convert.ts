@@ -1,10 +1,10 @@
 /** Turns rows into ingest lines by a plan: one row at a time, and always the same lines for the same file. */
-import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../shared/limits.ts';
-import { isPlainText, isSubject } from '../../shared/text.ts';
-import { readNumber } from './numbers.ts';
-import type { InfoField, Plan } from './plan.ts';
-import { parseObject } from './read/json.ts';
-import { cellText, excerpt, type Refusal, type Row, type Text } from './read/rows.ts';
+import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../../shared/limits.ts';
+import { isPlainText, isSubject } from '../../../shared/text.ts';
+import type { InfoField, Plan } from '../plan/plan.ts';
+import { parseObject } from '../read/json.ts';
+import { cellText, excerpt, type Refusal, type Row, type Text } from '../read/rows.ts';
+import { readNumber } from '../values/numbers.ts';
 
 /** A line to be ingested and the line of the file that it came from. */
 export interface Line {

@@ -2,12 +2,12 @@
  * Rows that share subject, time and indicator overwrite each other. Where nobody said that they should, a key column was
  * left out of the guess, and the import would lose them without a word. Judged by the rows that guesses are made from.
  */
-import { CommandError } from './command.ts';
-import type { ImportOptions } from './import-options.ts';
-import { tableConverter } from './layout.ts';
+import { CommandError } from '../command.ts';
+import { tableConverter } from '../convert/convert.ts';
+import type { ImportOptions } from '../import-options.ts';
+import { cellText, type Row } from '../read/rows.ts';
+import { amount } from '../report.ts';
 import type { Plan } from './plan.ts';
-import { cellText, type Row } from './read/rows.ts';
-import { amount } from './report.ts';
 
 /** A few rows of a file of one key are often there again, corrected; more are another key's. */
 const TOLERATED_SHARE = 0.01;

@@ -1,15 +1,14 @@
 /** How the rows of one table become observations: what the options say, and for the rest what the file looks like. */
 import { basename } from 'node:path';
-import { MAX_STRING_BYTES } from '../../shared/limits.ts';
-import { isIndicator, isPlainText, isSubject } from '../../shared/text.ts';
-import type { PeriodEdge } from './calendar.ts';
-import { CommandError } from './command.ts';
-import * as guess from './guess.ts';
-import type { ImportOptions, Layout } from './import-options.ts';
-import { IndicatorNames } from './names.ts';
-import type { Decimal } from './numbers.ts';
-import { excerpt } from './read/rows.ts';
-import type { TableSource } from './read/source.ts';
+import { MAX_STRING_BYTES } from '../../../shared/limits.ts';
+import { isIndicator, isPlainText, isSubject } from '../../../shared/text.ts';
+import { CommandError } from '../command.ts';
+import type { ImportOptions, Layout } from '../import-options.ts';
+import { excerpt } from '../read/rows.ts';
+import type { TableSource } from '../read/source.ts';
+import type { PeriodEdge } from '../values/calendar.ts';
+import { IndicatorNames } from '../values/names.ts';
+import type { Decimal } from '../values/numbers.ts';
 import {
   AMBIGUOUS,
   guessTimeFormat,
@@ -18,7 +17,8 @@ import {
   roleOf,
   TIME_FORMATS,
   timeReader,
-} from './times.ts';
+} from '../values/times.ts';
+import * as guess from './guess.ts';
 
 export type InfoField = keyof typeof guess.INFO_NAMES;
 

@@ -1,9 +1,9 @@
 /** What a table's columns are, judged by their names and by the first rows. */
-import { isSubject } from '../../shared/text.ts';
-import type { ImportOptions, Layout } from './import-options.ts';
-import { type Decimal, guessDecimal, readNumber } from './numbers.ts';
-import { cellText, type Row } from './read/rows.ts';
-import { guessTimeFormat, roleOf, type TimeGuess } from './times.ts';
+import { isSubject } from '../../../shared/text.ts';
+import type { ImportOptions, Layout } from '../import-options.ts';
+import { cellText, type Row } from '../read/rows.ts';
+import { type Decimal, guessDecimal, readNumber } from '../values/numbers.ts';
+import { guessTimeFormat, roleOf, type TimeGuess } from '../values/times.ts';
 
 export const DECLARED_NAMES = words(
   'declared declare_date declared_at announcement_date announce_date ann_date f_ann_date publish_date filing_date 公告日期',

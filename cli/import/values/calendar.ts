@@ -1,5 +1,5 @@
 /** Dates of the proleptic Gregorian calendar, UTC, as whole seconds since the epoch. Months count from 1. */
-import { MAX_TIME, MIN_TIME } from '../../shared/limits.ts';
+import { MAX_TIME, MIN_TIME } from '../../../shared/limits.ts';
 
 /** Where in its month, quarter or year such a name stands: its first second, or 00:00 of its last day. */
 export type PeriodEdge = 'start' | 'end';

@@ -3,7 +3,7 @@
  * whole thousands; `1,5` is one only in a file that writes decimal commas. What is cut off, rounded or
  * decorated (`5%`, `$5`, `n/a`) is refused rather than guessed.
  */
-import { cellText } from './read/rows.ts';
+import { cellText } from '../read/rows.ts';
 
 /** What separates the whole part of a number from its fraction. */
 export type Decimal = '.' | ',';
