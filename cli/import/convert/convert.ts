@@ -1,10 +1,10 @@
 /** Turns rows into ingest lines by a plan: one row at a time, and always the same lines for the same file. */
-import { MAX_PERIOD_BYTES, MAX_STRING_BYTES } from '../../../shared/limits.ts';
+import { MAX_PERIOD_BYTES } from '../../../shared/limits.ts';
 import { isPlainText, isSubject } from '../../../shared/text.ts';
-import type { InfoField, Plan } from '../plan/plan.ts';
+import type { Plan, ValueColumn } from '../plan/plan.ts';
 import { parseObject } from '../read/json.ts';
 import { cellText, excerpt, type Refusal, type Row, type Text } from '../read/rows.ts';
-import { readNumber } from '../values/numbers.ts';
+import { InfoLines } from './info-lines.ts';
 
 /** A line to be ingested and the line of the file that it came from. */
 export interface Line {
@@ -21,50 +21,28 @@ export interface Line {
 export interface Converted {
   lines: Line[];
   refused: Refusal[];
+  /** The row's column of `declared` is empty, so that its values count as always known. */
+  undeclared?: boolean;
 }
 
-/** Subjects whose info is remembered so that it is sent once; past this it is sent again, which changes nothing. */
-const MAX_REMEMBERED = 1_000_000;
+/** Told of every value: what it is the value of, and the value. */
+export type Watch = (
+  subject: string,
+  time: number,
+  declared: number,
+  indicator: string,
+  value: number,
+) => void;
+
 const SUBJECT_REASON = 'expected a subject of 1 to 128 bytes without commas';
 const COMMA_REASON = 'expected a subject without commas; write it without in the file, and import that again';
 
-/** The converter of a table. It remembers what it said about each subject, so rows must come in order. */
-export function tableConverter(plan: Plan): (row: Row) => Converted {
-  const info = new InfoLines(plan);
-  return (row) => {
-    const refused: Refusal[] = [];
-    const lines: Line[] = [];
-    const refuse = (at: number | string, reason: string, value?: unknown): void => {
-      const column = typeof at === 'number' ? plan.columns[at] : at;
-      refused.push({ line: row.line, reason: `${column}: ${reason}`, value: excerpt(value) });
-    };
-    const head = readHead(plan, row, refuse);
-    if (head === undefined) return { lines, refused };
-    const push = (subject: string, values: Record<string, number>): void => {
-      const line = { type: 'record', subject, ...head.record, values };
-      lines.push(...info.about(subject, row));
-      lines.push({ line: row.line, text: JSON.stringify(line), observations: Object.keys(values).length });
-    };
+type Refuse = (at: number | string, reason: string, value?: unknown) => void;
+type Push = (subject: string, time: number, values: Record<string, number>) => void;
 
-    if (plan.long !== undefined) longValue(plan, row, refuse, (values) => push(head.subject, values));
-    else {
-      const values: Record<string, number> = {};
-      for (const { at, name } of plan.values) {
-        const value = readNumber(row.cells[at], plan.decimal);
-        if (Number.isNaN(value)) refuse(at, 'expected a number', row.cells[at]);
-        else if (value === null) continue;
-        else if (plan.layout === 'matrix') push(name, { [plan.indicator!]: value });
-        else values[name] = value;
-      }
-      if (Object.keys(values).length > 0) push(head.subject, values);
-    }
-    // Guesses were made from the rows before; a column that only turns up now must not vanish silently.
-    for (let at = plan.columns.length; plan.chosen === undefined && at < row.cells.length; at++) {
-      if (cellText(row.cells[at]) !== '')
-        refuse('late column', 'expected every column in the first rows; name it in --columns', row.cells[at]);
-    }
-    return { lines, refused };
-  };
+/** The converter of a table. It remembers what it said about each subject, so rows must come in order. */
+export function tableConverter(plan: Plan, watch?: Watch): (row: Row) => Converted {
+  return plan.member === undefined ? valueConverter(plan, watch) : memberConverter(plan, watch);
 }
 
 /** Lines that are in the ingest format already go as they are. */
@@ -77,50 +55,223 @@ export function convertIngestLine({ line, text }: Text): Converted {
   return { lines: [{ line, text, observations }], refused: [] };
 }
 
-type Refuse = (at: number | string, reason: string, value?: unknown) => void;
-
-interface Head {
-  /** "" in a matrix, whose columns are the subjects. */
-  subject: string;
-  record: { time: number; declared?: number; period?: string };
+function valueConverter(plan: Plan, watch: Watch | undefined): (row: Row) => Converted {
+  const info = new InfoLines(plan);
+  const readTime = rememberLast(plan.time?.read);
+  const readDeclared = declaredReader(plan);
+  return (row) => {
+    const converted: Converted = { lines: [], refused: [] };
+    const refuse = refuser(plan, row, converted);
+    const subject = subjectOf(plan, row, refuse);
+    if (subject === undefined) return converted;
+    let time: number | undefined;
+    if (plan.time !== undefined) {
+      const texts = plan.time.at.map((at) => cellText(row.cells[at]));
+      time = readTime(texts);
+      if (time === undefined) {
+        const { format } = plan.time;
+        refuse(
+          plan.time.at[0],
+          `expected a time${format === 'text' ? '' : ` as ${format}`}`,
+          texts.join(' '),
+        );
+        return converted;
+      }
+    }
+    const declared = readDeclared(row, refuse);
+    if (declared === undefined) return converted;
+    const period = periodOf(plan, row, refuse);
+    const push: Push = (name, moment, values) => {
+      for (const line of info.about(name, row)) converted.lines.push(line);
+      const names = Object.keys(values);
+      if (watch !== undefined) for (const each of names) watch(name, moment, declared, each, values[each]);
+      const line = {
+        type: 'record',
+        subject: name,
+        time: moment,
+        declared: declared === 0 ? undefined : declared,
+        period,
+        values,
+      };
+      converted.lines.push({ line: row.line, text: JSON.stringify(line), observations: names.length });
+    };
+    if (plan.long !== undefined) longValue(plan, row, refuse, (values) => push(subject, time!, values));
+    else if (plan.layout === 'times')
+      timesValues(plan, row, time, refuse, (moment, values) => push(subject, moment, values));
+    else if (plan.layout === 'matrix')
+      matrixValues(plan, row, refuse, (name, values) => push(name, time!, values));
+    else wideValues(plan, row, refuse, (values) => push(subject, time!, values));
+    refuseLateColumns(plan, row, refuse);
+    if (declared === 0 && plan.declared !== undefined && converted.lines.length > 0)
+      converted.undeclared = true;
+    return converted;
+  };
 }
 
-/** What all values of a row share; undefined where the row has none, or had to be refused. */
-function readHead(plan: Plan, row: Row, refuse: Refuse): Head | undefined {
-  const texts = plan.time.at.map((at) => cellText(row.cells[at]));
-  const time = plan.time.read(texts);
-  if (time === undefined) {
-    const { format } = plan.time;
-    refuse(plan.time.at[0], `expected a time${format === 'text' ? '' : ` as ${format}`}`, texts.join(' '));
-    return undefined;
-  }
-  let subject = '';
-  if (plan.subject !== undefined) {
-    subject =
-      'name' in plan.subject
-        ? plan.subject.name
-        : plan.subject.at.map((at) => cellText(row.cells[at])).join(':');
-    if (!isSubject(subject)) {
-      const reason = subject.includes(',') ? COMMA_REASON : SUBJECT_REASON;
-      refuse('at' in plan.subject ? plan.subject.at[0] : 'subject', reason, subject);
-      return undefined;
+/** Rows that are intervals of membership. */
+function memberConverter(plan: Plan, watch: Watch | undefined): (row: Row) => Converted {
+  const { topic, from, to } = plan.member!;
+  const readDeclared = declaredReader(plan);
+  return (row) => {
+    const converted: Converted = { lines: [], refused: [] };
+    const refuse = refuser(plan, row, converted);
+    const subject = subjectOf(plan, row, refuse);
+    if (subject === undefined) return converted;
+    const first = from.read(cellText(row.cells[from.at]));
+    if (first === undefined) {
+      refuse(from.at, 'expected a time', row.cells[from.at]);
+      return converted;
     }
-  }
-  const record: Head['record'] = { time };
-  const declaredText = plan.declared === undefined ? '' : cellText(row.cells[plan.declared.at]);
-  if (declaredText !== '') {
-    const declared = plan.declared!.read(declaredText);
-    if (declared === undefined) {
-      refuse(plan.declared!.at, 'expected a time from 1970 on', declaredText);
-      return undefined;
+    const text = to.at < 0 ? '' : cellText(row.cells[to.at]);
+    const isOpen = text === '' || plan.missing.has(text);
+    const end = isOpen ? null : to.read(text);
+    if (end === undefined || (end !== null && end < first)) {
+      refuse(
+        to.at,
+        end === undefined
+          ? 'expected a time, or nothing'
+          : `expected a time from ${plan.columns[from.at]} on`,
+        text,
+      );
+      return converted;
     }
-    record.declared = declared;
+    const declared = readDeclared(row, refuse);
+    if (declared === undefined) return converted;
+    if (declared === 0 && plan.declared !== undefined) converted.undeclared = true;
+    watch?.(subject, first, declared, topic, end ?? Number.MAX_SAFE_INTEGER);
+    const line = {
+      type: 'member',
+      topic,
+      subject,
+      from: first,
+      to: end,
+      declared: declared === 0 ? undefined : declared,
+    };
+    converted.lines.push({ line: row.line, text: JSON.stringify(line), observations: 1 });
+    return converted;
+  };
+}
+
+function refuser(plan: Plan, row: Row, converted: Converted): Refuse {
+  return (at, reason, value) => {
+    const column = typeof at === 'number' ? plan.columns[at] : at;
+    converted.refused.push({ line: row.line, reason: `${column}: ${reason}`, value: excerpt(value) });
+  };
+}
+
+/** "" in a matrix, whose columns are the subjects; undefined where the row had to be refused. */
+function subjectOf(plan: Plan, row: Row, refuse: Refuse): string | undefined {
+  if (plan.subject === undefined) return '';
+  if ('name' in plan.subject) return plan.subject.name;
+  const { at } = plan.subject;
+  const subject =
+    at.length === 1 ? cellText(row.cells[at[0]]) : at.map((column) => cellText(row.cells[column])).join(':');
+  if (isSubject(subject)) return subject;
+  refuse(at[0], subject.includes(',') ? COMMA_REASON : SUBJECT_REASON, subject);
+  return undefined;
+}
+
+/** The latest of the row's times of publication, 0 where none is set, undefined where the row had to be refused. */
+function declaredReader({ declared, missing }: Plan): (row: Row, refuse: Refuse) => number | undefined {
+  if (declared === undefined) return () => 0;
+  const readers = declared.read.map((read) => rememberLast(([text]) => read(text)));
+  return (row, refuse) => {
+    let latest = 0;
+    for (const [i, at] of declared.at.entries()) {
+      const text = cellText(row.cells[at]);
+      if (text === '' || missing.has(text)) continue;
+      const time = readers[i]([text]);
+      if (time === undefined) {
+        refuse(at, 'expected a time from 1970 on', text);
+        return undefined;
+      }
+      latest = Math.max(latest, time);
+    }
+    return latest;
+  };
+}
+
+/** Neighbouring rows are often of one time, and texts cost most of all to read. */
+function rememberLast(
+  read: ((texts: string[]) => number | undefined) | undefined,
+): (texts: string[]) => number | undefined {
+  let last: string[] = [];
+  let time: number | undefined;
+  return (texts) => {
+    if (texts.length === last.length && texts.every((text, i) => text === last[i])) return time;
+    last = texts;
+    time = read?.(texts);
+    return time;
+  };
+}
+
+function periodOf(plan: Plan, row: Row, refuse: Refuse): string | undefined {
+  if (plan.period === undefined) return undefined;
+  const period = cellText(row.cells[plan.period]);
+  if (isPlainText(period, MAX_PERIOD_BYTES)) return period === '' ? undefined : period;
+  refuse(plan.period, `expected a code of at most ${MAX_PERIOD_BYTES} bytes`, period);
+  return undefined;
+}
+
+/** A column's value; null where there is none or it was refused. */
+function numberIn({ at, read }: ValueColumn, row: Row, refuse: Refuse): number | null {
+  const value = read(row.cells[at]);
+  if (!Number.isNaN(value)) return value;
+  refuse(at, 'expected a number', row.cells[at]);
+  return null;
+}
+
+function wideValues(
+  plan: Plan,
+  row: Row,
+  refuse: Refuse,
+  push: (values: Record<string, number>) => void,
+): void {
+  const values: Record<string, number> = {};
+  let isEmpty = true;
+  for (const column of plan.values) {
+    const value = numberIn(column, row, refuse);
+    if (value === null) continue;
+    values[column.name] = value;
+    isEmpty = false;
   }
-  const period = plan.period === undefined ? '' : cellText(row.cells[plan.period]);
-  if (isPlainText(period, MAX_PERIOD_BYTES)) {
-    if (period !== '') record.period = period;
-  } else refuse(plan.period!, `expected a code of at most ${MAX_PERIOD_BYTES} bytes`, period);
-  return { subject, record };
+  if (!isEmpty) push(values);
+}
+
+function matrixValues(
+  plan: Plan,
+  row: Row,
+  refuse: Refuse,
+  push: (subject: string, values: Record<string, number>) => void,
+): void {
+  for (const column of plan.values) {
+    const value = numberIn(column, row, refuse);
+    if (value !== null) push(column.name, { [plan.indicator as string]: value });
+  }
+}
+
+function timesValues(
+  plan: Plan,
+  row: Row,
+  base: number | undefined,
+  refuse: Refuse,
+  push: (time: number, values: Record<string, number>) => void,
+): void {
+  const { indicator } = plan;
+  for (const column of plan.values) {
+    const value = numberIn(column, row, refuse);
+    if (value === null) continue;
+    const text = typeof indicator === 'object' ? cellText(row.cells[indicator.at]) : undefined;
+    const name = text === undefined ? (indicator as string) : plan.names.of(text);
+    const time = column.time!(base);
+    if (name === undefined) {
+      const { at } = indicator as { at: number };
+      refuse(at, 'expected an indicator, and at most 10,000 of them', text);
+      return;
+    }
+    if (time === undefined) refuse(column.at, 'expected a time in the heading', plan.columns[column.at]);
+    else push(time, { [name]: value });
+  }
 }
 
 function longValue(
@@ -129,11 +280,11 @@ function longValue(
   refuse: Refuse,
   push: (values: Record<string, number>) => void,
 ): void {
-  const { indicator, value } = plan.long!;
+  const { indicator, value, read } = plan.long!;
   const column = cellText(row.cells[indicator]);
   const renamed = plan.chosen?.get(column);
   if (plan.chosen !== undefined && renamed === undefined) return;
-  const number = readNumber(row.cells[value], plan.decimal);
+  const number = read(row.cells[value]);
   if (number === null) return;
   const name = Number.isNaN(number) ? undefined : plan.names.of(renamed || column);
   if (Number.isNaN(number)) refuse(value, 'expected a number', row.cells[value]);
@@ -141,42 +292,11 @@ function longValue(
   else push({ [name]: number });
 }
 
-/** Says what the file knows of a subject before its first record, and again where that changes. */
-class InfoLines {
-  readonly #plan: Plan;
-  readonly #said = new Map<string, { text: string; topics: string[] }>();
-
-  constructor(plan: Plan) {
-    this.#plan = plan;
+/** Guesses were made from the rows before; a column that only turns up now must not vanish silently. */
+function refuseLateColumns(plan: Plan, row: Row, refuse: Refuse): void {
+  if (plan.chosen !== undefined) return;
+  for (let at = plan.columns.length; at < row.cells.length; at++) {
+    if (cellText(row.cells[at]) !== '')
+      refuse('late column', 'expected every column in the first rows; name it in --columns', row.cells[at]);
   }
-
-  about(subject: string, row: Row): Line[] {
-    const { info, topic } = this.#plan;
-    if (info.length === 0 && topic === undefined) return [];
-    const said = this.#said.get(subject);
-    if (said !== undefined && info.length === 0) return [];
-    const topics = new Set(said?.topics ?? (topic === undefined ? [] : [topic]));
-    const fields: Partial<Record<InfoField, unknown>> = {};
-    for (const { field, at } of info) {
-      if (field === 'topics') for (const name of listOf(row.cells[at])) topics.add(name);
-      else {
-        const text = cellText(row.cells[at]);
-        // Info decorates the data: a name that cannot be stored is left out rather than losing the row.
-        if (text !== '' && isPlainText(text, MAX_STRING_BYTES)) fields[field] = text;
-      }
-    }
-    if (topics.size > 0) fields.topics = [...topics];
-    const text = JSON.stringify({ type: 'subject', subject, ...fields });
-    if (Object.keys(fields).length === 0 || text === said?.text) return [];
-    if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
-    this.#said.set(subject, { text, topics: [...topics] });
-    return [{ line: row.line, text, observations: 0, topics: topics.size > 0 }];
-  }
-}
-
-function listOf(cell: unknown): string[] {
-  const items = Array.isArray(cell) ? cell.map(cellText) : cellText(cell).split(/[,;|]/);
-  return items
-    .map((item) => item.trim())
-    .filter((item) => item !== '' && isPlainText(item, MAX_STRING_BYTES));
 }
