@@ -1,5 +1,13 @@
 /** The options of `npm run import`. */
-import { CommandError, type Given, gatewayUrl, helpText, type Options, readOptions } from './command.ts';
+import {
+  CommandError,
+  type Given,
+  gatewayUrl,
+  helpText,
+  type Options,
+  readOptions,
+  wholeNumber,
+} from './command.ts';
 import type { Decimal } from './numbers.ts';
 
 export type Layout = 'wide' | 'long' | 'matrix';
@@ -22,6 +30,10 @@ export interface ImportOptions {
   periodEnd: boolean;
   decimal?: Decimal;
   table?: string;
+  sheet?: string;
+  skip?: number;
+  encoding?: string;
+  jsonPath?: string;
   dryRun: boolean;
 }
 
@@ -78,14 +90,18 @@ const OPTIONS = {
     help: 'a month, quarter or year stands for its last day, not its first second',
   },
   decimal: { type: 'string', value: '.|,', help: 'what separates the fraction of a number' },
-  table: { type: 'string', value: 'NAME', help: 'table of a SQLite file' },
+  table: { type: 'string', value: 'NAME', help: 'table or view of a SQLite file' },
+  sheet: { type: 'string', value: 'NAME', help: 'sheet of an Excel file' },
+  skip: { type: 'string', value: 'N', help: 'lines of a CSV file, or rows of a sheet, before its header' },
+  encoding: { type: 'string', value: 'NAME', help: 'of CSV and JSON: utf-8, windows-1252, gb18030 …' },
+  'json-path': { type: 'string', value: 'PATH', help: 'where the table stands in JSON: chart.result[0]' },
   'dry-run': { type: 'boolean', help: 'read and check everything, send nothing' },
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
 export const IMPORT_HELP = `npm run import -- [options] FILE…
-Writes CSV, JSON, JSON lines, ingest lines or a SQLite file into a running cluster. What no option says is
-guessed from the file, and the guess is printed. Stopped, the same command carries on where it was.
+Writes CSV, Excel, JSON, Parquet, Arrow, SQLite or ingest lines, also packed with gzip or zip, into a running
+cluster; - is standard input. What no option says is guessed from the file, and the guess is printed. Stopped, the same command carries on where it was.
 
 ${helpText(OPTIONS)}
 
@@ -132,6 +148,10 @@ function checked(given: Given<typeof OPTIONS>): ImportOptions {
     periodEnd: given['period-end'] ?? false,
     decimal: oneOf('decimal', given.decimal, ['.', ','] as const),
     table: given.table,
+    sheet: given.sheet,
+    skip: given.skip === undefined ? undefined : wholeNumber('skip', given.skip, 0, 1_000_000),
+    encoding: given.encoding,
+    jsonPath: given['json-path'],
     dryRun: given['dry-run'] ?? false,
   };
 }

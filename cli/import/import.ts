@@ -10,6 +10,7 @@ import { checkOverwrites } from './overwrites.ts';
 import { describe, makePlan, type Plan } from './plan.ts';
 import { KnownTopics } from './pools.ts';
 import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
+import { Scratch } from './read/scratch.ts';
 import { type IngestSource, openSource, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
 
@@ -29,10 +30,25 @@ export async function importFiles(
   options: ImportOptions,
   around: Surroundings,
 ): Promise<boolean> {
+  const scratch = new Scratch();
+  try {
+    return await importAll(files, options, around, scratch);
+  } finally {
+    scratch.remove();
+  }
+}
+
+async function importAll(
+  files: readonly string[],
+  options: ImportOptions,
+  around: Surroundings,
+  scratch: Scratch,
+): Promise<boolean> {
   // All files are looked at before anything is written: a typo in the last name should not surface an hour later.
   const prepared = [];
   for (const file of files) {
-    const source = await openSource(file, options.table);
+    const { table, sheet, skip, encoding, jsonPath } = options;
+    const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
     if (source.kind === 'ingest') {
       checkIngest(file, options);
       prepared.push({ file, source, says: [] });
@@ -49,7 +65,7 @@ export async function importFiles(
     const opened = open(source, plan);
     const progress = options.dryRun
       ? await dryRun(opened, around)
-      : await send(file, opened, options, around, last);
+      : await send(file, source.origin, opened, options, around, last);
     if (plan?.layout === 'long')
       for (const [from, to] of plan.names.changed()) around.output.say(`  "${from}" became indicator ${to}`);
     for (const line of progress.report(file)) around.output.say(line);
@@ -65,7 +81,7 @@ interface Outcome {
 
 /** Ingest lines say everything themselves. */
 function checkIngest(file: string, options: ImportOptions): void {
-  const { to, key, dryRun, periodEnd, ...rest } = options;
+  const { to, key, dryRun, periodEnd, encoding, jsonPath, ...rest } = options;
   const given = Object.entries({ ...rest, periodEnd: periodEnd || undefined }).find(
     ([, value]) => value !== undefined,
   );
@@ -104,12 +120,13 @@ async function dryRun(opened: AsyncGenerator<Batch>, { output, signal }: Surroun
 
 async function send(
   file: string,
+  origin: string,
   opened: AsyncGenerator<Batch>,
   options: ImportOptions,
   around: Surroundings,
   last: { seq: number },
 ): Promise<Outcome> {
-  const store = openProgress(file, await identityOf(file, options));
+  const store = openProgress(file, await identityOf(origin, options));
   try {
     return await sendAll(file, opened, store, options, around, last);
   } catch (error) {

@@ -1,5 +1,4 @@
 /** How the rows of one table become observations: what the options say, and for the rest what the file looks like. */
-import { basename } from 'node:path';
 import { MAX_STRING_BYTES } from '../../shared/limits.ts';
 import { isIndicator, isPlainText, isSubject } from '../../shared/text.ts';
 import type { PeriodEdge } from './calendar.ts';
@@ -88,6 +87,7 @@ export function describe(plan: Plan): string[] {
 
 class Planner {
   readonly #path: string;
+  readonly #name: string;
   readonly #options: ImportOptions;
   readonly #profile: guess.Profile;
   readonly #used = new Set<number>();
@@ -96,6 +96,7 @@ class Planner {
 
   constructor(path: string, source: TableSource, options: ImportOptions) {
     this.#path = path;
+    this.#name = source.name;
     this.#options = options;
     this.#profile = new guess.Profile(source.columns, source.sample, options.decimal);
     this.#chosen = options.columns && renames(options.columns, this.#profile);
@@ -233,7 +234,7 @@ class Planner {
       this.#used,
       indicator === undefined ? time : [...time, indicator],
     );
-    if (at === undefined) return { name: guess.subjectOfFile(basename(this.#path)) };
+    if (at === undefined) return { name: guess.subjectOfFile(this.#name) };
     for (const column of at) this.#used.add(column);
     return { at };
   }

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { ImportOptions } from './import-options.ts';
+import { STDIN } from './read/content.ts';
 import type { Refusal } from './read/rows.ts';
 
 export interface Progress {
@@ -86,6 +87,9 @@ export class ProgressFile {
 
 /** Beside the file, or where that is not writable, in the directory for temporary files. */
 export function openProgress(path: string, identity: string): ProgressFile {
+  // The same bytes piped in again carry on.
+  if (path === STDIN)
+    return new ProgressFile(join(tmpdir(), `kamaitachi-stdin-${identity.slice(0, 12)}`), identity);
   try {
     return new ProgressFile(path, identity);
   } catch (error) {
