@@ -1,5 +1,13 @@
 /** The options of `npm run import`. */
-import { CommandError, type Given, gatewayUrl, helpText, type Options, readOptions } from './command.ts';
+import {
+  CommandError,
+  type Given,
+  gatewayUrl,
+  helpText,
+  type Options,
+  readOptions,
+  wholeNumber,
+} from './command.ts';
 import type { Decoration } from './plan/profile.ts';
 import type { Decimal } from './values/numbers.ts';
 
@@ -30,6 +38,10 @@ export interface ImportOptions {
   fromColumn?: string;
   toColumn?: string;
   table?: string;
+  sheet?: string;
+  skip?: number;
+  encoding?: string;
+  jsonPath?: string;
   dryRun: boolean;
   explain: boolean;
   tlsCa?: string;
@@ -113,7 +125,11 @@ const OPTIONS = {
     value: 'A',
     help: 'members: column of the first day outside; empty: still a member',
   },
-  table: { type: 'string', value: 'NAME', help: 'table of a SQLite file' },
+  table: { type: 'string', value: 'NAME', help: 'table or view of a SQLite file' },
+  sheet: { type: 'string', value: 'NAME', help: 'sheet of an Excel file' },
+  skip: { type: 'string', value: 'N', help: 'lines of a CSV file, or rows of a sheet, before its header' },
+  encoding: { type: 'string', value: 'NAME', help: 'of CSV and JSON: utf-8, windows-1252, gb18030 …' },
+  'json-path': { type: 'string', value: 'PATH', help: 'where the table stands in JSON: chart.result[0]' },
   explain: {
     type: 'boolean',
     help: 'show what the first rows become and the options that say the guess, send nothing',
@@ -129,9 +145,9 @@ const OPTIONS = {
 } as const satisfies Options;
 
 export const IMPORT_HELP = `npm run import -- [options] FILE…
-Writes CSV, JSON, JSON lines, ingest lines or a SQLite file into a running cluster. What no option says is
-guessed from the file, and the guess is printed. Stopped, the same command carries on where it was. A pattern such as 'data/*.csv'
-may stand for several files; quotes keep the shell from reaching its limits.
+Writes CSV, Excel, JSON, Parquet, Arrow, SQLite or ingest lines, also packed with gzip or zip, into a running
+cluster; - is standard input, and a pattern in quotes such as 'data/*.csv' stands for several files. What no option
+says is guessed from the file, and the guess is printed. Stopped, the same command carries on where it was.
 
 ${helpText(OPTIONS)}
 
@@ -194,6 +210,10 @@ function checked(given: Given<typeof OPTIONS>): ImportOptions {
     fromColumn: given['from-column'],
     toColumn: given['to-column'],
     table: given.table,
+    sheet: given.sheet,
+    skip: given.skip === undefined ? undefined : wholeNumber('skip', given.skip, 0, 1_000_000),
+    encoding: given.encoding,
+    jsonPath: given['json-path'],
     dryRun: given['dry-run'] ?? false,
     explain: given.explain ?? false,
     tlsCa: given['tls-ca'],

@@ -1,5 +1,4 @@
 /** How the rows of one table become observations: what the options say, and for the rest what the file looks like. */
-import { basename } from 'node:path';
 import { MAX_STRING_BYTES } from '../../../shared/limits.ts';
 import { isIndicator, isPlainText, isSubject } from '../../../shared/text.ts';
 import { CommandError } from '../command.ts';
@@ -80,6 +79,8 @@ export interface Plan {
 
 /** What a plan is made from: the columns and first rows of a file, or of several of one shape. */
 export interface Sampled {
+  /** What the data is called: a file's name. */
+  name: string;
   columns: readonly string[];
   sample: readonly SampleRow[];
   /** Values have Eurostat's flags. */
@@ -92,18 +93,19 @@ export function makePlan(path: string, source: Sampled, options: ImportOptions):
 }
 
 /** The plan for one of several files of a shape: what is the file's name is that one's. */
-export function planFor(plan: Plan, path: string): Plan {
+export function planFor(plan: Plan, name: string): Plan {
   const { subject, indicator } = plan.named;
   if (!subject && !indicator) return plan;
   return {
     ...plan,
-    subject: subject ? { name: guess.subjectOfFile(basename(path)) } : plan.subject,
-    indicator: indicator ? indicatorOfFile(path) : plan.indicator,
+    subject: subject ? { name: guess.subjectOfFile(name) } : plan.subject,
+    indicator: indicator ? indicatorOfFile(name) : plan.indicator,
   };
 }
 
 class Planner {
   readonly #path: string;
+  readonly #name: string;
   readonly #options: ImportOptions;
   readonly #profile: Profile;
   readonly #used = new Set<number>();
@@ -111,8 +113,9 @@ class Planner {
   readonly #chosen: Map<string, string> | undefined;
   readonly #notes: string[] = [];
 
-  constructor(path: string, { columns, sample, flags }: Sampled, options: ImportOptions) {
+  constructor(path: string, { name, columns, sample, flags }: Sampled, options: ImportOptions) {
     this.#path = path;
+    this.#name = name;
     this.#options = options;
     const { decimal, missing, numbers } = options;
     this.#profile = new Profile(columns, sample, { decimal, missing, numbers, flags });
@@ -486,7 +489,7 @@ class Planner {
     if (subjectColumn !== undefined)
       return { at: subjectColumn.map((name) => this.#column('subject-column', name)) };
     const at = guess.guessSubject(this.#profile, this.#used, apart);
-    if (at === undefined) return { name: guess.subjectOfFile(basename(this.#path)) };
+    if (at === undefined) return { name: guess.subjectOfFile(this.#name) };
     for (const column of at) this.#used.add(column);
     return { at };
   }
@@ -588,7 +591,7 @@ class Planner {
 
   #indicator(): { name: string | { at: number }; isFile: boolean } {
     const name = this.#options.indicator;
-    if (name === undefined) return { name: indicatorOfFile(this.#path), isFile: true };
+    if (name === undefined) return { name: indicatorOfFile(this.#name), isFile: true };
     if (isIndicator(name)) return { name, isFile: false };
     throw new CommandError(
       `--indicator: expected letters, digits, _ and ., and no reserved name, got ${excerpt(name)}`,
@@ -611,8 +614,8 @@ class Planner {
   }
 }
 
-function indicatorOfFile(path: string): string {
-  return wantedName(guess.plainFileName(basename(path)));
+function indicatorOfFile(name: string): string {
+  return wantedName(guess.plainFileName(name));
 }
 
 function shortYear(text: string): number | undefined {

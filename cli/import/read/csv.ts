@@ -2,11 +2,15 @@
  * Reads separated text, record by record. A quote that is never closed would swallow the rest of the file:
  * a line with quotes that make no sense is refused, and reading begins again with the next one.
  */
-import { statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { type Parser, parse } from 'csv-parse';
 import { CommandError } from '../command.ts';
-import { NOT_UTF8, type Reading, type Refusal, type Row } from './rows.ts';
+import type { Bytes, Content } from './content.ts';
+import { HEAD_BYTES } from './content.ts';
+import { commentOptions, csvDialect, type Dialect } from './csv-dialect.ts';
+import { asText, type TextContent } from './encoding.ts';
+import { distinct, isBlank, ROW_NAMES } from './header.ts';
+import { invalidText, type Reading, type Refusal, type Row } from './rows.ts';
+import { type ReadOptions, type TableSource, tableSource } from './table.ts';
 
 /** A record longer than this is an open quote. */
 const MAX_RECORD_CHARS = 1024 * 1024;
@@ -19,74 +23,58 @@ interface Position {
   lines: number;
 }
 
-export function readCsv(path: string, delimiter: string): Reading<Row> {
-  const columns: string[] = [];
-  const size = statSync(path).size;
-  let read = 0;
+export async function csvSource(content: Content, options: ReadOptions): Promise<TableSource> {
+  const text = await asText(content, options.encoding);
+  const dialect = csvDialect(content.path, text.text, content.head.length < HEAD_BYTES, options.skip);
+  const says = [`CSV, ${dialect.says[0]}`, ...dialect.says.slice(1)];
+  return tableSource(text, says, () => readCsv(text, dialect));
+}
 
+export function readCsv(text: TextContent, dialect: Dialect): Reading<Row> {
+  const columns: string[] = [];
+  const bytes = text.open();
+  const name = (cells: readonly string[]): void => {
+    const names = cells.map((cell) => cell.trim());
+    columns.push(...distinct(dialect.isShort ? [ROW_NAMES, ...names] : names));
+  };
   async function* rows(): AsyncGenerator<Row | Refusal> {
-    for await (const row of records(path, delimiter, size, (bytes) => (read = bytes))) {
+    if (dialect.header !== undefined) name(dialect.header);
+    for await (const row of records(bytes, dialect)) {
       // Without its header no other row means anything.
       if ('reason' in row && columns.length === 0)
-        throw new CommandError(`${path}: the header cannot be read; ${row.reason}`, 2);
+        throw new CommandError(`${text.path}: the header cannot be read; ${row.reason}`, 2);
       if ('reason' in row) yield row;
-      else if (columns.length === 0) columns.push(...distinct(row.cells.map((cell) => String(cell).trim())));
-      else yield fitting(row, columns.length);
+      else if (row.cells.every(isBlank)) continue;
+      else if (columns.length === 0) name(row.cells);
+      else yield fitting(row, columns.length, text.encoding);
     }
   }
-  return { columns, rows: rows(), done: () => (size === 0 ? 1 : read / size) };
-}
-
-/** Two columns of one name would overwrite each other: the second `price` is `price_2`. Those without a name stay so. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set(names);
-  const counts = new Map<string, number>();
-  return names.map((name) => {
-    let count = (counts.get(name) ?? 0) + 1;
-    while (count > 1 && taken.has(`${name}_${count}`)) count++;
-    counts.set(name, count);
-    return name === '' || count === 1 ? name : `${name}_${count}`;
-  });
-}
-
-/** The separator that the first line holds most of, outside quotes. */
-export function guessDelimiter(head: string): string {
-  const line =
-    head
-      .replace(/"(?:[^"]|"")*"/g, 'quoted')
-      .split(/\r?\n|\r/)
-      .find((text) => text.trim() !== '') ?? '';
-  const count = (separator: string): number => line.split(separator).length;
-  return [',', ';', '\t'].reduce((best, next) => (count(next) > count(best) ? next : best));
+  return { columns, rows: rows(), done: bytes.done };
 }
 
 async function* records(
-  path: string,
-  delimiter: string,
-  size: number,
-  progress: (bytes: number) => void,
+  bytes: Bytes,
+  dialect: Dialect,
 ): AsyncGenerator<{ line: number; cells: string[] } | Refusal> {
-  const start: Position = { bytes: 0, lines: 0 };
-  const file = await open(path);
+  const ahead = new Lookahead(bytes.pieces);
   try {
-    const blocks = new Blocks(file);
-    while (start.bytes < size) {
+    const start = await skipped(ahead, dialect);
+    for (;;) {
       const end = { ...start };
-      const parser = new ParserQueue(delimiter, start, end);
+      const parser = new ParserQueue(dialect, start, end);
       let failed: Error | undefined;
-      for (let at = start.bytes; at < size && failed === undefined; ) {
-        const piece = await blocks.from(at, 1);
-        // The file became shorter meanwhile.
+      for (let at = start.bytes; failed === undefined; ) {
+        const piece = await ahead.from(at, 1);
         if (piece.length === 0) break;
         failed = await parser.take(piece);
         at += piece.length;
-        progress(end.bytes);
+        ahead.forget(end.bytes);
         yield* parser.drain();
       }
       failed ??= await parser.finish();
       yield* parser.drain();
-      if (failed === undefined) return progress(size);
-      const bad = await nextLine(blocks, end);
+      if (failed === undefined) return;
+      const bad = await nextLine(ahead, end);
       yield {
         line: bad.lines,
         reason: 'line: expected quotes around whole cells, each one closed',
@@ -96,29 +84,54 @@ async function* records(
       start.lines = bad.lines;
     }
   } finally {
-    await file.close();
+    await ahead.close();
   }
 }
 
-/** The file in blocks. The last one is kept: after a bad line reading begins again in the midst of it. */
-class Blocks {
-  readonly #file: FileHandle;
-  #block = Buffer.alloc(0);
+/** The position behind the lines that are no rows. */
+async function skipped(ahead: Lookahead, { skip, newline }: Dialect): Promise<Position> {
+  const start: Position = { bytes: 0, lines: 0 };
+  const unit = newline.charCodeAt(0);
+  while (start.lines < skip) {
+    const piece = await ahead.from(start.bytes, 1);
+    if (piece.length === 0) break;
+    const found = piece.indexOf(unit);
+    start.bytes += found < 0 ? piece.length : found + 1;
+    if (found >= 0) start.lines++;
+    ahead.forget(start.bytes);
+  }
+  return start;
+}
+
+/** The bytes that come, in pieces. What is not forgotten is kept: after a bad line reading begins again in the midst of it. */
+class Lookahead {
+  readonly #pieces: AsyncIterator<Buffer>;
+  #kept: Buffer = Buffer.alloc(0);
   #start = 0;
 
-  constructor(file: FileHandle) {
-    this.#file = file;
+  constructor(pieces: AsyncIterable<Buffer>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
-  /** What stands at a position and behind it: at least so many bytes, or up to the end of the file. */
+  /** What stands at a position and behind it: at least so many bytes, or up to the end. */
   async from(position: number, least: number): Promise<Buffer> {
     const at = position - this.#start;
-    if (at >= 0 && this.#block.length - at >= least) return this.#block.subarray(at);
-    const length = Math.max(least, BLOCK_BYTES);
-    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, position);
-    this.#block = buffer.subarray(0, bytesRead);
+    while (this.#kept.length < at + least) {
+      const next = await this.#pieces.next();
+      if (next.done) break;
+      this.#kept = this.#kept.length === 0 ? next.value : Buffer.concat([this.#kept, next.value]);
+    }
+    return this.#kept.subarray(at, at + Math.max(least, BLOCK_BYTES));
+  }
+
+  /** Nothing before this position is asked for again. */
+  forget(position: number): void {
+    this.#kept = this.#kept.subarray(position - this.#start);
     this.#start = position;
-    return this.#block;
+  }
+
+  async close(): Promise<void> {
+    await this.#pieces.return?.();
   }
 }
 
@@ -128,7 +141,7 @@ class ParserQueue {
   readonly #parser: Parser;
   #error: Error | undefined;
 
-  constructor(delimiter: string, start: Position, end: Position) {
+  constructor({ delimiter, comment }: Dialect, start: Position, end: Position) {
     const { bytes, lines } = start;
     let doubled = 0;
     this.#parser = parse({
@@ -136,6 +149,7 @@ class ParserQueue {
       delimiter,
       relax_column_count: true,
       skip_empty_lines: true,
+      ...commentOptions(comment),
       max_record_size: MAX_RECORD_CHARS,
       on_record: (cells: string[], info) => {
         // csv-parse counts a CRLF inside quotes as two lines.
@@ -175,11 +189,11 @@ class ParserQueue {
 }
 
 /** The first line that is not blank behind a position, and the position behind it. */
-async function nextLine(blocks: Blocks, from: Position): Promise<Position & { text: string }> {
+async function nextLine(ahead: Lookahead, from: Position): Promise<Position & { text: string }> {
   // Mostly it is in the block at hand; for a long one more is read.
   for (let least = 1; ; least = Math.max(BLOCK_BYTES, least * 8)) {
-    const ahead = await blocks.from(from.bytes, least);
-    const line = lineIn(ahead, from, least >= MAX_LOOK_BYTES || ahead.length < least);
+    const bytes = await ahead.from(from.bytes, least);
+    const line = lineIn(bytes, from, least >= MAX_LOOK_BYTES || bytes.length < least);
     if (line !== undefined) return line;
   }
 }
@@ -199,10 +213,11 @@ function lineIn(buffer: Buffer, from: Position, isLast: boolean): (Position & { 
   }
 }
 
-function fitting(row: { line: number; cells: string[] }, columns: number): Row | Refusal {
+function fitting(row: { line: number; cells: string[] }, columns: number, encoding: string): Row | Refusal {
   const { line, cells } = row;
   const refused = (reason: string): Refusal => ({ line, reason, value: cells.join(' | ').slice(0, 200) });
-  if (cells.some((cell) => cell.includes(NOT_UTF8.character))) return refused(NOT_UTF8.reason);
+  const invalid = cells.map((cell) => invalidText(cell, encoding)).find((reason) => reason !== undefined);
+  if (invalid !== undefined) return refused(invalid);
   // A separator at the very end of a line is a habit of some writers, not a value.
   const extra = cells.length > columns && cells.slice(columns).every((cell) => cell.trim() === '');
   if (cells.length === columns || extra) return row;

@@ -30,10 +30,12 @@ export interface Reading<T> {
 }
 
 /**
- * Why a piece of the file is refused that has this character: it stands where bytes were no UTF-8, and a name with it would
- * be another subject's.
+ * Why a text is refused that has the character which stands where bytes were none in the file's encoding: a name with
+ * it would be another subject's.
  */
-export const NOT_UTF8 = { character: '\ufffd', reason: 'line: expected UTF-8' } as const;
+export function invalidText(text: string, encoding: string): string | undefined {
+  return text.includes('\ufffd') ? `line: expected ${encoding.toUpperCase()}` : undefined;
+}
 
 export function isRefusal(row: object): row is Refusal {
   return 'reason' in row;

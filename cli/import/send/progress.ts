@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { ImportOptions } from '../import-options.ts';
+import { STDIN } from '../read/content.ts';
 import type { Refusal } from '../read/rows.ts';
 
 export interface Progress {
@@ -27,6 +28,8 @@ export interface Progress {
   rows: number;
   lines: number;
   observations: number;
+  /** Rows whose values count as always known because their declared is empty. */
+  undeclared: number;
   /** Reason → how often, and the first value that was refused for it. */
   refused: Record<string, { count: number; value: string }>;
   rejectBytes: number;
@@ -35,7 +38,7 @@ export interface Progress {
 /** Reasons may hold values; past this many different ones they are counted together. */
 const MAX_REASONS = 50;
 /** Of the progress file: one of another format is another import's. */
-const FORMAT = '2';
+const FORMAT = '3';
 
 export class ProgressFile {
   readonly progress: Progress;
@@ -59,7 +62,13 @@ export class ProgressFile {
   /** A batch is done: what it wrote and what it did not. */
   add(
     file: string,
-    done: { rows: number; lines: number; observations: number; refused: readonly Refusal[] },
+    done: {
+      rows: number;
+      lines: number;
+      observations: number;
+      undeclared: number;
+      refused: readonly Refusal[];
+    },
   ): void {
     const { progress } = this;
     const text = done.refused.map((refusal) => `${JSON.stringify({ file, ...refusal })}\n`).join('');
@@ -69,6 +78,7 @@ export class ProgressFile {
     progress.rows += done.rows;
     progress.lines += done.lines;
     progress.observations += done.observations;
+    progress.undeclared += done.undeclared;
     count(progress.refused, done.refused);
     this.save();
   }
@@ -86,6 +96,9 @@ export class ProgressFile {
 
 /** Beside the file, or where that is not writable, in the directory for temporary files. */
 export function openProgress(path: string, identity: string): ProgressFile {
+  // The same bytes piped in again carry on.
+  if (path === STDIN)
+    return new ProgressFile(join(tmpdir(), `kamaitachi-stdin-${identity.slice(0, 12)}`), identity);
   try {
     return new ProgressFile(path, identity);
   } catch (error) {
@@ -96,14 +109,19 @@ export function openProgress(path: string, identity: string): ProgressFile {
   }
 }
 
-export async function identityOf(path: string, options: ImportOptions): Promise<string> {
+/** `says` is the plan in words: of several files it may be another when one is added. */
+export async function identityOf(
+  path: string,
+  options: ImportOptions,
+  says: readonly string[],
+): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece);
   // What a SQLite file has not taken in yet stands beside it.
   if (existsSync(`${path}-wal`)) hash.update(readFileSync(`${path}-wal`));
   return hash
     .update(FORMAT)
-    .update(JSON.stringify({ ...options, key: undefined }))
+    .update(JSON.stringify({ ...options, key: undefined, tlsCa: undefined, says }))
     .digest('hex');
 }
 
@@ -124,6 +142,7 @@ export function fresh(identity: string): Progress {
     rows: 0,
     lines: 0,
     observations: 0,
+    undeclared: 0,
     refused: {},
     rejectBytes: 0,
   };

@@ -1,0 +1,68 @@
+/** A file as something to import: a table with its first rows, or lines that are in the ingest format already. */
+import { CommandError } from '../command.ts';
+import type { Content } from './content.ts';
+import { isRefusal, type Reading, type Row, type Text } from './rows.ts';
+
+/** Rows that guesses are made from. */
+const SAMPLE_ROWS = 5_000;
+
+interface Origin {
+  /** What the data is called, without the ending of what it was packed in. */
+  name: string;
+  /** A file with the bytes that were imported, to tell whether they are still the same. */
+  origin: string;
+  /** What the file was taken for. */
+  says: string;
+}
+
+export interface TableSource extends Origin {
+  kind: 'table';
+  columns: string[];
+  sample: Row[];
+  read(): Reading<Row>;
+}
+
+/** Lines that are in the ingest format already. */
+export interface IngestSource extends Origin {
+  kind: 'ingest';
+  read(): Reading<Text>;
+}
+
+export type Source = TableSource | IngestSource;
+
+/** What the user said about how files are to be read. */
+export interface ReadOptions {
+  table?: string;
+  sheet?: string;
+  skip?: number;
+  encoding?: string;
+  jsonPath?: string;
+}
+
+/** `says` is what the file was taken for, `expected` what it should have had where it has no row. */
+export async function tableSource(
+  content: Content,
+  says: readonly string[],
+  read: (columns?: string[]) => Reading<Row>,
+  expected = `${says[0]} with rows below the header`,
+): Promise<TableSource> {
+  const reading = read();
+  const sample = await take(reading, SAMPLE_ROWS);
+  const columns = reading.columns;
+  if (sample.length === 0)
+    throw new CommandError(`${content.path}: no row could be read; expected ${expected}`, 2);
+  return { ...originOf(content, says), kind: 'table', columns, sample, read: () => read([...columns]) };
+}
+
+export function originOf({ name, origin, says: unpacked }: Content, says: readonly string[]): Origin {
+  return { name, origin, says: [...says, ...unpacked].join(', ') };
+}
+
+export async function take<T extends object>(reading: Reading<T>, count: number): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const row of reading.rows) {
+    if (!isRefusal(row)) taken.push(row);
+    if (taken.length === count) break;
+  }
+  return taken;
+}
