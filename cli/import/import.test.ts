@@ -234,7 +234,7 @@ describe('layouts', () => {
     expect(written()).toEqual(want);
     gateway.lines.length = 0;
     await run('--topic', 'pool', file('b.csv', 'date,33:000001,33:000002\n2001-01-01,1,2\n2001-01-02,,4\n'));
-    expect(Object.keys(written())).toEqual(Object.keys(want).map((key) => key.replace('close', 'value')));
+    expect(Object.keys(written())).toEqual(Object.keys(want).map((key) => key.replace('close', 'b')));
     expect(gateway.lines.filter(({ type }) => type === 'subject').map(({ topics }) => topics)).toEqual([
       ['pool'],
       ['pool'],

@@ -71,25 +71,25 @@ async function prepare(
   replaced: Replaced,
   scratch: Scratch,
 ): Promise<Prepared[]> {
-  const opened: { file: string; source: Source; flags: boolean }[] = [];
+  const opened: { file: string; source: Source; dimensions?: number }[] = [];
   for (const file of files) {
     const { table, sheet, skip, encoding, jsonPath } = options;
     const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
     if (source.kind === 'ingest') checkIngest(file, options);
     const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
-    opened.push({ file, source: eurostat ?? source, flags: eurostat !== undefined });
+    opened.push({ file, source: eurostat?.table ?? source, dimensions: eurostat?.dimensions });
   }
   const shapes = shapesOf(
     opened.flatMap(({ file, source }) => (source.kind === 'table' ? [{ file, source }] : [])),
   );
   const plans = new Map<Shape, { plan: Plan; says: string[] }>();
-  return opened.map(({ file, source, flags }) => {
+  return opened.map(({ file, source, dimensions }) => {
     if (source.kind === 'ingest') return { file, source, plan: undefined, says: [] };
     const shape = shapes.get(shapeOf(source.columns))!;
     let planned = plans.get(shape);
     const isFirst = planned === undefined;
     if (planned === undefined) {
-      const plan = makePlan(file, { ...shape, name: source.name, flags }, options);
+      const plan = makePlan(file, { ...shape, name: source.name, dimensions }, options);
       planned = { plan, says: [...describe(plan), ...replaced.check(file, plan, shape.sample)] };
       plans.set(shape, planned);
     }

@@ -13,7 +13,7 @@ export function describe(plan: Plan): string[] {
     );
   else
     says.push(
-      `layout ${plan.layout}${time === undefined ? '' : `; time ${time.at.map(name).join(' and ')} as ${time.format}`}`,
+      `layout ${plan.layout}; time ${[time && `${time.at.map(name).join(' and ')} as ${time.format}`, plan.layout === 'times' && 'in the headings'].filter(Boolean).join(' and ')}`,
     );
   if (subject !== undefined)
     says.push(

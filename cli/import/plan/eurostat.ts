@@ -5,7 +5,7 @@ import type { TableSource } from '../read/source.ts';
 const FIRST = /^([\w\s,;.-]+)\\\s*time(?:_period)?$/i;
 
 /** The table with a column for each dimension; undefined for any other table. */
-export function eurostatTable(source: TableSource): TableSource | undefined {
+export function eurostatTable(source: TableSource): { table: TableSource; dimensions: number } | undefined {
   const [, names] = FIRST.exec(source.columns[0] ?? '') ?? [];
   if (names === undefined) return undefined;
   const dimensions = names.split(',').map((name) => name.trim());
@@ -29,5 +29,6 @@ export function eurostatTable(source: TableSource): TableSource | undefined {
     return { columns, rows: rows(), done: reading.done };
   };
   const sample = source.sample.map(split).filter((row): row is Row => !isRefusal(row));
-  return { ...source, says: `${source.says}, as Eurostat writes it`, columns, sample, read };
+  const table = { ...source, says: `${source.says}, as Eurostat writes it`, columns, sample, read };
+  return { table, dimensions: dimensions.length };
 }

@@ -95,37 +95,28 @@ function partNumber(text: string, role: Role): number {
   return Number(text.replace(/^[wh]/i, ''));
 }
 
+/** The first and the last second of a row's time; the same where that is a moment. */
+export type RowTime = (cells: readonly unknown[]) => readonly [number, number] | undefined;
+
 /**
  * Columns of dates or clocks besides the time that say something else: not the same day, and no month or year that the time
- * lies in. One of them may say when the values became public.
+ * lies in or that lies in it. One of them may say when the values became public.
  */
-export function otherDates(
-  profile: Profile,
-  used: ReadonlySet<number>,
-  time: (cells: readonly unknown[]) => number | undefined,
-): number[] {
+export function otherDates(profile: Profile, used: ReadonlySet<number>, time: RowTime): number[] {
   return profile.free(used).filter((at) => profile.isDate(at) && !repeats(profile, at, time));
 }
 
 /** Whether a column's name and its cells say that it is a part of the time and nothing more. */
-export function isPartOf(
-  profile: Profile,
-  at: number,
-  time: (cells: readonly unknown[]) => number | undefined,
-): boolean {
+export function isPartOf(profile: Profile, at: number, time: RowTime): boolean {
   const role = roleOf(profile.columns[at]);
   if (role === undefined) return false;
   return mostRows(profile, at, (text, cells) => {
-    const moment = time(cells);
+    const moment = time(cells)?.[0];
     return moment === undefined ? undefined : partNumber(text, role) === partsOf(moment)[role];
   });
 }
 
-function repeats(
-  profile: Profile,
-  at: number,
-  time: (cells: readonly unknown[]) => number | undefined,
-): boolean {
+function repeats(profile: Profile, at: number, time: RowTime): boolean {
   const format = onlyReading(profile.time(at));
   if (format === undefined) return false;
   const [start, end] = [timeReader(format, 'start')!, timeReader(format, 'end')!];
@@ -133,7 +124,7 @@ function repeats(
     const moment = time(cells);
     const [from, to] = [start(text), end(text)];
     if (moment === undefined || from === undefined || to === undefined) return undefined;
-    return dayOf(moment) >= dayOf(from) && dayOf(moment) <= dayOf(to);
+    return dayOf(moment[1]) >= dayOf(from) && dayOf(moment[0]) <= dayOf(to);
   });
 }
 

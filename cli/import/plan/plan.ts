@@ -18,6 +18,7 @@ import {
   isPartOf,
   isTimeLike,
   otherDates,
+  type RowTime,
   stretchOfYear,
   type TimeHeadings,
   timeHeadings,
@@ -31,6 +32,8 @@ export type InfoField = keyof typeof INFO_NAMES;
 export interface PlanTime {
   at: number[];
   read(texts: string[]): number | undefined;
+  /** The same, for the first second and for the last day of a month, quarter or year. */
+  edges: { [edge in PeriodEdge]: (texts: string[]) => number | undefined };
   /** What to give as `--time-format`; undefined for columns that are joined by their names. */
   option?: string;
   /** In words. */
@@ -83,8 +86,8 @@ export interface Sampled {
   name: string;
   columns: readonly string[];
   sample: readonly SampleRow[];
-  /** Values have Eurostat's flags. */
-  flags?: boolean;
+  /** Eurostat's tables: how many of the first columns are dimensions. Their values have flags. */
+  dimensions?: number;
 }
 
 export function makePlan(path: string, source: Sampled, options: ImportOptions): Plan {
@@ -106,6 +109,7 @@ export function planFor(plan: Plan, name: string): Plan {
 class Planner {
   readonly #path: string;
   readonly #name: string;
+  readonly #dimensions: number | undefined;
   readonly #options: ImportOptions;
   readonly #profile: Profile;
   readonly #used = new Set<number>();
@@ -113,12 +117,18 @@ class Planner {
   readonly #chosen: Map<string, string> | undefined;
   readonly #notes: string[] = [];
 
-  constructor(path: string, { name, columns, sample, flags }: Sampled, options: ImportOptions) {
+  constructor(path: string, { name, columns, sample, dimensions }: Sampled, options: ImportOptions) {
     this.#path = path;
     this.#name = name;
+    this.#dimensions = dimensions;
     this.#options = options;
     const { decimal, missing, numbers } = options;
-    this.#profile = new Profile(columns, sample, { decimal, missing, numbers, flags });
+    this.#profile = new Profile(columns, sample, {
+      decimal,
+      missing,
+      numbers,
+      flags: dimensions !== undefined,
+    });
     this.#chosen = options.columns && renames(options.columns, this.#profile);
   }
 
@@ -127,7 +137,7 @@ class Planner {
     this.#checkTopic('topic', options.topic);
     for (const name of options.subjectColumn ?? []) this.#column('subject-column', name);
     const declared = this.#declared();
-    const dimensions = this.#explicitSubject() ? undefined : guess.sdmxDimensions(this.#profile);
+    const dimensions = this.#explicitSubject() ? undefined : this.#guessDimensions();
     for (const at of dimensions ?? []) this.#used.add(at);
     const headings = this.#timeHeadings();
     const time = headings === undefined ? this.#time() : this.#yearTime(headings);
@@ -262,6 +272,12 @@ class Planner {
     return this.#options.subject !== undefined || this.#options.subjectColumn !== undefined;
   }
 
+  /** Columns that are the subject together, in the formats that say so. */
+  #guessDimensions(): number[] | undefined {
+    if (this.#dimensions !== undefined) return Array.from({ length: this.#dimensions }, (_, at) => at);
+    return guess.sdmxDimensions(this.#profile);
+  }
+
   #timeHeadings(): TimeHeadings | undefined {
     const { layout, timeColumn, timeFormat } = this.#options;
     if ((layout !== undefined && layout !== 'times') || (layout === undefined && timeColumn !== undefined))
@@ -289,13 +305,13 @@ class Planner {
   #yearTime({ year }: TimeHeadings): PlanTime | undefined {
     if (year === undefined) return undefined;
     this.#used.add(year);
-    const read = timeReader(this.#format('time', year), 'start')!;
-    return { at: [year], read: (texts) => read(texts[0]), format: 'year' };
+    const format = this.#format('time', year);
+    this.#note(format);
+    return { at: [year], ...this.#single(format, false), format };
   }
 
   #time(): PlanTime {
-    const { timeColumn, timeFormat, periodEnd } = this.#options;
-    const edge: PeriodEdge = periodEnd ? 'end' : 'start';
+    const { timeColumn, timeFormat } = this.#options;
     const at =
       timeColumn?.map((name) => this.#column('time-column', name)) ?? guessTime(this.#profile, this.#used);
     if (at === undefined)
@@ -304,48 +320,54 @@ class Planner {
         2,
       );
     for (const column of at) this.#used.add(column);
-    if (at.length > 1) return this.#joinedTime(at, edge);
+    if (at.length > 1) return this.#joinedTime(at);
     const format = timeFormat ?? this.#format('time', at[0]);
     this.#note(format);
-    return { at, read: this.#single(format, edge), format, option: format };
+    return { at, ...this.#single(format), format, option: format };
   }
 
-  #single(format: string, edge: PeriodEdge): (texts: string[]) => number | undefined {
-    const read = timeReader(format, edge);
-    if (read === undefined)
-      throw new CommandError(`--time-format: expected ${TIME_FORMATS}, got ${format}`, 2);
-    return (texts) => read(texts[0]);
+  #single(format: string, ends = this.#options.periodEnd): Pick<PlanTime, 'read' | 'edges'> {
+    return edged(ends, (edge) => {
+      const read = timeReader(format, edge);
+      if (read === undefined)
+        throw new CommandError(`--time-format: expected ${TIME_FORMATS}, got ${format}`, 2);
+      // A pattern may stand for several columns.
+      return (texts) => read(texts.length === 1 ? texts[0] : texts.join(' ').trim());
+    });
   }
 
-  #joinedTime(at: number[], edge: PeriodEdge): PlanTime {
-    const { timeFormat } = this.#options;
+  #joinedTime(at: number[]): PlanTime {
+    const { timeFormat, periodEnd } = this.#options;
     const names = at.map((column) => this.#profile.columns[column]);
     const roles = names.map(roleOf);
     const parts = roles.every((role) => role !== undefined);
     // A pattern such as "DD/MM/YYYY hh:mm" reads the columns as one text.
-    if (timeFormat !== undefined && (parts || /\s/.test(timeFormat))) {
-      const read = timeReader(timeFormat, edge);
-      if (read === undefined)
-        throw new CommandError(`--time-format: expected ${TIME_FORMATS}, got ${timeFormat}`, 2);
-      return { at, read: (texts) => read(texts.join(' ').trim()), format: timeFormat, option: timeFormat };
-    }
+    if (timeFormat !== undefined && (parts || /\s/.test(timeFormat)))
+      return { at, ...this.#single(timeFormat), format: timeFormat, option: timeFormat };
     if (parts) {
       const year = at[roles.indexOf('year')];
       const isShort = year !== undefined && this.#profile.time(year)?.readings[0] === 'yy';
       if (isShort) this.#note('yy');
-      const read = joinTimes(names, edge, { year: isShort ? shortYear : undefined });
-      return { at, read, format: roles.join(' and ') };
+      const join = edged(periodEnd, (edge) =>
+        joinTimes(names, edge, { year: isShort ? shortYear : undefined }),
+      );
+      return { at, ...join, format: roles.join(' and ') };
     }
     const first = this.#profile.time(at[0]);
     const isDate = this.#profile.isDate(at[0]) || timeFormat !== undefined;
-    if (!isDate) return { at, read: joinTimes(names, edge), format: 'text and text' };
+    if (!isDate)
+      return {
+        at,
+        ...edged(periodEnd, (edge) => joinTimes(names, edge)),
+        format: names.map(() => 'text').join(' and '),
+      };
     const format = timeFormat ?? onlyReading(first);
     if (format === undefined) throw this.#unclear('time', at[0], first);
     this.#note(format);
-    const date = this.#single(format, edge);
+    const { read } = this.#single(format);
     return {
       at,
-      read: joinTimes(names, edge, { date: (text) => date([text]) }),
+      ...edged(periodEnd, (edge) => joinTimes(names, edge, { date: (text) => read([text]) })),
       format: `${format} and ${roles
         .slice(1)
         .map((role) => role ?? 'clock')
@@ -509,14 +531,16 @@ class Planner {
     return info;
   }
 
-  #rowTime(time: PlanTime | undefined): (cells: readonly unknown[]) => number | undefined {
-    return (cells) => time?.read(time.at.map((at) => cellText(cells[at])));
+  /** The first and the last second of a row's time; the same where that is a moment. */
+  #rowTime(time: PlanTime | undefined): RowTime {
+    return (cells) => {
+      const texts = time?.at.map((at) => cellText(cells[at]));
+      const [first, last] = texts === undefined ? [] : [time!.edges.start(texts), time!.edges.end(texts)];
+      return first === undefined || last === undefined ? undefined : [first, last];
+    };
   }
 
-  #wide(
-    others: readonly number[],
-    rowTime: (cells: readonly unknown[]) => number | undefined,
-  ): ValueColumn[] {
+  #wide(others: readonly number[], rowTime: RowTime): ValueColumn[] {
     const profile = this.#profile;
     const guessed = (at: number): boolean =>
       !profile.isText(at) &&
@@ -616,6 +640,14 @@ class Planner {
 
 function indicatorOfFile(name: string): string {
   return wantedName(guess.plainFileName(name));
+}
+
+function edged(
+  ends: boolean,
+  make: (edge: PeriodEdge) => PlanTime['read'],
+): Pick<PlanTime, 'read' | 'edges'> {
+  const edges = { start: make('start'), end: make('end') };
+  return { read: edges[ends ? 'end' : 'start'], edges };
 }
 
 function shortYear(text: string): number | undefined {

@@ -69,7 +69,7 @@ export class Seen {
       high = mix(high ^ Math.imul(word | 0, 0xcc9e2d51));
       low = mix(Math.imul(low ^ word, 0x1b873593) + 0x7f4a7c15);
     }
-    return [high >>> 0, (low >>> 0) | 1];
+    return [high >>> 0, (low | 1) >>> 0];
   }
 
   /** How many values replaced another that could not be told while they came: of a file larger than the memory. */
