@@ -39,8 +39,11 @@ export class Replaced {
   /** Ends the import where the first rows show that the guess would lose rows; otherwise what there is to say. */
   check(path: string, plan: Plan, sample: readonly SampleRow[]): string[] {
     const { lost, share } = overwritten(plan, sample);
-    if (!isChoice(plan, this.#options) && share > TOLERATED_SHARE)
-      throw new CommandError(complaint(path, plan, sample), 2);
+    if (!isChoice(plan, this.#options) && share > TOLERATED_SHARE) {
+      const files = Map.groupBy(sample, ({ file }) => file);
+      const [inside] = [...files.values()].filter((rows) => overwritten(plan, rows).lost > 0);
+      throw new CommandError(inside === undefined ? acrossFiles(path) : complaint(path, plan, inside), 2);
+    }
     if (lost === 0) return [];
     const says = lost === 1 ? ['value has', 'it replaces'] : ['values have', 'they replace'];
     return [
@@ -99,11 +102,7 @@ export class Replaced {
       const rows = await this.#rowsOf(table);
       if (overwritten(table.plan, rows).lost > 0) return complaint(table.file, table.plan, rows);
     }
-    const files = tables.map(({ file }) => file);
-    return (
-      `${files.at(-1)}: has other values for the same subjects, times and indicators as a file before it; ` +
-      'expected --subject-column with a column that tells them apart, or a command for each file with its own --subject or --indicator'
-    );
+    return acrossFiles(tables.at(-1)!.file);
   }
 
   async #rowsOf({ source, plan }: Table): Promise<SampleRow[]> {
@@ -120,4 +119,11 @@ export class Replaced {
     }
     return rows;
   }
+}
+
+function acrossFiles(path: string): string {
+  return (
+    `${path}: another file has other values for the same subjects, times and indicators; expected --subject-column with a ` +
+    'column that tells them apart, or a command for each file with its own --subject or --indicator'
+  );
 }

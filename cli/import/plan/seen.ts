@@ -13,8 +13,8 @@ export interface SeenOptions {
   directory?: string;
 }
 
-/** As many as fit into 50 MB. */
-const MAX_VALUES = 2_900_000;
+/** As many as fit into 25 MB. */
+const MAX_VALUES = 1_450_000;
 const FIRST_SLOTS = 1 << 14;
 const MAX_LOAD = 0.7;
 const WORDS = 3;

@@ -30,7 +30,7 @@ const ROLES: readonly [Role, RegExp][] = [
   ['month', /^(month|mon|mo|mm|mnth|月|月份)$/],
   ['week', /^(week|isoweek|weekofyear|wk|周)$/],
   ['day', /^(day|dd|dayofmonth|mday|dom|日)$/],
-  ['hour', /^(hour|hr|hh|h|时|小时)$/],
+  ['hour', /^(hour|hr|hh|时|小时)$/],
   ['minute', /^(minute|minutes|min|mi|mins|分|分钟)$/],
   ['second', /^(second|seconds|sec|secs|ss|秒)$/],
 ];
