@@ -9,7 +9,7 @@ import { HEAD_BYTES } from './content.ts';
 import { commentOptions, csvDialect, type Dialect } from './csv-dialect.ts';
 import { asText, type TextContent } from './encoding.ts';
 import { distinct, isBlank, ROW_NAMES } from './header.ts';
-import { invalidText, type Reading, type Refusal, type Row } from './rows.ts';
+import { invalidText, isInvalid, type Reading, type Refusal, type Row } from './rows.ts';
 import { type ReadOptions, type TableSource, tableSource } from './table.ts';
 
 /** A record longer than this is an open quote. */
@@ -216,8 +216,8 @@ function lineIn(buffer: Buffer, from: Position, isLast: boolean): (Position & { 
 function fitting(row: { line: number; cells: string[] }, columns: number, encoding: string): Row | Refusal {
   const { line, cells } = row;
   const refused = (reason: string): Refusal => ({ line, reason, value: cells.join(' | ').slice(0, 200) });
-  const invalid = cells.map((cell) => invalidText(cell, encoding)).find((reason) => reason !== undefined);
-  if (invalid !== undefined) return refused(invalid);
+  const invalid = cells.find(isInvalid);
+  if (invalid !== undefined) return refused(invalidText(invalid, encoding)!);
   // A separator at the very end of a line is a habit of some writers, not a value.
   const extra = cells.length > columns && cells.slice(columns).every((cell) => cell.trim() === '');
   if (cells.length === columns || extra) return row;

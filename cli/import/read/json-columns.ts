@@ -7,7 +7,7 @@ import { type Candidate, isLabel } from './json-shape.ts';
 import { invalidText, type Reading, type Row } from './rows.ts';
 
 /** Of text, which takes several times as much memory once it is parsed. */
-const MAX_CHARS = 64 * 1024 * 1024;
+const MAX_CHARS = 32 * 1024 * 1024;
 const MILLISECONDS = /^\d{12,13}$/;
 
 interface Table {
@@ -21,7 +21,7 @@ export function readWhole(text: TextContent, { shape, node }: Candidate): Readin
   async function* rows(): AsyncGenerator<Row> {
     if (node.end - node.start > MAX_CHARS)
       throw new CommandError(
-        `${text.path}: expected at most 64 MiB of JSON that is no array of objects; write it as one, or an object per line`,
+        `${text.path}: expected at most 32 MiB of JSON that is no array of objects; write it as one, or an object per line`,
         2,
       );
     const source = await between(text, node.start, node.end);

@@ -19,6 +19,7 @@ const SHAPES = {
 } as const;
 /** Places named in a message. */
 const MAX_LISTED = 8;
+const MAX_BESIDE_CHARS = 40;
 
 export async function jsonSource(content: Content, options: ReadOptions): Promise<Source> {
   const text = await asText(content, options.encoding);
@@ -33,7 +34,7 @@ export async function jsonSource(content: Content, options: ReadOptions): Promis
     return rowsSource(text, isLines ? 'lines' : 'sequence');
   }
   const found = candidates(root, []);
-  if (found.length === 1) return candidateSource(text, found[0]);
+  if (found.length === 1) return candidateSource(text, found[0], root);
   if (found.length > 1)
     throw new CommandError(
       `--json-path: ${text.path} has several tables; expected one of ${listed(found)}`,
@@ -89,7 +90,7 @@ async function placed(text: TextContent, asked: string): Promise<Source> {
   const exact = found.filter((candidate) => candidate.path.length === path.length);
   const [chosen] = exact.length === 1 ? exact : found;
   if (chosen !== undefined && (exact.length === 1 || found.length === 1))
-    return candidateSource(text, chosen);
+    return candidateSource(text, chosen, scanner.roots[0]);
   if (found.length > 1)
     throw new CommandError(`--json-path: expected one of ${listed(found)}, got ${asked}`, 2);
   throw new CommandError(
@@ -105,13 +106,31 @@ function kept(node: Outline | undefined): string {
   return `there ${node.count === 1 ? 'is' : 'are'} ${keys || 'nothing'}`;
 }
 
-function candidateSource(text: TextContent, candidate: Candidate): Promise<Source> {
+function candidateSource(text: TextContent, candidate: Candidate, root: Outline): Promise<Source> {
   const { shape, path, node } = candidate;
-  const place = path.length === 0 ? [] : [`at ${writePath(path)} (--json-path)`];
+  const place = path.length === 0 ? [] : [`at ${writePath(path)} (--json-path)`, ...beside(root, path)];
   if (shape === 'records')
     return rowsSource(text, path.length === 0 ? 'array' : { start: node.start, line: node.line }, place);
   const says = [`JSON, ${SHAPES[shape]}`, ...place];
   return tableSource(text, says, () => readWhole(text, candidate), `${says[0]} with rows`);
+}
+
+/** Short texts next to the table, which may be what it is about: `symbol "AAPL"`. */
+function beside(root: Outline, path: Path): string[] {
+  const texts: string[] = [];
+  let node: Outline | undefined = root;
+  for (const step of path) {
+    if (node?.kind !== 'object' && node?.kind !== 'array') break;
+    for (const [key, value] of node.kind === 'object' ? node.entries : [])
+      if (
+        value.kind === 'scalar' &&
+        typeof value.value === 'string' &&
+        value.value.length <= MAX_BESIDE_CHARS
+      )
+        texts.push(`${key} "${value.value}"`);
+    node = node.entries.get(step);
+  }
+  return texts.length === 0 ? [] : [`not read beside it: ${texts.slice(0, MAX_LISTED).join(', ')}`];
 }
 
 async function rowsSource(text: TextContent, shape: JsonShape, place: string[] = []): Promise<Source> {

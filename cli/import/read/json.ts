@@ -12,6 +12,8 @@ export type JsonShape = 'array' | 'lines' | 'sequence' | { start: number; line: 
 
 /** One value longer than this could not be sent either: a request may have 16 MiB. */
 const MAX_VALUE_CHARS = 4 * 1024 * 1024;
+/** Objects within a row are columns of their own, called `country.id`, down to this depth. */
+const MAX_NESTED = 3;
 
 /** The texts of the values, each on one line. */
 export function readJsonTexts(text: TextContent, shape: JsonShape): Reading<Text> {
@@ -208,15 +210,19 @@ function toRow(text: Text, columns: string[], positions: Map<string, number>): R
   if (object === undefined)
     return { line: text.line, reason: 'line: expected a JSON object', value: excerpt(text.text) };
   const cells: unknown[] = [];
-  for (const [key, value] of Object.entries(object)) {
-    const name = key.trim();
-    let at = positions.get(name);
+  const put = (key: string, value: unknown, depth: number): void => {
+    if (depth < MAX_NESTED && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [inner, cell] of Object.entries(value)) put(`${key}.${inner.trim()}`, cell, depth + 1);
+      return;
+    }
+    let at = positions.get(key);
     if (at === undefined) {
-      at = columns.push(name) - 1;
-      positions.set(name, at);
+      at = columns.push(key) - 1;
+      positions.set(key, at);
     }
     cells[at] = value;
-  }
+  };
+  for (const [key, value] of Object.entries(object)) put(key.trim(), value, 0);
   return { line: text.line, cells };
 }
 

@@ -1,6 +1,7 @@
 /** Reads a Parquet file some rows at a time. */
 import { type FileHandle, open } from 'node:fs/promises';
-import type { FileMetaData, SchemaElement } from 'hyparquet';
+import type { AsyncBuffer, FileMetaData, SchemaElement } from 'hyparquet';
+import { LRUCache } from 'lru-cache';
 import { CommandError } from '../command.ts';
 import { plainCell } from './cell.ts';
 import type { Content } from './content.ts';
@@ -12,8 +13,9 @@ import { type TableSource, tableSource } from './table.ts';
 
 export const PARQUET_MAGIC = 'PAR1';
 /** Cells decoded at once: a group of rows has often a million of them, in many columns. */
-const MAX_CELLS = 500_000;
+const MAX_CELLS = 100_000;
 const MIN_ROWS = 1_000;
+const MAX_KEPT_BYTES = 48 * 1024 * 1024;
 
 export async function parquetSource(content: Content): Promise<TableSource> {
   const path = await content.local();
@@ -49,23 +51,20 @@ function readParquet(path: string, metadata: FileMetaData, columns: readonly Col
   const total = Number(metadata.num_rows);
   let line = 0;
   async function* rows(): AsyncGenerator<Row> {
-    const [{ parquetRead }, { compressors }] = await Promise.all([
+    const [{ parquetScan }, { compressors }] = await Promise.all([
       import('hyparquet'),
       import('hyparquet-compressors'),
     ]);
     const handle = await open(path);
     try {
       const file = await bufferOf(handle);
+      const scan = await parquetScan({ file, metadata, compressors, parsers: PARSERS, utf8: false });
       const step = Math.max(MIN_ROWS, Math.floor(MAX_CELLS / columns.length));
       for (const [rowStart, rowEnd] of slices(metadata, step)) {
-        let read: unknown[][] = [];
-        const onComplete = (rows: unknown[][]): void => {
-          read = rows;
-        };
-        const range = { rowStart, rowEnd, onComplete };
-        await parquetRead({ file, metadata, compressors, parsers: PARSERS, utf8: false, ...range });
-        for (const cells of read)
-          yield { line: ++line, cells: columns.map(({ cell }, at) => cell(cells[at])) };
+        const read: ArrayLike<unknown>[] = [];
+        for (const { name } of columns) read.push(await scan.readColumn({ column: name, rowStart, rowEnd }));
+        for (let row = 0; row < rowEnd - rowStart; row++)
+          yield { line: ++line, cells: columns.map(({ cell }, at) => cell(read[at][row])) };
       }
     } finally {
       await handle.close();
@@ -85,16 +84,23 @@ function* slices(metadata: FileMetaData, step: number): Generator<[number, numbe
   }
 }
 
-async function bufferOf(
-  file: FileHandle,
-): Promise<{ byteLength: number; slice(start: number, end?: number): Promise<ArrayBuffer> }> {
+/** The columns of a group are read again for each range of its rows: their bytes are kept where they are not too many. */
+async function bufferOf(file: FileHandle): Promise<AsyncBuffer> {
   const { size } = await file.stat();
+  const kept = new LRUCache<string, ArrayBuffer>({
+    maxSize: MAX_KEPT_BYTES,
+    sizeCalculation: ({ byteLength }) => Math.max(1, byteLength),
+  });
   return {
     byteLength: size,
     slice: async (start, end = size) => {
+      const key = `${start}-${end}`;
+      const found = kept.get(key);
+      if (found !== undefined) return found;
       const bytes = new Uint8Array(end - start);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
       if (bytesRead < bytes.length) throw new Error('the file became shorter');
+      kept.set(key, bytes.buffer);
       return bytes.buffer;
     },
   };

@@ -34,7 +34,11 @@ export interface Reading<T> {
  * it would be another subject's.
  */
 export function invalidText(text: string, encoding: string): string | undefined {
-  return text.includes('\ufffd') ? `line: expected ${encoding.toUpperCase()}` : undefined;
+  return isInvalid(text) ? `line: expected ${encoding.toUpperCase()}` : undefined;
+}
+
+export function isInvalid(text: string): boolean {
+  return text.includes('\ufffd');
 }
 
 export function isRefusal(row: object): row is Refusal {
