@@ -89,7 +89,8 @@ async function prepare(
     let planned = plans.get(shape);
     const isFirst = planned === undefined;
     if (planned === undefined) {
-      const plan = makePlan(file, { ...shape, name: source.name, dimensions }, options);
+      const { name, separator } = source;
+      const plan = makePlan(file, { ...shape, name, separator, dimensions }, options);
       planned = { plan, says: [...describe(plan), ...replaced.check(file, plan, shape.sample)] };
       plans.set(shape, planned);
     }

@@ -110,13 +110,22 @@ function valueConverter(plan: Plan, watch: Watch | undefined): (row: Row) => Con
 
 /** Rows that are intervals of membership. */
 function memberConverter(plan: Plan, watch: Watch | undefined): (row: Row) => Converted {
-  const { topic, from, to } = plan.member!;
+  const { topic, from, to, index } = plan.member!;
   const readDeclared = declaredReader(plan);
   return (row) => {
     const converted: Converted = { lines: [], refused: [] };
     const refuse = refuser(plan, row, converted);
     const subject = subjectOf(plan, row, refuse);
     if (subject === undefined) return converted;
+    const named = index === undefined ? '' : cellText(row.cells[index.at]);
+    if (index !== undefined && named !== index.name) {
+      refuse(
+        index.at,
+        `expected ${index.name} as in the first row; import each index with a command of its own`,
+        named,
+      );
+      return converted;
+    }
     const first = from.read(cellText(row.cells[from.at]));
     if (first === undefined) {
       refuse(from.at, 'expected a time', row.cells[from.at]);

@@ -15,6 +15,8 @@ export function describe(plan: Plan): string[] {
     says.push(
       `layout ${plan.layout}; time ${[time && `${time.at.map(name).join(' and ')} as ${time.format}`, plan.layout === 'times' && 'in the headings'].filter(Boolean).join(' and ')}`,
     );
+  if (member?.index !== undefined)
+    says.push(`the index is ${member.index.name}, as ${name(member.index.at)} says`);
   if (subject !== undefined)
     says.push(
       'at' in subject
@@ -60,7 +62,7 @@ function usedColumns(plan: Plan): number[] {
     period ?? [],
     long === undefined ? [] : [long.indicator, long.value],
     typeof indicator === 'object' ? indicator.at : [],
-    member === undefined ? [] : [member.from.at, member.to.at],
+    member === undefined ? [] : [member.from.at, member.to.at, member.index?.at ?? []].flat(),
   ].flat();
 }
 
@@ -101,6 +103,11 @@ export function commandLine(plan: Plan, options: ImportOptions): string {
   add('numbers', options.numbers?.join(','));
   add('topic', plan.topic);
   if (options.periodEnd) words.push('--period-end');
+  add('table', options.table);
+  add('sheet', options.sheet);
+  add('skip', options.skip?.toString());
+  add('encoding', options.encoding);
+  add('json-path', options.jsonPath);
   return words.join(' ');
 }
 

@@ -24,11 +24,14 @@ const RANGES: Record<Role, [number, number]> = {
 
 /** The column of the time, or the columns of its parts. */
 export function guessTime(profile: Profile, used: ReadonlySet<number>): number[] | undefined {
-  const isTime = (at: number): boolean => (profile.time(at)?.share ?? 0) >= 0.5;
+  const isTime = (at: number): boolean => (profile.time(at)?.share ?? 0) >= 0.5 && !profile.isClock(at);
   const free = profile.free(used);
   const single =
     firstNamed(profile, TIME_NAMES, used, isTime) ?? free.find((at) => profile.isText(at) && isTime(at));
   if (single !== undefined) return [single, ...clockBeside(profile, used, single)];
+  // Programs write the index of a table first, and often without a heading.
+  const isIndex = profile.columns[0] === '' && !used.has(0) && profile.isDate(0);
+  if (isIndex) return [0];
   return (
     guessParts(profile, used) ??
     // `years` may also be how long something takes.
@@ -174,6 +177,8 @@ export interface TimeHeadings {
 export function timeHeadings(
   profile: Profile,
   candidates: readonly number[],
+  /** Where the year may be. */
+  free: readonly number[],
   format?: string,
 ): TimeHeadings | undefined {
   const texts = candidates.map((at) => headingTime(profile.columns[at]));
@@ -184,7 +189,7 @@ export function timeHeadings(
       ? []
       : candidates.filter((_, i) => (format || looksTimed(texts[i])) && read(texts[i]) !== undefined);
   if (columns.length > 0) return { columns, format: chosen };
-  const year = candidates.find((at) => roleOf(profile.columns[at]) === 'year' && isPart(profile, at, 'year'));
+  const year = free.find((at) => roleOf(profile.columns[at]) === 'year' && isPart(profile, at, 'year'));
   const months = candidates.filter((at) => stretchOfYear(profile.columns[at]) !== undefined);
   return year !== undefined && months.length > 1 ? { columns: months, format: undefined, year } : undefined;
 }

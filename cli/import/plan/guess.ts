@@ -7,6 +7,7 @@ import {
   CODE,
   COUNTERS,
   INDICATOR_NAMES,
+  MEMBER_NAMES,
   SDMX_HEADS,
   SUBJECT_NAMES,
   VALUE_NAMES,
@@ -65,6 +66,12 @@ export function guessSubject(
   const texts = profile.free(used).filter((at) => profile.isText(at) && fits(at));
   const telling = texts.find((at) => profile.distinct([...apart, at]) >= 0.99);
   return one(telling ?? firstNamed(profile, WEAK_SUBJECT_NAMES, used, fits) ?? texts[0]);
+}
+
+/** The column of an index's members. */
+export function guessMember(profile: Profile, used: ReadonlySet<number>, from: number): number[] | undefined {
+  const named = firstNamed(profile, MEMBER_NAMES, used);
+  return named === undefined ? guessSubject(profile, used, [from]) : [named];
 }
 
 /** Whether a column only counts or names rows, so that its numbers are no observations. */

@@ -72,7 +72,10 @@ function tellingColumns(plan: Plan, subject: number[], rows: readonly SampleRow[
   ].flat();
   const columns = plan.columns
     .map((name, at) => ({ name, at, texts: rows.map(({ cells }) => cellText(cells[at])) }))
-    .filter(({ name, at, texts }) => !used.includes(at) && !name.includes(',') && texts.every(isKey))
+    .filter(
+      ({ name, at, texts }) =>
+        !used.includes(at) && !name.includes(',') && texts.every((text) => isKey(text, subject.length > 0)),
+    )
     .filter(({ texts }) => !isTimeColumn(texts))
     .map(({ at, texts }) => ({ at, count: new Set(texts).size, isText: !texts.every(isNumber) }))
     // A column that is another in every row names the row, or is a measurement.
@@ -107,7 +110,7 @@ function isNumber(text: string): boolean {
   return /^[+-]?\d+$/.test(text);
 }
 
-/** Not empty, not a number with a fraction, and no part of it that a subject cannot have. */
-function isKey(text: string): boolean {
-  return text !== '' && !text.includes(',') && !/^[+-]?\d*\.\d+$/.test(text);
+/** Not a number with a fraction, and no part of it that a subject cannot have. Beside another column it may be empty. */
+function isKey(text: string, mayBeEmpty: boolean): boolean {
+  return (mayBeEmpty || text !== '') && !text.includes(',') && !/^[+-]?\d*\.\d+$/.test(text);
 }

@@ -24,7 +24,7 @@ import {
   timeHeadings,
 } from './guess-time.ts';
 import { firstNamed, Profile, type SampleRow } from './profile.ts';
-import { DECLARED_NAMES, INDICATOR_NAMES, INFO_NAMES, VALUE_NAMES } from './words.ts';
+import { DECLARED_NAMES, INDEX_NAMES, INDICATOR_NAMES, INFO_NAMES, VALUE_NAMES } from './words.ts';
 
 export type InfoField = keyof typeof INFO_NAMES;
 
@@ -49,6 +49,15 @@ export interface ValueColumn {
   time?(base: number | undefined): number | undefined;
 }
 
+export interface Members {
+  topic: string;
+  from: { at: number; read: ReadTime };
+  /** `at` −1: no column, all are members still. */
+  to: { at: number; read: ReadTime };
+  /** The column that names the index, and what it says in the first row: another one is another topic's. */
+  index?: { at: number; name: string };
+}
+
 export interface Plan {
   layout: Layout;
   columns: readonly string[];
@@ -66,7 +75,7 @@ export interface Plan {
   long?: { indicator: number; value: number; read: ReadNumber };
   /** Matrix and times: the indicator of every value, or the column that names it. */
   indicator?: string | { at: number };
-  member?: { topic: string; from: { at: number; read: ReadTime }; to: { at: number; read: ReadTime } };
+  member?: Members;
   /** `--columns`: what to import, and the new name or "". Without it, a column that turns up late is refused. */
   chosen?: ReadonlyMap<string, string>;
   topic?: string;
@@ -84,6 +93,8 @@ export interface Plan {
 export interface Sampled {
   /** What the data is called: a file's name. */
   name: string;
+  /** Of CSV. */
+  separator?: string;
   columns: readonly string[];
   sample: readonly SampleRow[];
   /** Eurostat's tables: how many of the first columns are dimensions. Their values have flags. */
@@ -110,6 +121,7 @@ class Planner {
   readonly #path: string;
   readonly #name: string;
   readonly #dimensions: number | undefined;
+  readonly #separator: string | undefined;
   readonly #options: ImportOptions;
   readonly #profile: Profile;
   readonly #used = new Set<number>();
@@ -117,7 +129,11 @@ class Planner {
   readonly #chosen: Map<string, string> | undefined;
   readonly #notes: string[] = [];
 
-  constructor(path: string, { name, columns, sample, dimensions }: Sampled, options: ImportOptions) {
+  constructor(
+    path: string,
+    { name, separator, columns, sample, dimensions }: Sampled,
+    options: ImportOptions,
+  ) {
     this.#path = path;
     this.#name = name;
     this.#dimensions = dimensions;
@@ -129,6 +145,7 @@ class Planner {
       numbers,
       flags: dimensions !== undefined,
     });
+    this.#separator = separator;
     this.#chosen = options.columns && renames(options.columns, this.#profile);
   }
 
@@ -163,7 +180,10 @@ class Planner {
         !INFO_NAMES.listing_date.includes(this.#profile.heading(at)) &&
         !this.#chosen?.has(this.#profile.columns[at]),
     );
-    this.#checkOtherDates(others, declared !== undefined);
+    // SDMX says when its data was last updated, for all of it.
+    const asking =
+      dimensions === undefined ? others : others.filter((at) => this.#profile.heading(at) !== 'lastupdate');
+    this.#checkOtherDates(asking, declared !== undefined);
     const values =
       layout === 'wide'
         ? this.#wide(others, rowTime)
@@ -173,6 +193,7 @@ class Planner {
             ? this.#times(headings!)
             : [];
     if (long !== undefined) this.#expectNames(long.indicator);
+    this.#noteNumbers(others, values);
     return {
       layout,
       columns: this.#profile.columns,
@@ -213,7 +234,8 @@ class Planner {
       toColumn === undefined ? { at: -1, read: () => undefined } : this.#dated('to-column', toColumn);
     const declared = this.#declared();
     const explicit = this.#explicitSubject() ? this.#subject([]) : undefined;
-    const found = explicit ?? { at: guess.guessSubject(this.#profile, this.#used, [from.at]) ?? [] };
+    const indexAt = this.#optional(INDEX_NAMES);
+    const found = explicit ?? { at: guess.guessMember(this.#profile, this.#used, from.at) ?? [] };
     if ('at' in found && found.at.length === 0 && subject === undefined)
       throw new CommandError(`--subject-column: expected one of ${listed(this.#profile.columns)}`, 2);
     if ('at' in found) for (const at of found.at) this.#used.add(at);
@@ -227,7 +249,13 @@ class Planner {
       declared,
       info: [],
       values: [],
-      member: { topic, from, to },
+      member: {
+        topic,
+        from,
+        to,
+        index:
+          indexAt === undefined ? undefined : { at: indexAt, name: this.#profile.texts(indexAt)[0] ?? '' },
+      },
       chosen: new Map(),
       decimal: this.#profile.decimal,
       missing: this.#profile.missing,
@@ -286,7 +314,12 @@ class Planner {
     const candidates = this.#chosen
       ? [...this.#chosen.keys()].map((name) => profile.find(name)).filter((at) => at >= 0)
       : profile.free(this.#used).filter((at) => !profile.isText(at));
-    const found = timeHeadings(profile, candidates, layout === 'times' ? timeFormat : undefined);
+    const found = timeHeadings(
+      profile,
+      candidates,
+      profile.free(this.#used),
+      layout === 'times' ? timeFormat : undefined,
+    );
     if (layout === 'times') {
       if (found !== undefined) return found;
       throw new CommandError(
@@ -422,11 +455,16 @@ class Planner {
     const at =
       declaredColumn?.map((name) => this.#column('declared-column', name)) ??
       DECLARED_NAMES.map((name) => this.#profile.named(name)).filter(
-        (column) => column >= 0 && !this.#used.has(column) && isTime(column),
+        (column) => column >= 0 && !this.#used.has(column) && (isTime(column) || this.#isUnreadable(column)),
       );
     if (at.length === 0) return undefined;
     for (const column of at) this.#used.add(column);
     return { at, read: at.map((column) => this.#declaredReader(column)) };
+  }
+
+  /** A column that is called a date of publication, and holds no dates that can be read: that has to be asked. */
+  #isUnreadable(at: number): boolean {
+    return !this.#isChosen(at) && /date|time|dt$|日/.test(this.#profile.heading(at));
   }
 
   #declaredReader(at: number): ReadTime {
@@ -460,6 +498,19 @@ class Planner {
     );
   }
 
+  /** A few numbers among texts are left out with them. */
+  #noteNumbers(others: readonly number[], values: readonly ValueColumn[]): void {
+    const taken = new Set([...this.#used, ...others, ...values.map(({ at }) => at)]);
+    for (const at of this.#profile.free(taken)) {
+      const numbers = this.#profile.numbers(at);
+      const name = this.#profile.columns[at];
+      if (numbers > 0 && this.#profile.isText(at) && name !== '')
+        this.#notes.push(
+          `"${name}" holds texts and ${numbers === 1 ? 'a number' : `${numbers} numbers`}; --columns ${shellWord(name)} would take it`,
+        );
+    }
+  }
+
   #layout(): Exclude<Layout, 'times'> {
     const { layout } = this.#options;
     return layout === undefined || layout === 'times'
@@ -478,6 +529,7 @@ class Planner {
   }
 
   #reader(at: number): ReadNumber {
+    this.#checkComma(at);
     const style = this.#profile.style(at);
     const name = `"${this.#profile.columns[at]}"`;
     const says = [
@@ -492,6 +544,20 @@ class Planner {
     if (style.flags && this.#notes.some((note) => note.endsWith('for no value'))) says.pop();
     this.#notes.push(...says.filter((text) => typeof text === 'string'));
     return numberReader(style);
+  }
+
+  /** Where commas do not separate cells, they mostly separate fractions; `1,234` alone does not say which it is. */
+  #checkComma(at: number): void {
+    const { decimal } = this.#options;
+    if (this.#separator !== ';' || decimal !== undefined || this.#profile.decimal === ',') return;
+    const texts = this.#profile.texts(at).filter((text) => text.includes(','));
+    const example = texts[0];
+    if (example === undefined || !texts.every((text) => /^[+-]?[1-9]\d{0,2},\d{3}$/.test(text))) return;
+    if (this.#profile.hasPoints) return;
+    throw new CommandError(
+      `--decimal: "${example}" in column "${this.#profile.columns[at]}" may be ${example.replace(',', '')} or ${example.replace(',', '.')}; say whether "." or "," separates fractions`,
+      2,
+    );
   }
 
   /** Indicators of a long file, as far as its first rows name them, so that none depends on which came first. */

@@ -35,6 +35,8 @@ interface Facts {
 export class Profile {
   readonly columns: readonly string[];
   readonly decimal: Decimal;
+  /** Some numbers have a fraction behind a point. */
+  readonly hasPoints: boolean;
   readonly missing: ReadonlySet<string>;
   readonly #options: ProfileOptions;
   readonly #sample: readonly SampleRow[];
@@ -50,7 +52,9 @@ export class Profile {
     this.#sample = sample;
     this.#lower = columns.map((column) => column.toLowerCase());
     this.#headings = columns.map(headingOf);
-    this.decimal = options.decimal ?? guessDecimal(sample.flatMap(({ cells }) => cells));
+    const cells = sample.flatMap((row) => row.cells);
+    this.decimal = options.decimal ?? guessDecimal(cells);
+    this.hasPoints = cells.some((cell) => /^[+-]?\d+\.(\d{1,2}|\d{4,})$/.test(cellText(cell)));
   }
 
   /** Position of a column by its exact name, or else without regard to case, blanks and signs; −1 where there is none. */
@@ -93,8 +97,9 @@ export class Profile {
     if (guess.readings.some((format) => /^(year|yy|decimal-year)$/.test(format))) return false;
     // No amounts are dates to the last digit, all of them; but they may well be seconds, or days of Excel's: then the
     // heading has to say it.
-    if (this.isText(at) || (guess.share === 1 && /^yyyymmdd/.test(guess.readings[0]))) return true;
     const heading = this.#headings[at];
+    const digits = heading === '' ? /^yyyymm/ : /^yyyymmdd/;
+    if (this.isText(at) || (guess.share === 1 && digits.test(guess.readings[0]))) return true;
     return DATES.test(heading) || DECLARED_NAMES.includes(heading) || TIME_NAMES.includes(heading);
   }
 
@@ -217,7 +222,7 @@ export class Profile {
       parentheses: allowed('parentheses') || (found.parentheses > 0 && agree),
       flags: this.#options.flags,
     };
-    if (found.units > 0 && !units) {
+    if (found.units > 0 && !units && !letters.has('')) {
       // Not numbers after all.
       for (const text of this.texts(at)) if (decorated(text, decimal)?.unit) others.add(text);
       return { filled: found.filled, numbers: numbers - found.units, markers: found.markers, others, style };

@@ -40,8 +40,10 @@ export class Replaced {
   check(path: string, plan: Plan, sample: readonly SampleRow[]): string[] {
     const { lost, share } = overwritten(plan, sample);
     if (!isChoice(plan, this.#options) && share > TOLERATED_SHARE) {
-      const files = Map.groupBy(sample, ({ file }) => file);
-      const [inside] = [...files.values()].filter((rows) => overwritten(plan, rows).lost > 0);
+      const files = [...new Set(sample.map(({ file }) => file))];
+      const inside = files
+        .map((file) => sample.filter((row) => row.file === file))
+        .find((rows) => overwritten(plan, rows).lost > 0);
       throw new CommandError(inside === undefined ? acrossFiles(path) : complaint(path, plan, inside), 2);
     }
     if (lost === 0) return [];

@@ -37,6 +37,13 @@ export const SUBJECT_NAMES = headings(
     'geo ref_area area location station station_id sensor sensor_id device device_id meter_id host asset coin pair underlying contract ' +
     '代码 股票代码 证券代码 基金代码 指数代码 债券代码 合约代码 合约 品种 标的',
 );
+/** Members of an index, before the usual names; and the columns that name the index itself. */
+export const MEMBER_NAMES = headings(
+  'con_code constituent constituent_code component component_code member member_code 成分券代码 成份券代码 成分股代码 成份股代码 成分代码 品种代码',
+);
+export const INDEX_NAMES = headings(
+  'index_code index_name index index_symbol index_ticker 指数代码 指数名称 指数',
+);
 /** Names that tell rows apart only where nothing better does. */
 export const WEAK_SUBJECT_NAMES = headings('name company id key');
 export const COUNTERS = headings('id rowid row_id index market_code unnamed:_0 序号');

@@ -65,6 +65,8 @@ export function guessDelimiter(head: string): string {
     .split(/\r?\n|\r/)
     .filter((line) => line.trim() !== '')
     .slice(0, LOOKED_AT);
+  // Eurostat's first column holds the dimensions, between commas.
+  if (lines.some((line) => /^[^\t]+\\time(_period)?\s*\t/i.test(line))) return '\t';
   const scored = Object.keys(SEPARATORS).map((separator) => {
     const counts = lines.map((line) => line.split(separator).length);
     const often = new Map<number, number>();

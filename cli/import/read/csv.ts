@@ -27,7 +27,8 @@ export async function csvSource(content: Content, options: ReadOptions): Promise
   const text = await asText(content, options.encoding);
   const dialect = csvDialect(content.path, text.text, content.head.length < HEAD_BYTES, options.skip);
   const says = [`CSV, ${dialect.says[0]}`, ...dialect.says.slice(1)];
-  return tableSource(text, says, () => readCsv(text, dialect));
+  const source = await tableSource(text, says, () => readCsv(text, dialect));
+  return { ...source, separator: dialect.delimiter };
 }
 
 export function readCsv(text: TextContent, dialect: Dialect): Reading<Row> {

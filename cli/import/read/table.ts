@@ -17,6 +17,8 @@ interface Origin {
 
 export interface TableSource extends Origin {
   kind: 'table';
+  /** Of CSV. */
+  separator?: string;
   columns: string[];
   sample: Row[];
   read(): Reading<Row>;

@@ -2,7 +2,7 @@
 
 /** What may stand before the zone: hours and minutes, seconds, half of the day. */
 const CLOCK =
-  /^(\d{1,2})(?::(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?(?:\s*([ap])\.?m\.?)?\s*(z|utc|gmt|[+-]\d{2}(?::?\d{2})?)?$/i;
+  /^(\d{1,2})(?::(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?(?:\s*([ap])\.?m\.?)?\s*(z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt)?$/i;
 const CHINESE = /^(上午|下午)?\s*(\d{1,2})[时時点](?:(\d{1,2})分?)?(?:(\d{1,2})秒)?$/;
 const COMPACT = /^\d{3,6}(?:\.0+)?$/;
 
@@ -47,7 +47,8 @@ function seconds(hour: number, minute: number, second: number, half?: string): n
   return hour * 3600 + minute * 60 + second;
 }
 
-function zoneSeconds(zone = 'z'): number | undefined {
+function zoneSeconds(text = 'z'): number | undefined {
+  const zone = text.replace(/^(utc|gmt)/i, '');
   if (!/^[+-]/.test(zone)) return 0;
   const digits = zone.slice(1).replace(':', '');
   const [hours, minutes] = [Number(digits.slice(0, 2)), Number(digits.slice(2) || 0)];

@@ -50,7 +50,16 @@ export function guessTimeFormat(cells: readonly unknown[], column = ''): TimeGue
     };
   };
 
-  if (most(NUMBER)) return numberGuess(texts, column, share);
+  if (most(NUMBER)) {
+    const guess = numberGuess(
+      texts.filter((text) => NUMBER.test(text)),
+      column,
+      share,
+    );
+    // `2020` among `2020-Q1` is a time as they are.
+    const text = most(NUMBER, 1) ? 0 : share(timeReader('text', 'start')!);
+    return text >= MOST && text > (guess?.share ?? 0) ? { readings: ['text'], share: text } : guess;
+  }
   const slashed = most(SLASHED)
     ? texts.map((text) => SLASHED.exec(text)).find((found) => found !== null)
     : undefined;
@@ -89,25 +98,25 @@ function shortMonth(
 function numberGuess(
   texts: readonly string[],
   column: string,
-  share: (reads: (text: string) => unknown) => number,
+  /** Of all cells. */
+  shareOfAll: (reads: (text: string) => unknown) => number,
 ): TimeGuess | undefined {
+  const share = (reads: (text: string) => unknown): number =>
+    texts.filter((text) => reads(text) !== undefined).length / texts.length;
   const heading = headingOf(column);
   const says = (words: RegExp): boolean => words.test(heading);
   const isYearColumn = roleOf(column) === 'year' || heading === 'years';
   const year = yearsBetween(1800, 2199, 'year');
   const years = share(isYearColumn ? yearsBetween(1000, 2999, 'year') : year);
-  if (years >= MOST) return { readings: ['year'], share: years };
+  if (years >= MOST) return { readings: ['year'], share: shareOfAll(timeReader('year', 'start')!) };
   if (isYearColumn) {
     const short = share((text) => (/^\d{2}(\.0+)?$/.test(text) ? 0 : undefined));
-    if (short >= MOST) return { readings: ['yy'], share: short };
+    if (short >= MOST) return { readings: ['yy'], share: shareOfAll(timeReader('yy', 'start')!) };
   }
 
-  const found: TimeGuess = { readings: [], share: 0 };
+  const found: { readings: string[] } = { readings: [] };
   const offer = (format: string, reads: (text: string) => unknown): void => {
-    const fits = share(reads);
-    if (fits < MOST) return;
-    found.readings.push(format);
-    found.share = Math.max(found.share, fits);
+    if (share(reads) >= MOST) found.readings.push(format);
   };
   const compact = ['yyyymm', 'yyyymmdd', 'yyyymmddhh', 'yyyymmddhhmm', 'yyyymmddhhmmss'];
   for (const format of compact) offer(format, yearsBetween(1800, 2199, format));
@@ -134,7 +143,8 @@ function numberGuess(
   if (says(/excel|serial/) || (says(/date|day|日/) && found.readings.length === 0))
     offer('excel', between(FIRST_SERIAL, LAST_SERIAL));
   if (texts.some((text) => /\.\d*[1-9]/.test(text))) decimalYears(texts, offer);
-  return found.readings.length === 0 ? undefined : found;
+  if (found.readings.length === 0) return undefined;
+  return { ...found, share: shareOfAll(timeReader(found.readings[0], 'start')!) };
 }
 
 /** `1958.2027`; but `1871.01` to `1871.12` may be months. */
