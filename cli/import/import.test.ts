@@ -704,6 +704,42 @@ describe('an import into one pool takes nobody out of another', () => {
   });
 });
 
+describe('rows that overwrite each other far behind the first ones', () => {
+  const stacked = (): string =>
+    file(
+      'stacked.csv',
+      `datetime,zone,load\n${['N', 'S']
+        .flatMap((zone, group) =>
+          Array.from({ length: 20_000 }, (_, i) => `${1_000_000_000 + i * 60},${zone},${i * 2 + group}`),
+        )
+        .join('\n')}\n`,
+    );
+
+  test('stop the import before the first of them is written, with the column that tells them apart', async () => {
+    const thrown = await run(stacked()).catch((reason: Error) => reason);
+    expect(thrown).toMatchObject({
+      exitCode: 1,
+      message: expect.stringMatching(
+        /expected --subject-column zone, which tells them apart .*; stopped before/,
+      ),
+    });
+    expect(Object.keys(written()).length).toBe(20_000);
+    gateway.lines.length = 0;
+    expect(await run('--subject-column', 'zone', stacked())).toBe(true);
+    expect(Object.keys(written()).length).toBe(40_000);
+  });
+});
+
+test('memberships are sent as lines of their own', async () => {
+  const path = file('members.csv', 'con_code,in_date,out_date\nA,20050408,20100104\nB,20050408,\n');
+  const args = ['--member-topic', 'csi300', '--from-column', 'in_date', '--to-column', 'out_date'];
+  expect(await run(...args, path)).toBe(true);
+  expect(gateway.lines).toEqual([
+    { type: 'member', topic: 'csi300', subject: 'A', from: 1112918400, to: 1262563200 },
+    { type: 'member', topic: 'csi300', subject: 'B', from: 1112918400, to: null },
+  ]);
+});
+
 test('a dry run shows what it would do, and does nothing', async () => {
   const path = file('a.csv', 'date,price\n2001-01-01,1\n2001-01-02,x\n');
   await gateway.close();

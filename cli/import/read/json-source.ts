@@ -146,7 +146,8 @@ async function rowsSource(text: TextContent, shape: JsonShape, place: string[] =
 function isIngestLine(text: string): boolean {
   const object = parseObject(text);
   return (
-    typeof object?.subject === 'string' && ['subject', 'record', 'delete'].includes(object.type as string)
+    typeof object?.subject === 'string' &&
+    ['subject', 'record', 'delete', 'member'].includes(object.type as string)
   );
 }
 
