@@ -185,12 +185,18 @@ describe('asked for', () => {
     ['a row or a column under each key', '{"a":{"x":1},"b":{"x":2}}', /no table found in the JSON/],
     [
       'the end comes too early',
-      '{"data":[{"date":"2020-01-01"},{"da',
+      '{"date":["2020-01-01","2020-01-02"],"v":[1,2',
       /expected JSON, got text that ends too early/,
     ],
   ])('%s', async (_, text, message) => {
     await expect(files.readNew('a.json', text)).rejects.toThrow(message);
   });
+});
+
+test('an array that is cut off keeps what is whole, and says so', async () => {
+  const { rows, refused } = await files.readNew('a.json', '{"data":[{"date":"2020-01-01"},{"da');
+  expect(rows).toEqual([['2020-01-01']]);
+  expect(refused.at(-1)).toMatchObject({ reason: 'line: expected the array to be closed by ]' });
 });
 
 test('a path is written as it is read', () => {

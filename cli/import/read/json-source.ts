@@ -34,7 +34,9 @@ export async function jsonSource(content: Content, options: ReadOptions): Promis
     return rowsSource(text, isLines ? 'lines' : 'sequence');
   }
   const found = candidates(root, []);
-  if (found.length === 1) return candidateSource(text, found[0], root);
+  // Of objects that are cut off, those that are whole count; of anything else nothing is known.
+  const isRead = scanner.isWhole || found[0]?.shape === 'records';
+  if (found.length === 1 && isRead) return candidateSource(text, found[0], root);
   if (found.length > 1)
     throw new CommandError(
       `--json-path: ${text.path} has several tables; expected one of ${listed(found)}`,

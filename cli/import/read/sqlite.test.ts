@@ -20,6 +20,7 @@ function create(name: string, ...statements: string[]): string {
   const db = new Database(path);
   for (const statement of statements) db.exec(statement);
   for (const row of ROWS) db.prepare('INSERT INTO t VALUES (?, ?, ?)').run(row);
+  db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();
   return path;
 }
