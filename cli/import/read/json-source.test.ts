@@ -139,6 +139,12 @@ describe('found by itself', () => {
     expect(found.refused).toMatchObject([{ line: 3, reason: 'line: expected a JSON object' }]);
   });
 
+  test('lines of which the first is broken', async () => {
+    const { rows, refused, says } = await files.readNew('a.jsonl', '{"v":\n{"v":1}\n{"v":2}\n{"v":3}\n');
+    expect({ rows, says }).toEqual({ rows: [[1], [2], [3]], says: 'JSON lines' });
+    expect(refused).toMatchObject([{ line: 1 }]);
+  });
+
   test('an array under a key that is larger than what is looked at first', async () => {
     const data = Array.from({ length: 30_000 }, (_, i) => ({ date: i, text: 'x'.repeat(20) }));
     const { rows } = await files.readNew(

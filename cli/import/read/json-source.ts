@@ -20,6 +20,8 @@ const SHAPES = {
 /** Places named in a message. */
 const MAX_LISTED = 8;
 const MAX_BESIDE_CHARS = 40;
+/** Lines that are looked at to tell whether each is an object. */
+const MAX_LINES = 100;
 
 export async function jsonSource(content: Content, options: ReadOptions): Promise<Source> {
   const text = await asText(content, options.encoding);
@@ -53,9 +55,11 @@ function streamed({ text, head }: TextContent): JsonShape | undefined {
   const isWhole = head.length < HEAD_BYTES;
   const begin = text.trimStart();
   if (begin.startsWith('{')) {
-    const [first, ...rest] = begin.split('\n');
-    const more = rest.some((line) => line.trim() !== '');
-    return more && parseObject(first) !== undefined ? 'lines' : undefined;
+    const lines = begin.split('\n').slice(0, isWhole ? MAX_LINES : -1);
+    const filled = lines.slice(0, MAX_LINES).filter((line) => line.trim() !== '');
+    const objects = filled.filter((line) => parseObject(line) !== undefined);
+    // A broken one among them is refused later. A document over many lines has some that are objects, too.
+    return filled.length > 1 && objects.length > filled.length / 2 ? 'lines' : undefined;
   }
   const scanner = new OutlineScanner();
   scanner.scan(begin);
