@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openProgress } from '../progress.ts';
+import { STDIN } from './content.ts';
 import { Files } from './testing/files.ts';
 import { zip } from './testing/zip.ts';
 
@@ -84,12 +86,22 @@ test('an option for another kind of file is not ignored', async () => {
   );
 });
 
+test('the same bytes piped in again carry on, others begin anew', () => {
+  const first = openProgress(STDIN, 'identity of these bytes');
+  first.add('-', { rows: 5, lines: 5, observations: 5, refused: [] });
+  expect(openProgress(STDIN, 'identity of these bytes').progress.rows).toBe(5);
+  const other = openProgress(STDIN, 'other bytes');
+  expect(other.progress.rows).toBe(0);
+  other.remove();
+  first.remove();
+});
+
 test('standard input is read as a file is, and leaves nothing behind', async () => {
-  const scratch = (): string[] =>
-    readdirSync(tmpdir()).filter((name) => name.startsWith('kamaitachi-import-'));
-  const before = scratch();
+  const folder = mkdtempSync(join(files.folder, 'tmp-'));
   const main = new URL('../main.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--import', 'tsx', main, '--dry-run', '--subject', 'X', '-']);
+  const child = spawn(process.execPath, ['--import', 'tsx', main, '--dry-run', '--subject', 'X', '-'], {
+    env: { ...process.env, TMPDIR: folder },
+  });
   let out = '';
   child.stdout.on('data', (text) => (out += text));
   child.stdin.end(gzipSync(CSV));
@@ -98,5 +110,5 @@ test('standard input is read as a file is, and leaves nothing behind', async () 
   expect(out).toContain('{"type":"record","subject":"X","time":1577923200,"values":{"close":1}}');
   expect(code).toBe(0);
   expect(existsSync('-.progress.json')).toBe(false);
-  expect(scratch().filter((name) => !before.includes(name))).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('kamaitachi'))).toEqual([]);
 });
