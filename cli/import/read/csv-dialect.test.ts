@@ -154,8 +154,11 @@ test('--skip says it, whatever the lines look like', async () => {
   expect(none).toEqual(['Title']);
 });
 
-test('a file without names loses no row: it says so', async () => {
-  await expect(files.readNew('a.csv', '2020-01-01,1\n2020-01-02,2\n')).rejects.toThrow(
-    /a\.csv: expected a line with the names of the columns, got 2020-01-01,1; write one above the rows/,
+test.each([
+  ['dates', '2020-01-01,1\n2020-01-02,2\n'],
+  ['numbers', '1499040000000,0.0163\n1499040060000,0.0163\n'],
+])('a file without names, of %s, loses no row: it says so', async (_, content) => {
+  await expect(files.readNew('a.csv', content)).rejects.toThrow(
+    /a\.csv: expected a line with the names of the columns, got [^\n]*; write one above the rows$/,
   );
 });

@@ -40,6 +40,7 @@ describe('told by itself', () => {
     ['UTF-16 BE', utf16be(`\ufeff${CHINESE}`), CHINESE],
     ['UTF-16 BE', utf16be(CHINESE), CHINESE],
     ['GB18030', gb(CHINESE), CHINESE],
+    ['GB18030', gb('a,平安银\n1,2\n'), 'a,平安银\n1,2\n'],
     ['CP1252', Buffer.from(WESTERN, 'latin1'), WESTERN],
   ])('%s', async (name, content, text) => {
     const { columns, rows, says } = await files.readNew('a.csv', content);

@@ -53,9 +53,9 @@ describe('found by itself', () => {
       { columns: ['v'], index: ['2020-01-01', '2020-01-02'], data: [[1], [2]] },
       COLUMNS,
       ROWS,
-      'JSON, columns, index and data',
+      'JSON, names and rows',
     ],
-    ['split without index', { columns: COLUMNS, data: ROWS }, COLUMNS, ROWS, 'JSON, columns, index and data'],
+    ['split without index', { columns: COLUMNS, data: ROWS }, COLUMNS, ROWS, 'JSON, names and rows'],
     [
       'index',
       { '2020-01-01': { v: 1 }, '2020-01-02': { v: 2 } },
@@ -187,6 +187,16 @@ describe('asked for', () => {
   });
 
   test.each([
+    [
+      'rows have no names',
+      '[[1577836800000,"1"],[1577923200000,"2"]]',
+      /the rows at \$ have no names for their columns/,
+    ],
+    [
+      'rows have no names, and are no objects',
+      '{"meta":[{"name":"a"},{"name":"b"}],"data":[[1,2],[3,4]]}',
+      /has several tables; expected one of meta \(2 rows\), data/,
+    ],
     ['no table', '{"a":{"b":1}}', /no table found in the JSON/],
     ['a row or a column under each key', '{"a":{"x":1},"b":{"x":2}}', /no table found in the JSON/],
     [

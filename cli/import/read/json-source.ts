@@ -13,7 +13,8 @@ const SHAPES = {
   records: 'objects',
   grid: 'rows below their names',
   columns: 'columns',
-  split: 'columns, index and data',
+  split: 'names and rows',
+  nameless: 'rows without names',
   index: 'a row under each key',
   dicts: 'a column under each key',
 } as const;
@@ -115,6 +116,11 @@ function kept(node: Outline | undefined): string {
 function candidateSource(text: TextContent, candidate: Candidate, root: Outline): Promise<Source> {
   const { shape, path, node } = candidate;
   const place = path.length === 0 ? [] : [`at ${writePath(path)} (--json-path)`, ...beside(root, path)];
+  if (shape === 'nameless')
+    throw new CommandError(
+      `${text.path}: the rows at ${writePath(path)} have no names for their columns; expected objects, or a first row of names`,
+      2,
+    );
   if (shape === 'records')
     return rowsSource(text, path.length === 0 ? 'array' : { start: node.start, line: node.line }, place);
   const says = [`JSON, ${SHAPES[shape]}`, ...place];
