@@ -79,19 +79,13 @@ async function checkFile(shown: string, path: string): Promise<void> {
   await file.close();
 }
 
-/** The first bytes, or why there are none. */
 async function headOf(path: string, read: () => AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  try {
-    for await (const piece of read()) {
-      parts.push(piece);
-      bytes += piece.length;
-      if (bytes >= HEAD_BYTES) break;
-    }
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`${path}: cannot be unpacked (${(error as Error).message})`, 2);
+  for await (const piece of read()) {
+    parts.push(piece);
+    bytes += piece.length;
+    if (bytes >= HEAD_BYTES) break;
   }
   if (bytes === 0) throw new CommandError(`${path}: the file is empty; there is nothing to import`, 2);
   return Buffer.concat(parts).subarray(0, HEAD_BYTES);
@@ -136,7 +130,11 @@ export function isOffice(names: readonly string[]): boolean {
   return names.some((name) => /^(xl\/workbook\.(xml|bin)|word\/document\.xml|content\.xml)$/.test(name));
 }
 
-async function inside(content: Content, name: string, says: string, open: () => Bytes): Promise<Content> {
+async function inside(content: Content, name: string, says: string, unpack: () => Bytes): Promise<Content> {
+  const open = (): Bytes => {
+    const { pieces, done } = unpack();
+    return { pieces: unpacked(content.path, pieces), done };
+  };
   let path: Promise<string> | undefined;
   return {
     ...content,
@@ -148,10 +146,27 @@ async function inside(content: Content, name: string, says: string, open: () => 
   };
 }
 
+/** Names the file where its bytes turn out to be damaged. */
+async function* unpacked(path: string, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${path}: cannot be unpacked (${(error as Error).message})`, 2);
+  }
+}
+
 function fileBytes(path: string): Bytes {
   const size = statSync(path).size;
-  const stream = createReadStream(path, { highWaterMark: HEAD_BYTES });
-  return { pieces: pieces(stream), done: () => (size === 0 ? 1 : stream.bytesRead / size) };
+  let read = 0;
+  // The file is opened with the first piece: a pass that is never made leaves nothing open.
+  async function* all(): AsyncGenerator<Buffer> {
+    for await (const piece of pieces(createReadStream(path, { highWaterMark: HEAD_BYTES }))) {
+      read += piece.length;
+      yield piece;
+    }
+  }
+  return { pieces: all(), done: () => (size === 0 ? 1 : Math.min(1, read / size)) };
 }
 
 function gunzipped(packed: Bytes): Bytes {

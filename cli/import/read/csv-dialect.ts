@@ -40,8 +40,11 @@ export function csvDialect(path: string, head: string, isWhole: boolean, skip?: 
   const cells = records.map(({ record }) => record);
 
   const header = comment === undefined ? undefined : commentedHeader(lines, from, comment, delimiter, cells);
-  const found = header !== undefined || skip !== undefined ? { at: 0, isShort: false } : findHeader(cells);
-  const isShort = skip === undefined ? found.isShort : findHeader(cells).isShort;
+  const looked = findHeader(cells);
+  const isSaid = header !== undefined || skip !== undefined;
+  const found = isSaid
+    ? { at: 0, isShort: looked.at === 0 && looked.isShort && header === undefined }
+    : looked;
   if (found.at > 0) from += records[found.at - 1].info.lines;
   if (header === undefined && isData(cells[found.at] ?? [], cells.slice(found.at + 1)))
     throw new CommandError(
@@ -54,8 +57,8 @@ export function csvDialect(path: string, head: string, isWhole: boolean, skip?: 
     says.push(`${from} line${from === 1 ? '' : 's'} before the header skipped (--skip ${from})`);
   if (comment !== undefined) says.push(`lines that begin with ${comment} are comments`);
   if (header !== undefined) says.push('the last comment before the rows is the header');
-  if (isShort) says.push(`the header is one cell short; the first column is called "${ROW_NAMES}"`);
-  return { delimiter, newline, skip: from, comment, header, isShort, says };
+  if (found.isShort) says.push(`the header is one cell short; the first column is called "${ROW_NAMES}"`);
+  return { delimiter, newline, skip: from, comment, header, isShort: found.isShort, says };
 }
 
 /** The separator that cuts most lines into the same number of cells, outside quotes, and most cells of equals. */
@@ -132,6 +135,7 @@ function recordsOf(
     delimiter,
     relax_column_count: true,
     skip_empty_lines: true,
+    relax_quotes: true,
     info: true,
     to: LOOKED_AT,
   } as const;

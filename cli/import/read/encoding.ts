@@ -35,6 +35,10 @@ const ALIASES: Record<string, string> = {
 };
 /** The library's word for another encoding is taken from here on; below it says as much of any text. */
 const MIN_CONFIDENCE = 50;
+/** Names have rarer characters too. Of Big5's characters half are others, as are those of Shift JIS. */
+const MIN_PAIRED = 0.75;
+/** Letters of the West and of Central Europe: a text that is Chinese by its pairs has none. */
+const LONE_LETTERS = /^(ISO-8859-[1-49]|windows-125[02478])$/;
 /** With so few of them, pairs of bytes may be Western letters that happen to stand side by side. */
 const FEW_RUNS = 4;
 /** Signs within words, which are letters in the encodings of Eastern Europe. */
@@ -115,7 +119,7 @@ function narrow(path: string, sample: Buffer): string {
   if (wholes > broken * 9) return 'utf-8';
   const lines = linesBeyondAscii(sample);
   const { length, runs, paired, lone } = runsOf(lines);
-  const chinese = decodes(lines, 'gb18030') && paired >= 0.9;
+  const chinese = decodes(lines, 'gb18030') && paired >= MIN_PAIRED;
   const noControls = !lines.some((byte) => [0x81, 0x8d, 0x8f, 0x90, 0x9d].includes(byte));
   const words = !MISPLACED.test(new TextDecoder('windows-1252').decode(lines));
   const western = noControls && words && (lone >= 0.5 || (runs < FEW_RUNS && length <= 2));
@@ -212,7 +216,8 @@ function isOvertaken(bytes: Buffer, guess: string): boolean {
     }
   };
   const own = decoded(guess);
-  const matches = analyse(bytes).map(({ name, confidence }) => ({ confidence, text: decoded(name) }));
+  const other = analyse(bytes).filter(({ name }) => guess !== 'gb18030' || !LONE_LETTERS.test(name));
+  const matches = other.map(({ name, confidence }) => ({ confidence, text: decoded(name) }));
   const sure = matches.find(({ text }) => text === own)?.confidence ?? 0;
   return matches.some(
     ({ confidence, text }) =>

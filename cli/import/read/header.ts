@@ -46,12 +46,12 @@ export function findHeader(records: readonly (readonly unknown[])[], ragged = fa
 /** Names in which the cells of the table below would stand as well: the first row is data. */
 export function isData(header: readonly unknown[], rows: readonly (readonly unknown[])[]): boolean {
   const below = rows.slice(0, 20);
-  return (
-    below.length > 0 &&
-    header.some((cell, at) => {
-      const isDate = DATE.test(textOf(cell));
-      return isDate && below.every((cells) => DATE.test(textOf(cells[at])));
-    })
+  if (below.length === 0) return false;
+  // Years may be names, longer numbers and fractions are none.
+  const isLong = (cell: unknown): boolean => /\.\d|\d{7}/.test(textOf(cell));
+  if (header.length > 1 && header.every(isValue) && header.some(isLong)) return true;
+  return header.some(
+    (cell, at) => DATE.test(textOf(cell)) && below.every((cells) => DATE.test(textOf(cells[at]))),
   );
 }
 

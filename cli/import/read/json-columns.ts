@@ -3,7 +3,7 @@ import { CommandError } from '../command.ts';
 import type { TextContent } from './encoding.ts';
 import { distinct, isValue, ROW_NAMES } from './header.ts';
 import { characters, parseJson } from './json.ts';
-import { type Candidate, isLabel } from './json-shape.ts';
+import { type Candidate, isLabel, splitKeys } from './json-shape.ts';
 import { invalidText, type Reading, type Row } from './rows.ts';
 
 /** Of text, which takes several times as much memory once it is parsed. */
@@ -61,8 +61,9 @@ function tableOf(value: unknown, shape: Candidate['shape']): Table {
   return shape === 'index' ? indexTable(dicts) : dictsTable(dicts);
 }
 
-function splitTable({ columns, index, data }: Record<string, unknown[]>): Table {
-  const names = columns.map(String);
+function splitTable(value: Record<string, unknown[]>): Table {
+  const keys = splitKeys(Object.keys(value))!;
+  const [names, data, index] = [value[keys.names].map(String), value[keys.rows], value.index];
   if (!Array.isArray(index) || index.length !== data.length)
     return { columns: names, rows: data as unknown[][] };
   const rows = (data as unknown[][]).map((cells, i) => [index[i], ...cells]);

@@ -10,7 +10,9 @@ export interface Candidate {
     | 'grid'
     /** An array per column. */
     | 'columns'
-    /** pandas: `columns`, `index` and `data`. */
+    /** Arrays without names: a table that cannot be read. */
+    | 'nameless'
+    /** pandas: `columns`, `index` and `data`, and what others call them. */
     | 'split'
     /** An object per row, under the row's name. */
     | 'index'
@@ -21,6 +23,8 @@ export interface Candidate {
   rows: number;
 }
 
+const NAMES = ['columns', 'fields', 'column_names', 'headers', 'header'];
+const ROWS = ['data', 'items', 'rows', 'values', 'records'];
 const LABEL = /^(\d+|\d{4}-\d{2}(-\d{2}.*)?|\d{4}\/\d{1,2}\/\d{1,2}.*|\d{4}-?Q[1-4])$/;
 
 /** The tables in a value. */
@@ -40,26 +44,39 @@ function inArray(node: Container, path: Path): Candidate[] {
     const nested = within(node, path).filter(({ rows }) => rows > node.count);
     return [{ shape: 'records', path, node, rows: node.count }, ...nested];
   }
-  const isGrid = node.count > 1 && items.every(isList) && isNames(items[0] as Container);
-  if (isGrid) return [{ shape: 'grid', path, node, rows: node.count - 1 }];
+  if (node.count > 1 && items.every(isList)) {
+    const isNamed = isNames(items[0] as Container);
+    return [{ shape: isNamed ? 'grid' : 'nameless', path, node, rows: node.count - (isNamed ? 1 : 0) }];
+  }
   return within(node, path);
 }
 
 function inObject(node: Container, path: Path): Candidate[] {
   const get = (key: string): Outline | undefined => node.entries.get(key);
-  const [columns, data, schema] = [get('columns'), get('data'), get('schema')];
+  const split = splitKeys(node.entries.keys());
+  const names = split && get(split.names);
+  const lists = split && get(split.rows);
   if (
-    columns !== undefined &&
-    isList(columns) &&
-    data?.kind === 'array' &&
-    [...data.entries.values()].every(isList)
+    names !== undefined &&
+    isList(names) &&
+    lists?.kind === 'array' &&
+    [...lists.entries.values()].every(isList)
   )
-    return [{ shape: 'split', path, node, rows: data.count }];
+    return [{ shape: 'split', path, node, rows: lists.count }];
+  const [data, schema] = [get('data'), get('schema')];
   // pandas' `table`: the fields of the schema are no rows.
   if (schema?.kind === 'object' && schema.entries.has('fields') && data?.kind === 'array')
     return candidates(data, [...path, 'data']);
   const found = asColumns(node, path) ?? asDicts(node, path);
   return found === undefined ? within(node, path) : [found];
+}
+
+/** Under which keys an object has the names of its columns, and its rows. */
+export function splitKeys(keys: Iterable<string | number>): { names: string; rows: string } | undefined {
+  const all = [...keys];
+  const names = NAMES.find((key) => all.includes(key));
+  const rows = ROWS.find((key) => all.includes(key));
+  return names === undefined || rows === undefined ? undefined : { names, rows };
 }
 
 function within(node: Container, path: Path): Candidate[] {

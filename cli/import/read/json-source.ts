@@ -13,13 +13,16 @@ const SHAPES = {
   records: 'objects',
   grid: 'rows below their names',
   columns: 'columns',
-  split: 'columns, index and data',
+  split: 'names and rows',
+  nameless: 'rows without names',
   index: 'a row under each key',
   dicts: 'a column under each key',
 } as const;
 /** Places named in a message. */
 const MAX_LISTED = 8;
 const MAX_BESIDE_CHARS = 40;
+/** Lines that are looked at to tell whether each is an object. */
+const MAX_LINES = 100;
 
 export async function jsonSource(content: Content, options: ReadOptions): Promise<Source> {
   const text = await asText(content, options.encoding);
@@ -34,7 +37,9 @@ export async function jsonSource(content: Content, options: ReadOptions): Promis
     return rowsSource(text, isLines ? 'lines' : 'sequence');
   }
   const found = candidates(root, []);
-  if (found.length === 1) return candidateSource(text, found[0], root);
+  // Of objects that are cut off, those that are whole count; of anything else nothing is known.
+  const isRead = scanner.isWhole || found[0]?.shape === 'records';
+  if (found.length === 1 && isRead) return candidateSource(text, found[0], root);
   if (found.length > 1)
     throw new CommandError(
       `--json-path: ${text.path} has several tables; expected one of ${listed(found)}`,
@@ -51,9 +56,11 @@ function streamed({ text, head }: TextContent): JsonShape | undefined {
   const isWhole = head.length < HEAD_BYTES;
   const begin = text.trimStart();
   if (begin.startsWith('{')) {
-    const [first, ...rest] = begin.split('\n');
-    const more = rest.some((line) => line.trim() !== '');
-    return more && parseObject(first) !== undefined ? 'lines' : undefined;
+    const lines = begin.split('\n').slice(0, isWhole ? MAX_LINES : -1);
+    const filled = lines.slice(0, MAX_LINES).filter((line) => line.trim() !== '');
+    const objects = filled.filter((line) => parseObject(line) !== undefined);
+    // A broken one among them is refused later. A document over many lines has some that are objects, too.
+    return filled.length > 1 && objects.length > filled.length / 2 ? 'lines' : undefined;
   }
   const scanner = new OutlineScanner();
   scanner.scan(begin);
@@ -109,6 +116,11 @@ function kept(node: Outline | undefined): string {
 function candidateSource(text: TextContent, candidate: Candidate, root: Outline): Promise<Source> {
   const { shape, path, node } = candidate;
   const place = path.length === 0 ? [] : [`at ${writePath(path)} (--json-path)`, ...beside(root, path)];
+  if (shape === 'nameless')
+    throw new CommandError(
+      `${text.path}: the rows at ${writePath(path)} have no names for their columns; expected objects, or a first row of names`,
+      2,
+    );
   if (shape === 'records')
     return rowsSource(text, path.length === 0 ? 'array' : { start: node.start, line: node.line }, place);
   const says = [`JSON, ${SHAPES[shape]}`, ...place];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openContent } from './content.ts';
+import { type Bytes, openContent } from './content.ts';
 import { readCsv as read } from './csv.ts';
 import { csvDialect, guessDelimiter } from './csv-dialect.ts';
 import { asText, type TextContent } from './encoding.ts';
@@ -125,6 +125,22 @@ describe('lines that are no CSV', () => {
     expect(bad(found)).toMatchObject([{ line: 16_004, value: long }]);
     expect(found.at(-1)).toEqual({ line: 16_005, cells: ['2', '3'] });
   });
+});
+
+test('rows are the same however the bytes come in pieces', async () => {
+  const lines = ['Title', '', 'a,b', '1,"x\r\ny"', '2,"open', '3,ü', '', '"4",中', '5,"q" z', '6,'];
+  const content = await text(`${lines.join('\n')}\n`);
+  const bytes = Buffer.from(`${lines.join('\n')}\n`);
+  const dialect = csvDialect('file', content.text, true);
+  const whole = await all(read(content, dialect));
+  expect(whole.length).toBe(6);
+  for (let size = 1; size < 20; size++) {
+    async function* pieces(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    }
+    const open = (): Bytes => ({ pieces: pieces(), done: () => 1 });
+    expect(await all(read({ ...content, open }, dialect))).toEqual(whole);
+  }
 });
 
 describe('JSON', () => {

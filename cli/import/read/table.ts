@@ -1,7 +1,7 @@
 /** A file as something to import: a table with its first rows, or lines that are in the ingest format already. */
 import { CommandError } from '../command.ts';
 import type { Content } from './content.ts';
-import { isRefusal, type Reading, type Row, type Text } from './rows.ts';
+import { isRefusal, type Reading, type Refusal, type Row, type Text } from './rows.ts';
 
 /** Rows that guesses are made from. */
 const SAMPLE_ROWS = 5_000;
@@ -49,10 +49,16 @@ export async function tableSource(
   expected = `${says[0]} with rows below the header`,
 ): Promise<TableSource> {
   const reading = read();
-  const sample = await take(reading, SAMPLE_ROWS);
+  const refused: Refusal[] = [];
+  const sample = await take(reading, SAMPLE_ROWS, refused);
   const columns = reading.columns;
-  if (sample.length === 0)
-    throw new CommandError(`${content.path}: no row could be read; expected ${expected}`, 2);
+  if (sample.length === 0) {
+    const why =
+      refused.length > 0
+        ? `in line ${refused[0].line}, ${refused[0].reason.replace(/^line: /, '')}`
+        : `expected ${expected}`;
+    throw new CommandError(`${content.path}: no row could be read; ${why}`, 2);
+  }
   return { ...originOf(content, says), kind: 'table', columns, sample, read: () => read([...columns]) };
 }
 
@@ -60,10 +66,16 @@ export function originOf({ name, origin, says: unpacked }: Content, says: readon
   return { name, origin, says: [...says, ...unpacked].join(', ') };
 }
 
-export async function take<T extends object>(reading: Reading<T>, count: number): Promise<T[]> {
+/** The first rows. What is refused before them is added to `refused`, the first of it. */
+export async function take<T extends object>(
+  reading: Reading<T>,
+  count: number,
+  refused: Refusal[] = [],
+): Promise<T[]> {
   const taken: T[] = [];
   for await (const row of reading.rows) {
     if (!isRefusal(row)) taken.push(row);
+    else if (refused.length === 0) refused.push(row);
     if (taken.length === count) break;
   }
   return taken;
