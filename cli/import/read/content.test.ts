@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openProgress } from '../progress.ts';
+import { openProgress } from '../send/progress.ts';
 import { STDIN } from './content.ts';
 import { Files } from './testing/files.ts';
 import { zip } from './testing/zip.ts';
@@ -88,7 +88,7 @@ test('an option for another kind of file is not ignored', async () => {
 
 test('the same bytes piped in again carry on, others begin anew', () => {
   const first = openProgress(STDIN, 'identity of these bytes');
-  first.add('-', { rows: 5, lines: 5, observations: 5, refused: [] });
+  first.add('-', { rows: 5, lines: 5, observations: 5, undeclared: 0, refused: [] });
   expect(openProgress(STDIN, 'identity of these bytes').progress.rows).toBe(5);
   const other = openProgress(STDIN, 'other bytes');
   expect(other.progress.rows).toBe(0);
