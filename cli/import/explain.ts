@@ -1,8 +1,9 @@
 /** What the first rows of a file become, and the command line that says the guess in full. */
 import { tableConverter } from './convert/convert.ts';
 import type { ImportOptions } from './import-options.ts';
+import { shellWord } from './plan/columns.ts';
 import { commandLine } from './plan/describe.ts';
-import { type Plan, shellWord } from './plan/plan.ts';
+import type { Plan } from './plan/plan.ts';
 import { cellText, isRefusal, type Row } from './read/rows.ts';
 import type { Source } from './read/source.ts';
 import { shown } from './report.ts';

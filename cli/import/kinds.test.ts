@@ -191,6 +191,18 @@ describe('when values became public', () => {
     expect(said.at(-1)).toBe('  1 row says nothing in "ann_date": its values count as always known');
   });
 
+  test('where it may be read in two ways, --time-format says how', async () => {
+    const content = 'code,ann_date,date,v\nA,05/02/2020,31/01/2020,1\n';
+    expect(await error(content)).toMatch(
+      /--declared-column: .* may be DD\/MM\/YYYY or MM\/DD\/YYYY; say which/,
+    );
+    await run(content, '--time-format', 'DD/MM/YYYY');
+    expect(values()).toEqual({ 'A|2020-01-31|2020-02-05|v': 1 });
+    expect(await error('code,ann_date,date,v\nA,soon,2020-01-31,1\n')).toMatch(
+      /"ann_date" \(soon\) does not look/,
+    );
+  });
+
   test('a time of publication that cannot be read costs the row', async () => {
     expect(await run('code,ann_date,end_date,v\nA,20200501,20200331,1\nA,soon,20191231,2\n')).toBe(false);
     expect(Object.keys(values())).toEqual(['A|2020-03-31|2020-05-01|v']);

@@ -3,27 +3,9 @@ import { MAX_PERIOD_BYTES } from '../../../shared/limits.ts';
 import { isPlainText, isSubject } from '../../../shared/text.ts';
 import type { Plan, ValueColumn } from '../plan/plan.ts';
 import { parseObject } from '../read/json.ts';
-import { cellText, excerpt, type Refusal, type Row, type Text } from '../read/rows.ts';
+import { cellText, excerpt, type Row, type Text } from '../read/rows.ts';
 import { InfoLines } from './info-lines.ts';
-
-/** A line to be ingested and the line of the file that it came from. */
-export interface Line {
-  line: number;
-  /** Its number among the rows, from 1; set when it joins a batch. */
-  row?: number;
-  text: string;
-  /** How many values it writes. */
-  observations: number;
-  /** Set on subject lines that name topics: a subject's topics are replaced whole, so those it has are added before sending. */
-  topics?: boolean;
-}
-
-export interface Converted {
-  lines: Line[];
-  refused: Refusal[];
-  /** The row's column of `declared` is empty, so that its values count as always known. */
-  undeclared?: boolean;
-}
+import type { Converted } from './line.ts';
 
 /** Told of every value: what it is the value of, and the value. */
 export type Watch = (

@@ -3,7 +3,7 @@ import { MAX_STRING_BYTES } from '../../../shared/limits.ts';
 import { isPlainText } from '../../../shared/text.ts';
 import type { InfoField, Plan } from '../plan/plan.ts';
 import { cellText, type Row } from '../read/rows.ts';
-import type { Line } from './convert.ts';
+import type { Line } from './line.ts';
 
 /** Subjects whose info is remembered so that it is sent once; past this it is sent again, which changes nothing. */
 const MAX_REMEMBERED = 200_000;

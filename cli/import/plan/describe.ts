@@ -1,6 +1,7 @@
 /** A plan in words, and as the options that say the same. */
 import type { ImportOptions } from '../import-options.ts';
-import { listed, type Plan, shellWord } from './plan.ts';
+import { listed, shellWord } from './columns.ts';
+import type { Plan } from './plan.ts';
 
 /** A line each. */
 export function describe(plan: Plan): string[] {

@@ -5,8 +5,9 @@
 import { tableConverter } from '../convert/convert.ts';
 import type { ImportOptions } from '../import-options.ts';
 import { cellText } from '../read/rows.ts';
+import { shellWord } from './columns.ts';
 import { isTimeColumn } from './guess-time.ts';
-import { type Plan, shellWord } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { SampleRow } from './profile.ts';
 import { Seen } from './seen.ts';
 

@@ -1,5 +1,5 @@
 /** Groups converted rows into batches: always whole rows, and always the same batches for the same file. */
-import type { Converted, Line } from '../convert/convert.ts';
+import type { Converted, Line } from '../convert/line.ts';
 import { isRefusal, type Reading, type Refusal } from '../read/rows.ts';
 
 export interface Batch {

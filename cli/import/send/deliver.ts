@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '../client.ts';
 import { CommandError } from '../command.ts';
-import type { Line } from '../convert/convert.ts';
+import type { Line } from '../convert/line.ts';
 import { excerpt, type Refusal } from '../read/rows.ts';
 
 export interface Delivered {

@@ -3,7 +3,7 @@
  * the topics that the cluster knows already are added to the lines of a batch before it is sent.
  */
 import type { Client } from '../client.ts';
-import type { Line } from '../convert/convert.ts';
+import type { Line } from '../convert/line.ts';
 
 interface Known {
   subject: string;
