@@ -271,6 +271,9 @@ describe('numbers', () => {
     expect(await error(content)).toMatch(/--decimal: "1,234" in column "x" may be 1234 or 1\.234; say/);
     await run(content, '--decimal', ',');
     expect(values()).toEqual({ 'a|2020-01-01||x': 1.234 });
+    expect(await error('date;x\n2020-01-01;1.234\n')).toMatch(/"1\.234" .* may be 1234 or 1\.234; say/);
+    expect(await run('date;x;y\n2020-01-01;1.234;0.5\n')).toBe(true);
+    expect(values()).toMatchObject({ 'a|2020-01-01||x': 1.234 });
   });
 });
 

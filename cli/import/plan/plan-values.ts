@@ -164,16 +164,19 @@ function readerOf(columns: Columns, at: number): ReadNumber {
   return numberReader(style);
 }
 
-/** Where commas do not separate cells, they mostly separate fractions; `1,234` alone does not say which it is. */
+/**
+ * Where semicolons separate cells, commas mostly separate fractions; `1,234` and `1.234` alone do not say whether they do
+ * or group thousands.
+ */
 function checkComma(columns: Columns, at: number): void {
-  const { decimal } = columns.options;
-  if (columns.separator !== ';' || decimal !== undefined || columns.profile.decimal === ',') return;
-  const texts = columns.profile.texts(at).filter((text) => text.includes(','));
-  const example = texts[0];
-  if (example === undefined || !texts.every((text) => /^[+-]?[1-9]\d{0,2},\d{3}$/.test(text))) return;
-  if (columns.profile.hasPoints) return;
+  const { profile, options, separator } = columns;
+  if (separator !== ';' || options.decimal !== undefined || profile.decimal === ',' || profile.hasPoints)
+    return;
+  const texts = profile.texts(at).filter((text) => /[.,]/.test(text));
+  if (texts.length === 0 || !texts.every((text) => /^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(text))) return;
+  const [whole, fraction] = [texts[0].replace(/[.,]/, ''), texts[0].replace(',', '.')];
   throw new CommandError(
-    `--decimal: "${example}" in column "${columns.profile.columns[at]}" may be ${example.replace(',', '')} or ${example.replace(',', '.')}; say whether "." or "," separates fractions`,
+    `--decimal: "${texts[0]}" in column "${profile.columns[at]}" may be ${whole} or ${fraction}; say whether "." or "," separates fractions`,
     2,
   );
 }

@@ -3,7 +3,7 @@ import { headings } from '../values/headings.ts';
 
 /** When a value became public. */
 export const DECLARED_NAMES = headings(
-  'declared declare_date declared_at declared_date ann_date f_ann_date ann_dt actual_ann_dt announcement_date announcement_time announce_date ' +
+  'declared declare_date declared_at declared_date ann_date f_ann_date ann_dt actual_ann_dt anndats annodt announcement_date announcement_time announce_date ' +
     'announced_date announced_at pub_date publish_date published_date published_at publication_date publish_time info_publ_date info_date notice_date ' +
     'filed filed_date filing_date filed_at date_filed file_date acceptance_date_time accepted accepted_date accepted_at rdq rdqe report_publish_date ' +
     'reported_date release_date released_at release_time realtime_start vintage vintage_date known_at known_date known_from available_at available_date ' +
@@ -27,12 +27,12 @@ export const INFO_NAMES = {
 /** When a value is of. `time` comes last of those that may be only a clock. */
 export const TIME_NAMES = headings(
   'time timestamp datetime date_time ts epoch date report_date trade_date trading_date trade_time stat_date end_date enddate period_end period_end_date ' +
-    'fiscal_date_ending fiscal_period_end report_period reporting_period period_of_report data_date datadate statistical_date observation_date obs_date ' +
+    'fiscal_date_ending fiscal_period_end report_period reporting_period period_of_report data_date datadate fpedats accper statistical_date observation_date obs_date ' +
     'time_period ref_date reference_date price_date bar_time open_time candle_begin_time ddate day_date target_date ' +
     '日期 交易日期 交易日 交易时间 报告期 报告日期 报告日 报告期末 会计期间 截止日期 统计截止日期 统计日期 统计时间 统计期间 时间 净值日期 数据日期 月份 季度 end',
 );
 export const SUBJECT_NAMES = headings(
-  'subject subject_key subject_id symbol ticker ts_code stock_code order_book_id wind_code secu_code security_code sec_code secid stkcd thscode gvkey permno cik ric figi ' +
+  'subject subject_key subject_id symbol sym ticker ts_code stock_code order_book_id wind_code s_info_windcode secu_code security_code sec_code secid stkcd thscode gvkey permno cik ric figi ' +
     'code isin instrument instrument_id security tic country_code iso3 iso_code entity series series_id series_code country region country_region state city ' +
     'geo ref_area area location station station_id sensor sensor_id device device_id meter_id host asset coin pair underlying contract ' +
     '代码 股票代码 证券代码 基金代码 指数代码 债券代码 合约代码 合约 品种 标的',
@@ -53,4 +53,4 @@ export const SDMX_HEADS = headings('dataflow structure structure_id structure_na
 /** Headings under which `3M` and `6M` are months, not millions. */
 export const SPANS = /tenor|matur|term|period|freq|interval|duration|horizon|window|span|frame|期限/;
 /** Headings that say that numbers are times. */
-export const DATES = /date|time|(?<!holi)day$|dt$|日期|时间|日$|月份$/;
+export const DATES = /date|time|unix|epoch|(?<!holi)day$|dt$|日期|时间|日$|月份$/;

@@ -58,7 +58,7 @@ test('a unit stays part of the name: 成交量(手) is not 成交量', () => {
   expect(['营业收入(万元)', '营业收入（万元）', '涨跌幅(%)', '营业收入'].map(wantedName)).toEqual([
     'operating_income_wan_yuan',
     'operating_income_wan_yuan',
-    'change_percent_percent',
+    'change_percent',
     'operating_income',
   ]);
 });

@@ -93,7 +93,8 @@ function known(heading: string): string | undefined {
   const [, base = compact, unit = ''] = /^(.+?)[([](.+)[)\]]$/.exec(compact) ?? [];
   const name = chineseName(compact) ?? chineseName(base);
   if (name === undefined || chineseName(compact) !== undefined) return name;
-  return unit === '' ? name : `${name}_${spelled(unit)}`;
+  const suffix = `_${spelled(unit)}`;
+  return unit === '' || name.endsWith(suffix) ? name : name + suffix;
 }
 
 /** In letters, digits, _ and . : marks taken off, Chinese as it sounds, other characters by their code points. */

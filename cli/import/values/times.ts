@@ -19,7 +19,7 @@ export const TIME_FORMATS =
   'text, or a pattern of YYYY YY MM MMM DD hh mm ss A such as DD/MM/YYYY';
 
 /** A whole number or a decimal one, with nothing around it. */
-export const NUMBER = /^[+-]?\d+(\.\d*)?$/;
+export const NUMBER = /^[+-]?\d+(\.\d*)?(e\+?\d{1,2})?$/i;
 
 const ALIASES: Record<string, string> = {
   seconds: 's',
@@ -64,7 +64,7 @@ export function timeReader(format: string, edge: PeriodEdge): ReadTime | undefin
 /** `scale`: digits that the unit has more than a second. Nanoseconds are beyond doubles, so that digits are cut off as text. */
 function epochTime(text: string, scale: number): number | undefined {
   if (!NUMBER.test(text)) return undefined;
-  const whole = text.replace(/\..*$/, '');
+  const whole = /e/i.test(text) ? String(BigInt(Math.floor(Number(text)))) : text.replace(/\..*$/, '');
   const seconds =
     whole.length < 16
       ? Math.floor(Number(text) / 10 ** scale)
