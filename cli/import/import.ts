@@ -45,7 +45,7 @@ export async function importFiles(
   around: Surroundings,
 ): Promise<boolean> {
   const scratch = new Scratch();
-  const replaced = new Replaced(options);
+  const replaced = new Replaced(options, () => scratch.folder());
   try {
     // All files are looked at before anything is written: a typo in the last name should not surface an hour later.
     const prepared = await prepare(files, options, replaced, scratch);

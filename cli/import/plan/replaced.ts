@@ -24,7 +24,7 @@ interface Table {
 
 export class Replaced {
   readonly #options: ImportOptions;
-  readonly #seen = new Seen();
+  readonly #seen: Seen;
   #isChosen = true;
   /** Of the whole command. */
   #lost = 0;
@@ -32,8 +32,10 @@ export class Replaced {
   /** Since `take` was called. */
   #since = 0;
 
-  constructor(options: ImportOptions) {
+  /** `directory`: makes one for temporary files. */
+  constructor(options: ImportOptions, directory: () => string) {
     this.#options = options;
+    this.#seen = new Seen({ directory });
   }
 
   /** Ends the import where the first rows show that the guess would lose rows; otherwise what there is to say. */

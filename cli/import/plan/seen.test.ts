@@ -53,7 +53,7 @@ function count(seen: Seen, list: readonly Value[]): number {
 test('values that replace another one are counted, those that say the same again are not', () => {
   fc.assert(
     fc.property(values, (list) => {
-      expect(count(new Seen({ directory }), list)).toBe(naive(list));
+      expect(count(new Seen({ directory: () => directory }), list)).toBe(naive(list));
     }),
   );
 });
@@ -67,7 +67,7 @@ test('also when there are more of them than the memory may hold, and the files a
     // Every second one of the later half says the same again.
     value: i < 20_000 ? i : i % 2 === 0 ? i - 20_000 : i,
   }));
-  const seen = new Seen({ directory, maxValues: 10_000 });
+  const seen = new Seen({ directory: () => directory, maxValues: 10_000 });
   for (const { subject, time, declared, indicator, value } of list)
     seen.add(subject, time, declared, indicator, value);
   expect(readdirSync(directory).length).toBe(1);
@@ -79,7 +79,7 @@ test('also when there are more of them than the memory may hold, and the files a
 });
 
 test('an import that ends early leaves no file', () => {
-  const seen = new Seen({ directory, maxValues: 1 });
+  const seen = new Seen({ directory: () => directory, maxValues: 1 });
   for (let i = 0; i < 20_000; i++) seen.add('A', i, 0, 'x', 1);
   expect(readdirSync(directory).length).toBe(1);
   seen.close();

@@ -10,7 +10,8 @@ import { CommandError } from '../command.ts';
 export interface SeenOptions {
   /** Values that are remembered in memory, in 12 bytes each and some room. */
   maxValues?: number;
-  directory?: string;
+  /** A directory for the files, made when they are needed. */
+  directory?: () => string;
 }
 
 /** As many as fit into 25 MB. */
@@ -23,7 +24,7 @@ const PART_BUFFER_WORDS = WORDS * 4096;
 
 export class Seen {
   readonly #maxValues: number;
-  readonly #directory: string;
+  readonly #directory: () => string;
   /** Slots of three words: the two of the key, and one of the value. A key is never 0 0. */
   #slots = new Uint32Array(FIRST_SLOTS * WORDS);
   #size = 0;
@@ -33,7 +34,7 @@ export class Seen {
   readonly #names = new Map<string, number>();
   #isFinishing = false;
 
-  constructor({ maxValues = MAX_VALUES, directory = tmpdir() }: SeenOptions = {}) {
+  constructor({ maxValues = MAX_VALUES, directory = tmpdir }: SeenOptions = {}) {
     this.#maxValues = maxValues;
     this.#directory = directory;
   }
@@ -139,7 +140,7 @@ export class Seen {
 
   /** Moves everything to files. */
   #toFiles(): void {
-    const spill = new Spill(this.#directory);
+    const spill = new Spill(this.#directory());
     this.#spill = spill;
     for (let at = 0; at < this.#slots.length; at += WORDS)
       if (this.#slots[at + 1] !== 0) spill.add(this.#slots[at], this.#slots[at + 1], this.#slots[at + 2]);
