@@ -13,6 +13,8 @@ export interface Command {
   args: string[];
   /** It starts processes of its own, which have to end when it does. */
   hasChildren?: true;
+  /** It hears from the launcher over a channel of Node's. */
+  hasChannel?: true;
 }
 
 export type Runtime = 'deno' | 'node';
@@ -100,6 +102,7 @@ function onNode(main: string, options: Partial<Options>, flags: readonly string[
   const imports = [import.meta.resolve('tsx'), new URL('leash.mjs', import.meta.url).href];
   return {
     file: process.execPath,
+    hasChannel: true,
     args: [...flags, ...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
   };
 }

@@ -11,6 +11,7 @@ import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
 const PARENT_CHECK_MS = 250;
+const SAME_SIGNAL_MS = 1_000;
 
 const options = optionsOrExit('npm start --', 'start');
 try {
@@ -31,16 +32,20 @@ async function run(options: Options): Promise<void> {
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
     onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
-  let stopping = false;
+  let stoppingSince: number | undefined;
 
   const stop = async (exitCode: number): Promise<void> => {
-    if (stopping) await cluster.kill();
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      // One signal to a whole group comes twice: from the sender, and passed on by npm.
+      if (performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
+      await cluster.kill();
+    }
+    stoppingSince ??= performance.now();
     await cluster.stop();
     process.exit(exitCode);
   };
   const fail = (why: string): void => {
-    if (stopping) return;
+    if (stoppingSince !== undefined) return;
     // The lines after the first are a part's own: they have been printed when it wrote them.
     console.error(`Kamaitachi stops: ${why.split('\n', 1)[0]}`);
     void stop(1);
@@ -60,7 +65,7 @@ async function run(options: Options): Promise<void> {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
-  if (stopping) return;
+  if (stoppingSince !== undefined) return;
   const { url } = cluster.gateway;
   const curl = ['curl -s'];
   if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
