@@ -9,7 +9,7 @@ import { createSlaves } from '../registry/slaves.ts';
 import { createWatchers } from '../registry/watchers.ts';
 import type { SqlClient } from '../thread/sql-client.ts';
 import { createApp } from './app.ts';
-import { createMetrics } from './metrics.ts';
+import { createMasterMetrics } from './metrics.ts';
 
 const LINE = '{"type":"delete","subject":"a"}';
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -48,10 +48,11 @@ function create(
     registry,
     watchers,
     slaves,
-    metrics: createMetrics(
+    metrics: createMasterMetrics(
       () => state,
       slaves,
       () => registry.view().members.length,
+      undefined,
     ),
     version: '1',
     maxIngestBytes: 100,
