@@ -110,7 +110,7 @@ describe('a gateway with keys', () => {
   it('answers 404 and 405 before 401, and 401 before anything that is wrong with the request', async () => {
     const { gateway } = await withKeys(key('reader', 'read'));
     expect((await gateway.app.request('/nowhere')).status).toBe(404);
-    expect((await gateway.app.request(`${DATA}/snapshot`)).status).toBe(405);
+    expect((await gateway.app.request(`${DATA}/ingest`)).status).toBe(405);
     const long = `${DATA}/topics?${'x'.repeat(20_000)}`;
     expect((await gateway.app.request(long)).status).toBe(401);
     expect((await gateway.app.request(long, { headers: bearer('reader') })).status).toBe(414);

@@ -112,29 +112,29 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** An answer in the form that the request asks for. `key`: kind and text of what is asked. */
   const form = (
-    request: GatewayRequest,
+    { raw, startedAt }: GatewayRequest,
     key: string,
     parsed: () => Asked<Query>,
   ): Answer | Promise<Answer> => {
-    const accept = request.raw.headers.get('accept');
+    const how = howOf(raw, startedAt);
+    const accept = raw.headers.get('accept');
     // What nearly every client sends: then it is the request itself that decides, and JSON is kept under its text.
     if (accept === null || accept === '*/*') {
-      const kept = fromEdge(request, key);
-      if (kept !== undefined) return kept;
+      const kept = edge?.get(key, how.minSeq);
+      if (kept !== undefined) return keptAnswer(kept);
     }
     const { query, columns, format } = parsed();
     const chosen = chooseFormat(format, accept);
-    if (chosen === 'json') return read(request, key, () => query);
-    return inColumns(request, query, columns, chosen);
+    return chosen === 'json' ? ask(query, how, key, successBody) : inColumns(query, how, columns, chosen);
   };
 
   const inColumns = async (
-    { raw, startedAt }: GatewayRequest,
     query: Query,
+    how: ReadOptions,
     keys: readonly string[],
     format: ColumnFormatName,
   ): Promise<Answer> => {
-    const result = await reads.readColumns(query, { ...limitsOf(raw), startedAt, request: raw });
+    const result = await reads.readColumns(query, how);
     const body = encodeColumns(result.query, keys, format, result);
     return readAnswer(body, result, COLUMN_FORMATS[format].contentType);
   };
@@ -145,7 +145,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const text = await bodies.text(request, options.maxQueryBytes);
     if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
     refuseParams(searchOf(raw));
-    const how = { ...limitsOf(raw), startedAt, request: raw };
+    const how = howOf(raw, startedAt);
     const one = async (line: BatchLine) => {
       options.access.count(RATE_OF[line.kind], request);
       if ('error' in line) throw line.error;
@@ -171,22 +171,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return read(request, kind, () => ({ kind }));
     };
 
-  /** What the edge has kept; not async, so that it costs no promise. */
-  const fromEdge = ({ raw: { headers } }: GatewayRequest, key: string): Answer | undefined => {
-    if (edge === undefined) return undefined;
-    const kept = edge.get(key, parseMinSeq(headers.get(MIN_SEQ)));
-    return kept && keptAnswer(kept);
-  };
-
+  /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
-    request: GatewayRequest,
+    { raw, startedAt }: GatewayRequest,
     key: string,
     parsed: () => Query,
     envelope = successBody,
   ): Answer | Promise<Answer> => {
-    const { raw, startedAt } = request;
-    const limits = limitsOf(raw);
-    return fromEdge(request, key) ?? ask(parsed(), { ...limits, startedAt, request: raw }, key, envelope);
+    const how = howOf(raw, startedAt);
+    const kept = edge?.get(key, how.minSeq);
+    return kept === undefined ? ask(parsed(), how, key, envelope) : keptAnswer(kept);
   };
 
   const ask = async (query: Query, how: ReadOptions, key: string, envelope: typeof successBody) => {
@@ -226,11 +220,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     search,
     getRow: async ({ raw, param, startedAt }) => {
       const table = tableIn(raw, 'tableId', tables);
-      const row = await reads.readRow(rowQuery(table, param('id')), {
-        ...limitsOf(raw),
-        startedAt,
-        request: raw,
-      });
+      const row = await reads.readRow(rowQuery(table, param('id')), howOf(raw, startedAt));
       if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
@@ -371,8 +361,11 @@ function tableIn(raw: Request, name: string, tables: Tables): Table {
 }
 
 /** How far a read must be, and how long it may take. */
-function limitsOf({ headers }: Request): { minSeq: number; timeoutMs: number } {
-  return { minSeq: parseMinSeq(headers.get(MIN_SEQ)), timeoutMs: parseTimeoutMs(headers.get(TIMEOUT)) };
+function howOf(raw: Request, startedAt: number): ReadOptions {
+  const { headers } = raw;
+  const minSeq = parseMinSeq(headers.get(MIN_SEQ));
+  const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
+  return { minSeq, timeoutMs, startedAt, request: raw };
 }
 
 /** What stands behind the `?` of a URL. */
