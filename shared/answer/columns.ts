@@ -181,6 +181,28 @@ export class ChunkWriter {
     this.header.lengths[this.header.lengths.length - 1]++;
   }
 
+  /** Adds a panel's rows to the run: those dates at which one of the lanes, one for each value column, has a value. */
+  addLanes(dates: Float64Array, lanes: readonly Float64Array[]): void {
+    while (this.rows + dates.length > this.capacity) this.grow();
+    const [times, ...columns] = this.columns;
+    const first = this.rows;
+    for (let i = 0; i < dates.length; i++) {
+      let lane = 0;
+      while (lane < lanes.length && Number.isNaN(lanes[lane][i])) lane++;
+      if (lane < lanes.length) times[this.rows++] = dates[i];
+    }
+    const count = this.rows - first;
+    for (const [lane, column] of columns.entries()) {
+      const values = lanes[lane];
+      // Rows are in the order of dates: those left out are skipped.
+      for (let row = first, i = 0; row < this.rows; row++, i++) {
+        while (dates[i] !== times[row]) i++;
+        column[row] = values[i];
+      }
+    }
+    this.header.lengths[this.header.lengths.length - 1] += count;
+  }
+
   finish(): Uint8Array<ArrayBuffer> {
     const line = asciiJson(this.header);
     // So that the columns behind it are aligned.

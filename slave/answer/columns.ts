@@ -19,7 +19,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { poolMembers } from './pool.ts';
+import { membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -82,7 +82,7 @@ function* snapshot(
 
 function* period(
   writer: ChunkWriter,
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
@@ -92,12 +92,10 @@ function* period(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
-  for (const record of records) {
+  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
-    const { block } = cache.lookup(record, need);
+    const { block } = sources.cache.lookup(record, need);
     const rows = yield* itemsOfSubject(items, record, block, query, member, steps, form);
     if (rows.length > 0) writer.begin(nameOf(record), {});
     for (const cells of rows) writer.add(cells);
@@ -133,16 +131,13 @@ function* panel(
   query: PanelQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
-  const work = new PanelWork(sources, query, slots);
+  const work = yield* PanelWork.begin(sources, query, slots);
   writer.members = work.records.length;
-  const { dates, steps, lanes } = work;
+  const { steps, lanes } = work;
   for (const record of work.records) {
     if (yield* work.evaluate(record)) {
       writer.begin([record.subject], {});
-      for (let i = 0; i < dates.length; i++) {
-        const values = lanes.values.map((lane) => lane[i]);
-        if (values.some((value) => !Number.isNaN(value))) writer.add([dates[i], ...values]);
-      }
+      writer.addLanes(lanes.dates, lanes.values);
     }
     if (steps.isOver()) yield;
   }

@@ -25,17 +25,18 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, poolMembers } from './pool.ts';
+import { byKeyThenSubject, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 export function* valuedPeriod(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
+  const { directory, cache } = sources;
   const { topic } = query;
   const need = rangeNeed(query);
   const plan = planOf(query);
@@ -47,9 +48,7 @@ export function* valuedPeriod(
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
-  for (const record of records) {
+  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
     const entry = cache.lookup(record, need);
