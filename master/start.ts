@@ -15,7 +15,7 @@ import { VERSION } from '../shared/base/version.ts';
 import type { Discovery } from '../shared/discovery/discovery.ts';
 import { hostPort, type Options, UsageError } from '../shared/options/config.ts';
 import { createApp } from './http/app.ts';
-import { createMetrics } from './http/metrics.ts';
+import { createMasterMetrics } from './http/metrics.ts';
 import { createLeadership } from './lead/leadership.ts';
 import { createStandby } from './lead/standby.ts';
 import { Registry } from './registry/registry.ts';
@@ -172,10 +172,11 @@ async function openMaster(options: MasterOptions, ports: OpenPorts): Promise<Omi
     if (taken) end('another master has taken the database over');
     slaves.headAt(head);
   });
-  const metrics = createMetrics(
+  const metrics = createMasterMetrics(
     () => sql.state,
     slaves,
     () => registry.view().members.length,
+    file(database),
   );
   const { isSure } = leadership;
   const app = createApp({

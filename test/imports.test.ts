@@ -65,9 +65,12 @@ const PURE_FILES = [
   'gateway/slaves/plan.ts',
   'gateway/read/merge.ts',
   'shared/base/address.ts',
+  'shared/base/calendar.ts',
   'shared/base/checksum.ts',
   'shared/base/murmur3.ts',
+  'shared/base/nearest.ts',
   'shared/base/text.ts',
+  'shared/base/time-text.ts',
   'shared/link/wire.ts',
   'slave/cache/coverage.ts',
 ];

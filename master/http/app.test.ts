@@ -9,7 +9,7 @@ import { createSlaves } from '../registry/slaves.ts';
 import { createWatchers } from '../registry/watchers.ts';
 import type { SqlClient } from '../thread/sql-client.ts';
 import { createApp } from './app.ts';
-import { createMetrics } from './metrics.ts';
+import { createMasterMetrics } from './metrics.ts';
 
 const LINE = '{"type":"delete","subject":"a"}';
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -48,7 +48,7 @@ function create(
     registry,
     watchers,
     slaves,
-    metrics: createMetrics(
+    metrics: createMasterMetrics(
       () => state,
       slaves,
       () => registry.view().members.length,
@@ -193,6 +193,12 @@ describe('the feed over HTTP', () => {
     expect(header).toEqual({ history: 'h', upTo: 5, head: 5, reset: false, entries: [] });
     expect(asked).toEqual([]);
     expect(slaves.list()).toMatchObject([{ node: 's', seq: 5, live: true }]);
+  });
+
+  it('counts a slave as far as its answers are, not its file', async () => {
+    const { post, slaves } = create(() => new Uint8Array([1, 2]));
+    await post(TAIL_PATH, request({ taken: 2 }));
+    expect(slaves.list()).toMatchObject([{ node: 's', seq: 2, live: true }]);
   });
 
   it('does not count one of another history as behind: it may have to wait for others', async () => {

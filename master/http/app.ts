@@ -35,14 +35,14 @@ import {
   tailRequest,
   watchRequest,
 } from './internal.ts';
-import type { Metrics } from './metrics.ts';
+import type { MasterMetrics } from './metrics.ts';
 
 export interface AppParts {
   sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'>;
   registry: Registry;
   watchers: Watchers;
   slaves: Slaves;
-  metrics: Metrics;
+  metrics: MasterMetrics;
   version: string;
   maxIngestBytes: number;
   /** Tests make it shorter. */

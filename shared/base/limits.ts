@@ -14,6 +14,11 @@ export const MAX_SUBJECTS = 10_000;
 export const MAX_ITEM_BYTES = 256;
 export const MAX_CONDITION_BYTES = 1_024;
 export const MAX_PARENTHESES = 16;
+/**
+ * Indicators, numbers and operators that the names in one `where` or `field` stand for, all together. Without a bound 1,280
+ * bytes of a request would be 5 MB for every slave.
+ */
+export const MAX_NAMED_PARTS = 4_096;
 export const MAX_LAG_QUARTERS = 400;
 export const MAX_AGE_DAYS = 36_500;
 export const MAX_PANEL_DATES = 5_000;
