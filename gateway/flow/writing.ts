@@ -14,6 +14,8 @@ export interface LargeBody {
   bytes: number;
   /** Gives its room back. Only the first call counts. */
   release: () => void;
+  /** Its room is a window: however long it takes, no more is in memory. */
+  isFlow?: boolean;
 }
 
 /** One whose pieces are all here. */
@@ -27,6 +29,7 @@ interface Writer extends Bagged {
   pieces: Iterator<Uint8Array<ArrayBuffer>> | AsyncIterator<Uint8Array<ArrayBuffer>>;
   bytes: number;
   release: () => void;
+  isFlow: boolean;
   beganAt: number;
   /** When the client last had room for more. */
   takenAt: number;
@@ -54,11 +57,12 @@ export class Writing {
   }
 
   /** A body whose pieces are made, encoded and written one at a time, between the answers to others. */
-  body({ pieces, bytes, release }: LargeBody): ReadableStream<Uint8Array<ArrayBuffer>> {
+  body({ pieces, bytes, release, isFlow = false }: LargeBody): ReadableStream<Uint8Array<ArrayBuffer>> {
     const writer: Writer = {
       pieces: iteratorOf(pieces),
       bytes,
       release,
+      isFlow,
       beganAt: this.now,
       takenAt: this.now,
       giveUp: () => {},
@@ -95,9 +99,9 @@ export class Writing {
   /** Gives up the answers that their clients do not take, and sooner those whose room others wait for. */
   tick(now: number): void {
     this.now = now;
-    const isOver = ({ beganAt, takenAt, bytes }: Writer) =>
+    const isOver = ({ beganAt, takenAt, bytes, isFlow }: Writer) =>
       this.budget.isWanted(bytes)
-        ? now - takenAt >= MAX_ANSWER_STALL_MS || now - beganAt >= MAX_ANSWER_WRITE_MS
+        ? now - takenAt >= MAX_ANSWER_STALL_MS || (!isFlow && now - beganAt >= MAX_ANSWER_WRITE_MS)
         : now - takenAt >= MAX_ANSWER_WRITE_MS;
     for (const writer of this.writers.items.filter(isOver)) {
       this.givenUp++;

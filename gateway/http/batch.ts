@@ -38,7 +38,7 @@ export async function answerBatch(
     pieces.return(undefined).catch(() => {});
   };
   return {
-    body: { pieces: chained(first, pieces), bytes: 0, release },
+    body: { pieces: chained(first, pieces), bytes: 0, release, isFlow: true },
     seq: undefined,
     staleSeconds: batch.staleSeconds,
   };

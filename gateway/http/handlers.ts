@@ -31,10 +31,10 @@ import type { Query } from '../../shared/query/query.ts';
 import { createRequestParser } from '../../shared/query/request-parser.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
 import type { Bodies } from '../flow/body.ts';
-import type { Shedding } from '../flow/shedding.ts';
 import type { LargeBody, LargeText } from '../flow/writing.ts';
+import { type Admission, TOO_MANY } from '../read/admission.ts';
 import type { EdgeAnswer, EdgeCache } from '../read/edge.ts';
-import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from '../read/reads.ts';
+import type { ReadOptions, ReadResult, Reads } from '../read/reads.ts';
 import type { Cluster } from '../slaves/cluster.ts';
 import type { Access } from './access.ts';
 import { answerBatch } from './batch.ts';
@@ -92,7 +92,7 @@ export interface HandlerOptions {
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
   const { cluster, reads, edge, bodies, leaving, tables } = options;
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
-  const shedding = edge === undefined ? reads.shedding : ALL_MAY_ENTER;
+  const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
   const parser = createRequestParser();
   let description: string | undefined;
 
@@ -103,9 +103,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       const { raw } = request;
       const search = searchOf(raw);
       if (raw.method !== 'POST') return form(request, `${kind}?${search}`, () => parser.params(kind, search));
-      const place = shedding.enter(reads.underWay);
+      const place = admission.enter();
       const text = await bodies.text(request, options.maxQueryBytes);
-      if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
+      if (!admission.mayBegin(place)) return shedAnswer(errorBody);
       if (search !== '') refuseParams(search);
       return form(request, kind + text, () => parser.body(kind, text));
     };
@@ -135,15 +135,15 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     format: ColumnFormatName,
   ): Promise<Answer> => {
     const result = await reads.readColumns(query, how);
-    const body = encodeColumns(result.query, keys, format, result);
+    const body = await encodeColumns(result, keys, format);
     return readAnswer(body, result, COLUMN_FORMATS[format].contentType);
   };
 
   const batch: Handler = async (request) => {
     const { raw, startedAt } = request;
-    const place = shedding.enter(reads.underWay);
+    const place = admission.enter();
     const text = await bodies.text(request, options.maxQueryBytes);
-    if (!shedding.mayBegin(place)) return shedAnswer(errorBody);
+    if (!admission.mayBegin(place)) return shedAnswer(errorBody);
     refuseParams(searchOf(raw));
     const how = howOf(raw, startedAt);
     const one = async (line: BatchLine) => {
@@ -158,9 +158,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 
   const search: Handler = async (request) => {
-    const place = shedding.enter(reads.underWay);
+    const place = admission.enter();
     const text = await bodies.text(request, options.maxQueryBytes);
-    if (!shedding.mayBegin(place)) return shedAnswer(tableErrorBody);
+    if (!admission.mayBegin(place)) return shedAnswer(tableErrorBody);
     return read(request, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
   };
 
@@ -293,7 +293,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 const RATE_OF = Object.fromEntries(
   ROUTES.flatMap(({ kind, rateClass }) => (kind === undefined ? [] : [[kind, rateClass]])),
 ) as Record<BodyKind, RateClass>;
-const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
+const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =

@@ -379,7 +379,7 @@ describe('a slave', () => {
     expect([await test.read(), await test.read()]).toEqual([[1], [2]]);
   });
 
-  it('that answered in place of a slow one is not remembered for it', async () => {
+  it('that answered in place of a slow one is remembered as the one that did', async () => {
     const test = await start();
     test.first.reply = () => 'silence';
     const answer = test.read();
@@ -387,6 +387,8 @@ describe('a slave', () => {
     await test.beats(250);
     expect(await answer).toEqual([1]);
     test.first.reply = () => ({ text: '["first"]' });
+    expect(await test.read()).toEqual([1]);
+    test.second.kill();
     expect(await test.read()).toEqual(['first']);
   });
 

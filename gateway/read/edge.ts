@@ -74,8 +74,7 @@ export class EdgeCache {
   keep(key: string, query: Query, since: number, body: string, result: ReadResult): void {
     const { seq, staleSeconds, answeredBy } = result;
     if (dependsOnClock(query)) return;
-    if (seq === undefined || staleSeconds > 0 || answeredBy === undefined || key.length > MAX_EDGE_KEY_CHARS)
-      return;
+    if (seq === undefined || staleSeconds > 0 || key.length > MAX_EDGE_KEY_CHARS) return;
     const slots = slotsOf(query);
     // Bodies are ASCII; what is asked may be anything.
     const size = ENTRY_BYTES + body.length + 2 * key.length + (slots?.byteLength ?? 0);

@@ -1,22 +1,54 @@
-/** Runs of rows from several parts in the order of the answer, cut by offset and limit. No value is looked at. Pure. */
+/**
+ * Runs of rows from several parts in the order of the answer, cut by offset and limit. No value is looked at. A part is read
+ * on only when its rows are next.
+ */
 import type { Run } from '../../shared/answer/columns.ts';
 import { compareRows } from '../../shared/answer/order.ts';
 import { compareText } from '../../shared/base/text.ts';
 import { namedSubjects, type Query } from '../../shared/query/query.ts';
 
+/** The runs of one part, in order: those of a chunk at a time. */
+export interface RunSource {
+  /** Undefined after the last ones. */
+  next(): Promise<readonly Run[] | undefined>;
+}
+
 const DAY = 86_400;
 
-/** All runs, in order. `parts`: the runs of each, in order. */
-export function* mergeRuns(query: Query, parts: readonly (readonly Run[])[]): Iterable<Run> {
+interface Head {
+  readonly source: RunSource;
+  runs: readonly Run[];
+  at: number;
+}
+
+/** All runs in order, as many at a time as are here. */
+export async function* mergeRuns(query: Query, sources: readonly RunSource[]): AsyncGenerator<Run[], void> {
   const compare = orderOf(query);
   const isIn = cutOf(query);
-  const heads = parts.filter((runs) => runs.length > 0).map((runs) => ({ runs, at: 0 }));
+  const started = await Promise.all(sources.map((source) => fill({ source, runs: [], at: 0 })));
+  let heads = started.filter((head) => head !== undefined);
   while (heads.length > 0) {
-    let first = heads[0];
-    for (const head of heads) if (compare(head.runs[head.at], first.runs[first.at]) < 0) first = head;
-    const run = first.runs[first.at++];
-    if (first.at === first.runs.length) heads.splice(heads.indexOf(first), 1);
-    if (isIn(run)) yield run;
+    const runs: Run[] = [];
+    let first: Head;
+    do {
+      first = heads[0];
+      for (const head of heads) if (compare(head.runs[head.at], first.runs[first.at]) < 0) first = head;
+      const run = first.runs[first.at++];
+      if (isIn(run)) runs.push(run);
+    } while (first.at < first.runs.length);
+    if (runs.length > 0) yield runs;
+    if ((await fill(first)) === undefined) heads = heads.filter((head) => head !== first);
+  }
+}
+
+/** Reads a part on to its next runs; undefined where it has no more. */
+async function fill(head: Head): Promise<Head | undefined> {
+  for (;;) {
+    const runs = await head.source.next();
+    if (runs === undefined) return undefined;
+    head.runs = runs;
+    head.at = 0;
+    if (runs.length > 0) return head;
   }
 }
 

@@ -62,7 +62,12 @@ export class SlaveNode implements Holder {
 
   private readonly onChange: () => void;
 
-  constructor(member: Member, cluster: ClusterOptions, onChange: (reason?: string) => void) {
+  constructor(
+    member: Member,
+    cluster: ClusterOptions,
+    onChange: (reason?: string) => void,
+    onSilence: () => void,
+  ) {
     this.onChange = onChange;
     this.id = member.id;
     this.member = member;
@@ -103,6 +108,10 @@ export class SlaveNode implements Holder {
         if (reason === undefined) this.breaker.succeed();
         onChange(reason ?? 'open');
       },
+      onSilence: () => {
+        this.wasLate(cluster.now());
+        onSilence();
+      },
     });
   }
 
@@ -116,6 +125,10 @@ export class SlaveNode implements Holder {
 
   get slow(): boolean {
     return this.pace.isSlow;
+  }
+
+  get silent(): boolean {
+    return this.link.isSilent;
   }
 
   get protocol(): number {
@@ -169,6 +182,8 @@ export class Cluster {
   master: string | undefined;
   /** Called on every tick, with the time. */
   onTick: (now: number) => void = () => {};
+  /** Called when a slave has fallen silent with requests under way. */
+  onSilence: () => void = () => {};
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -264,10 +279,11 @@ export class Cluster {
 
   tick(): void {
     const now = this.options.now();
-    const wasAsleep = now - this.lastTick > ASLEEP_MS;
+    const elapsedMs = now - this.lastTick;
+    const wasAsleep = elapsedMs > ASLEEP_MS;
     this.lastTick = now;
     for (const node of this.nodes.values()) {
-      node.link.tick(wasAsleep);
+      node.link.tick(elapsedMs, wasAsleep);
       const isHeard = wasAsleep || node.link.quietMs < STALE_AFTER_MS;
       if (isHeard !== node.isHeard) {
         node.isHeard = isHeard;
@@ -298,7 +314,12 @@ export class Cluster {
       node?.link.close();
       this.nodes.set(
         member.id,
-        new SlaveNode(member, this.options, (reason) => this.changed(member.id, reason)),
+        new SlaveNode(
+          member,
+          this.options,
+          (reason) => this.changed(member.id, reason),
+          () => this.onSilence(),
+        ),
       );
     }
     this.dropLost();

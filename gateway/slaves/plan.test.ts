@@ -25,6 +25,7 @@ function holder(id: string, more: Partial<Holder> = {}): Holder {
     ready: SlotSet.all(),
     fresh: true,
     slow: false,
+    silent: false,
     seq: 0,
     load: 0,
     protocol: LINK_PROTOCOL,

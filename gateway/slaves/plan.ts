@@ -13,6 +13,8 @@ export interface Holder {
   readonly id: string;
   readonly ready: SlotSet;
   readonly fresh: boolean;
+  /** It has requests under way and says nothing; changes without a new plan of routes. */
+  readonly silent: boolean;
   /** Late again and again: of those that are equal otherwise it is asked last. */
   readonly slow: boolean;
   /** What it said last about how far it is; grows without a new plan of routes. */
@@ -55,7 +57,7 @@ const FREE_LOAD = 256;
 /** Beyond this times the mean load the next holder is asked: consistent hashing with bounded loads. */
 const LOAD_FACTOR = 1.25;
 /** Rank of a holder that must not be asked. */
-const NEVER = 8;
+const NEVER = 16;
 const ALL = SlotSet.all();
 
 /** Who can answer for every slot, best first. Made anew whenever holders, their slots or their freshness change. */
@@ -103,9 +105,14 @@ export class Routes<H extends Holder = Holder> {
     return holder.load > (LOAD_FACTOR * total) / this.holders.length;
   }
 
-  isAnyOverloaded(): boolean {
-    for (const holder of this.holders) if (this.isOverloaded(holder)) return true;
-    return false;
+  /** Nobody is overloaded or silent: a plan made before holds. */
+  isCalm(): boolean {
+    for (const holder of this.holders) if (holder.silent || this.isOverloaded(holder)) return false;
+    return true;
+  }
+
+  silent(): string[] {
+    return this.holders.filter(({ silent }) => silent).map(({ id }) => id);
   }
 
   private order(slot: number): readonly H[] {
@@ -130,10 +137,10 @@ function planAmong<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish
   if (subjects === null) return planSlots(query, routes, wish);
   const isPlain = wish.minSeq === 0 && wish.exclude === undefined && wish.protocol === undefined;
   const known = isPlain ? routes.plans.get(query) : undefined;
-  if (known !== undefined && !routes.isAnyOverloaded()) return known;
+  if (known !== undefined && routes.isCalm()) return known;
   const parts = planNamed(query, subjects, routes, wish);
-  // What was chosen because of the load of a moment is not for the next one.
-  if (isPlain && !routes.isAnyOverloaded()) routes.plans.set(query, parts);
+  // Do not keep a plan that the load of a moment has shaped.
+  if (isPlain && routes.isCalm()) routes.plans.set(query, parts);
   return parts;
 }
 
@@ -192,13 +199,7 @@ function completeHolder<H extends Holder>(
 
 function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
   const all = wish.slots ?? ALL;
-  const exclude = [...(wish.exclude ?? [])];
-  const isKnown =
-    all.size === SLOTS &&
-    exclude.length < 2 &&
-    wish.protocol === undefined &&
-    routes.holders.every(({ seq }) => seq >= wish.minSeq);
-  const parts = isKnown ? routes.everySlot(exclude[0]) : splitSlots(routes, all, wish);
+  const parts = knownSplit(all, routes, wish) ?? splitSlots(routes, all, wish);
   let worst = 0;
   for (const holder of parts.keys()) worst = Math.max(worst, rank(holder, wish));
   let complete: H | undefined;
@@ -210,6 +211,28 @@ function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish
   const whole = query.kind !== 'topics' && query.kind !== 'indicators';
   if (complete !== undefined) return [{ holder: complete, query, slots: all, whole }];
   return Array.from(parts, ([holder, slots]) => ({ holder, query, slots, whole: false }));
+}
+
+/** Where one holder at most is left out, that is looked up: silent ones too, as long as others have all that they have. */
+function knownSplit<H extends Holder>(
+  all: SlotSet,
+  routes: Routes<H>,
+  wish: Wish,
+): ReadonlyMap<H, SlotSet> | undefined {
+  const without = new Set([...(wish.exclude ?? []), ...routes.silent()]);
+  const isKnown =
+    all.size === SLOTS &&
+    without.size < 2 &&
+    wish.protocol === undefined &&
+    routes.holders.every(({ seq }) => seq >= wish.minSeq);
+  if (!isKnown) return undefined;
+  const [one] = without;
+  try {
+    return routes.everySlot(one);
+  } catch (error) {
+    if (wish.exclude?.has(one)) throw error;
+    return undefined;
+  }
 }
 
 function splitSlots<H extends Holder>(routes: Routes<H>, wanted: SlotSet, wish: Wish): Map<H, SlotSet> {
@@ -250,11 +273,16 @@ function best<H extends Holder>(routes: Routes<H>, slot: number, wish: Wish): H 
   return calm ?? first;
 }
 
-/** 0 = as wished. A holder that has not said that it got to `minSeq` may still get there; one that lags is still right. */
+/**
+ * 0 = as wished. A holder that has not said that it got to `minSeq` may still get there, sooner than a silent one answers; one
+ * that lags is still right, and where the seq is wished for nobody cares how old it says it is.
+ */
 function rank(holder: Holder, { minSeq, exclude, protocol }: Wish): number {
   if (exclude?.has(holder.id)) return NEVER;
   if (protocol !== undefined && holder.protocol < protocol) return NEVER;
-  return (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + (holder.slow ? 1 : 0);
+  const slow = holder.slow ? 1 : 0;
+  if (minSeq === 0) return (holder.fresh ? 0 : 4) + (holder.silent ? 2 : 0) + slow;
+  return (holder.silent ? 8 : 0) + (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + slow;
 }
 
 function narrowed(query: Query, subjects: string[]): Query {

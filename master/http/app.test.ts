@@ -52,6 +52,7 @@ function create(
       () => state,
       slaves,
       () => registry.view().members.length,
+      undefined,
     ),
     version: '1',
     maxIngestBytes: 100,

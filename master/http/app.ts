@@ -129,13 +129,14 @@ export function createApp(parts: AppParts): Hono {
     checkSure();
     // One of another history is not behind: it waits, perhaps for others to fill first, and then begins at the head.
     const isOurs = history === sql.state.history;
-    if (isOurs) slaves.asked(node, after);
+    const standsAt = request.taken ?? after;
+    if (isOurs) slaves.asked(node, standsAt);
     const upToDate = () =>
       sql.state.head === after && canFollow(sql.state, sql.state.history, history, after);
     if (upToDate()) await sql.headOver(after, request.waitMs);
     // Nothing new is known without asking the worker: the heartbeat does not wait for what that is doing.
     const page = upToDate() ? emptyTailPage(history, after) : await sql.ask('tail', request);
-    if (isOurs) slaves.asked(node, after);
+    if (isOurs) slaves.asked(node, standsAt);
     return feedPage(c, 'tail', page);
   });
 

@@ -2,6 +2,7 @@
  * An answer as columns: what CSV, NDJSON and Arrow are made of. Slaves send it in chunks, one JSON line and the columns' raw
  * bytes; gateways put the runs of rows in order and hand them to an encoder, without a look at a value. Pure.
  */
+import { CHUNK_OF_COLUMNS_BYTES } from '../base/limits.ts';
 import { asciiJson } from '../base/text.ts';
 import type { Query } from '../query/query.ts';
 import type { SortKey } from './order.ts';
@@ -83,6 +84,8 @@ interface ChunkHeader {
   times: number[];
   /** Subjects that a panel looked at. */
   members?: number;
+  /** In the first of several chunks: `infos` of all subjects that may come in the others. */
+  coming?: string[][];
   /** The texts that the cells of `utf8` columns point to. */
   texts: string[];
 }
@@ -101,6 +104,8 @@ export interface Chunk {
   texts: readonly string[];
   /** Subjects that a panel looked at; 0 of other queries. */
   members: number;
+  /** In the first of several chunks: the texts of all subjects that may come in the others. */
+  coming: readonly (readonly string[])[];
 }
 
 /** Rows of a chunk that stand together in the answer, all of one subject. */
@@ -122,22 +127,23 @@ export function timeAt(words: Int32Array, row: number): number {
   return high === NO_TIME ? Number.NaN : high * TWO_32 + (words[2 * row] >>> 0);
 }
 
-/** Makes a chunk row by row. */
+/** Of a panel, copied lane by lane. */
+const DATES_AT_ONCE = 512;
+
+/** Makes chunks row by row. */
 export class ChunkWriter {
-  rows = 0;
+  private rows = 0;
   private readonly specs: readonly ColumnSpec[];
   private capacity = 256;
   private columns: (Float64Array | Uint32Array)[];
-  private readonly header: ChunkHeader = {
-    lengths: [],
-    subjects: [],
-    infos: [],
-    keys: [],
-    times: [],
-    texts: [],
-  };
-  private readonly places = new Map<string, number>();
-  private readonly textPlaces = new Map<string, number>();
+  private header = newHeader();
+  private places = new Map<string, number>();
+  private textPlaces = new Map<string, number>();
+  private info: readonly string[] = [];
+  private order: RunOrder = {};
+  private isOpen = false;
+  private comingOf: (() => string[][]) | undefined;
+  private isFirst = true;
 
   /** `specs`: those of the whole answer. */
   constructor(specs: readonly ColumnSpec[]) {
@@ -150,14 +156,25 @@ export class ChunkWriter {
     this.header.members = count;
   }
 
-  /** About what the chunk takes. */
-  get bytes(): number {
-    return this.rows * this.specs.length * 8 + this.header.lengths.length * 32;
+  /** The texts of the subjects that are not written yet, asked for where they need another chunk. */
+  set coming(infos: () => string[][]) {
+    this.comingOf = infos;
   }
 
-  /** Begins a run. `info`: one text for each column of type `dictionary`. */
-  begin(info: readonly string[], order: RunOrder): void {
-    const { header, places } = this;
+  get isFull(): boolean {
+    return this.rows * this.specs.length * 8 + this.header.lengths.length * 64 >= CHUNK_OF_COLUMNS_BYTES;
+  }
+
+  /** The rows added next are a run. `info`: one text for each column of type `dictionary`. */
+  begin(info: readonly string[], order: RunOrder = {}): void {
+    this.info = info;
+    this.order = order;
+    this.isOpen = false;
+  }
+
+  private open(): void {
+    const { header, places, info, order } = this;
+    this.isOpen = true;
     let place = places.get(info[0]);
     if (place === undefined) {
       place = header.infos.push([...info]) - 1;
@@ -171,6 +188,7 @@ export class ChunkWriter {
 
   /** Adds a row to the run. `cells`: one for each column that is not of type `dictionary`; NaN = none. */
   add(cells: readonly (number | string)[]): void {
+    if (!this.isOpen) this.open();
     if (this.rows === this.capacity) this.grow();
     const { columns, rows } = this;
     for (let i = 0; i < columns.length; i++) {
@@ -181,29 +199,39 @@ export class ChunkWriter {
     this.header.lengths[this.header.lengths.length - 1]++;
   }
 
-  /** Adds a panel's rows to the run: those dates at which one of the lanes, one for each value column, has a value. */
-  addLanes(dates: Float64Array, lanes: readonly Float64Array[]): void {
-    while (this.rows + dates.length > this.capacity) this.grow();
+  /**
+   * Adds rows of a panel to the run: those dates from place `from` on at which one of the lanes, one for each value column, has
+   * a value. Returns the place up to which it got: some hundred dates further.
+   */
+  addLanes(dates: Float64Array, lanes: readonly Float64Array[], from: number): number {
+    const end = Math.min(dates.length, from + DATES_AT_ONCE);
+    while (this.rows + end - from > this.capacity) this.grow();
     const [times, ...columns] = this.columns;
     const first = this.rows;
-    for (let i = 0; i < dates.length; i++) {
+    for (let i = from; i < end; i++) {
       let lane = 0;
       while (lane < lanes.length && Number.isNaN(lanes[lane][i])) lane++;
       if (lane < lanes.length) times[this.rows++] = dates[i];
     }
     const count = this.rows - first;
+    if (count === 0) return end;
+    if (!this.isOpen) this.open();
+    this.header.lengths[this.header.lengths.length - 1] += count;
     for (const [lane, column] of columns.entries()) {
       const values = lanes[lane];
-      // Rows are in the order of dates: those left out are skipped.
-      for (let row = first, i = 0; row < this.rows; row++, i++) {
+      // Rows are in the order of the dates: those without a value are passed over.
+      for (let row = first, i = from; row < this.rows; row++, i++) {
         while (dates[i] !== times[row]) i++;
         column[row] = values[i];
       }
     }
-    this.header.lengths[this.header.lengths.length - 1] += count;
+    return end;
   }
 
-  finish(): Uint8Array<ArrayBuffer> {
+  /** The chunk of what was added since the last one. */
+  finish(isLast = true): Uint8Array<ArrayBuffer> {
+    if (!isLast && this.isFirst) this.header.coming = this.comingOf?.();
+    this.isFirst = false;
     const line = asciiJson(this.header);
     // So that the columns behind it are aligned.
     const head = `${line}${' '.repeat(7 - (line.length % 8))}\n`;
@@ -218,6 +246,12 @@ export class ChunkWriter {
       else bytes.set(new Uint8Array(column.buffer, 0, column.byteLength), at);
       at += columnBytes(type, rows);
     }
+    // What is left of the run goes into the next one.
+    this.isOpen = false;
+    this.rows = 0;
+    this.header = newHeader();
+    this.places = new Map();
+    this.textPlaces = new Map();
     return bytes;
   }
 
@@ -268,6 +302,7 @@ export function readChunk(
     columns: cells.map(({ name }) => columns.get(name)!),
     texts: header.texts,
     members: header.members ?? 0,
+    coming: header.coming ?? [],
   };
   let from = 0;
   for (const [i, length] of header.lengths.entries()) {
@@ -282,6 +317,10 @@ export function readChunk(
 const NEWLINE = 10;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+function newHeader(): ChunkHeader {
+  return { lengths: [], subjects: [], infos: [], keys: [], times: [], texts: [] };
+}
 
 function newColumn({ type }: ColumnSpec, capacity: number): Float64Array | Uint32Array {
   return type === 'utf8' ? new Uint32Array(capacity) : new Float64Array(capacity);

@@ -7,13 +7,19 @@ import { createNdjsonEncoder } from './ndjson.ts';
 
 export interface ColumnFormat {
   contentType: string;
+  /** Which subjects may come must be known before the first row is written. */
+  needsSubjects: boolean;
   createEncoder(specs: readonly ColumnSpec[]): Encoder;
 }
 
 export const COLUMN_FORMATS = {
-  csv: { contentType: 'text/csv; charset=utf-8', createEncoder: createCsvEncoder },
-  ndjson: { contentType: 'application/x-ndjson', createEncoder: createNdjsonEncoder },
-  arrow: { contentType: 'application/vnd.apache.arrow.stream', createEncoder: createArrowEncoder },
+  csv: { contentType: 'text/csv; charset=utf-8', needsSubjects: false, createEncoder: createCsvEncoder },
+  ndjson: { contentType: 'application/x-ndjson', needsSubjects: false, createEncoder: createNdjsonEncoder },
+  arrow: {
+    contentType: 'application/vnd.apache.arrow.stream',
+    needsSubjects: true,
+    createEncoder: createArrowEncoder,
+  },
 } satisfies Record<string, ColumnFormat>;
 
 export type ColumnFormatName = keyof typeof COLUMN_FORMATS;

@@ -14,12 +14,13 @@ import { MAX_FRAME_BYTES } from '../base/limits.ts';
  * - `Q` request: id, timeoutMs; payload `PartRequest`
  * - `C` cancel: id
  * - `W` credit: id, bytes that the slave may send beyond what was granted
+ * - `P` pull: id; the slave may send the next chunk of an answer in columns
  * - `R` answer or piece of one: id, seq, staleSeconds, total length of the answer; payload its next bytes
  * - `B` piece of a chunk of an answer in columns: id, seq, staleSeconds, total length of the chunk, 1 where more chunks come
  *   (else 0); payload its next bytes, raw
  * - `E` error instead of an answer: id, retryAfterSeconds (0 = none); payload `{code, message}`
  */
-export type FrameType = 'H' | 'S' | 'N' | 'Q' | 'C' | 'W' | 'R' | 'B' | 'E';
+export type FrameType = 'H' | 'S' | 'N' | 'Q' | 'C' | 'W' | 'P' | 'R' | 'B' | 'E';
 
 export interface Frame {
   type: FrameType;
@@ -29,7 +30,7 @@ export interface Frame {
   bytes?: Uint8Array;
 }
 
-const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2, R: 4, B: 5, E: 2 };
+const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2, P: 1, R: 4, B: 5, E: 2 };
 const MAX_HEADER_CHARS = 120;
 
 export function encodeFrame(type: FrameType, numbers: readonly number[], payload = ''): string {

@@ -22,19 +22,31 @@ import { rangeNeed } from './plan.ts';
 import { membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
-import { bestByDate, itemsOfSubject, memberAt } from './valued-range.ts';
+import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
 
-/** `now`: seconds by the wall clock. */
-export function* columns(
+/** The first chunk of an answer. `now`: seconds by the wall clock. */
+export function columns(
   sources: Sources,
   query: Query,
   slots: SlotSet | undefined,
   now: number,
 ): Work<Answer> {
   const writer = new ChunkWriter(columnsOf(query));
-  yield* rowsOf(writer, sources, query, slots, now);
-  const bytes = Buffer.from(writer.finish().buffer);
-  return { pieces: [bytes], length: bytes.length, isRaw: true };
+  return nextChunk(writer, rowsOf(writer, sources, query, slots, now));
+}
+
+/** `rows` puts rows into the writer; it stops for a moment at least wherever the writer is full. */
+function* nextChunk(writer: ChunkWriter, rows: Work<void>): Work<Answer> {
+  for (;;) {
+    const isLast = rows.next().done === true;
+    if (isLast || writer.isFull) {
+      const bytes = Buffer.from(writer.finish(isLast).buffer);
+      const chunk: Answer = { pieces: [bytes], length: bytes.length, isRaw: true };
+      if (!isLast) chunk.rest = nextChunk(writer, rows);
+      return chunk;
+    }
+    yield;
+  }
 }
 
 function rowsOf(
@@ -72,11 +84,12 @@ function* snapshot(
   const best = isValued(query)
     ? yield* valuedBest(sources, query, slots, rows, steps)
     : yield* plainBest(sources, query, slots);
+  writer.coming = () => best.map(({ record }) => infoOf(record));
   for (const { key, record, block } of best) {
     if (!rows.load(block)) continue;
     writer.begin(infoOf(record), { key });
     writer.add(snapshotCells(rows, query.withTime, query.withDeclared === true));
-    if (steps.isOver()) yield;
+    if (writer.isFull || steps.isOver()) yield;
   }
 }
 
@@ -92,14 +105,30 @@ function* period(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
+  const records = yield* membersInOrder(sources, pool, need, slots);
+  // A long series is written as it is evaluated; what `limit` or `bucket` leave of it is put together first.
+  const isDirect = query.bucket === undefined && query.limit === 0;
+  for (const [place, record] of records.entries()) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
+    writer.coming = () => records.slice(place).map(nameOf);
     const { block } = sources.cache.lookup(record, need);
-    const rows = yield* itemsOfSubject(items, record, block, query, member, steps, form);
-    if (rows.length > 0) writer.begin(nameOf(record), {});
-    for (const cells of rows) writer.add(cells);
-    if (steps.isOver()) yield;
+    writer.begin(nameOf(record));
+    if (isDirect) {
+      items.open(block);
+      const axes = items.candidates();
+      if (query.descending) axes.reverse();
+      for (const axis of axes) {
+        for (const cells of itemsAt(items, record, query, member, axis, form)) writer.add(cells);
+        if (writer.isFull || steps.isWorkOver()) yield;
+      }
+    } else {
+      for (const cells of yield* itemsOfSubject(items, record, block, query, member, steps, form)) {
+        writer.add(cells);
+        if (writer.isFull) yield;
+      }
+    }
+    if (writer.isFull || steps.isOver()) yield;
   }
 }
 
@@ -114,13 +143,25 @@ function* dated(
   const form = new CellItems(query);
   const steps = new Steps(items);
   const byDate = yield* bestByDate(sources, query, slots, items, steps);
-  for (const date of [...byDate.keys()].sort(compareText).reverse()) {
+  const dates = [...byDate.keys()].sort(compareText).reverse();
+  writer.coming = () => {
+    const records = new Set(
+      dates.flatMap((date) =>
+        byDate
+          .get(date)!
+          .sorted()
+          .map(({ record }) => record),
+      ),
+    );
+    return Array.from(records, nameOf);
+  };
+  for (const date of dates) {
     for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
       items.open(block);
       items.load(axis);
       writer.begin(nameOf(record), { key, time: block.times[axis] });
       writer.add(form.loaded(items, record, axis));
-      if (steps.isOver()) yield;
+      if (writer.isFull || steps.isOver()) yield;
     }
   }
 }
@@ -133,20 +174,27 @@ function* panel(
 ): Work<void> {
   const work = yield* PanelWork.begin(sources, query, slots);
   writer.members = work.records.length;
-  const { steps, lanes } = work;
-  for (const record of work.records) {
+  const { dates, steps, lanes, records } = work;
+  for (const [place, record] of records.entries()) {
+    writer.coming = () => records.slice(place).map(({ subject }) => [subject]);
     if (yield* work.evaluate(record)) {
-      writer.begin([record.subject], {});
-      writer.addLanes(lanes.dates, lanes.values);
+      writer.begin([record.subject]);
+      for (let place = 0; place < dates.length; ) {
+        place = writer.addLanes(lanes.dates, lanes.values, place);
+        if (writer.isFull) yield;
+      }
     }
-    if (steps.isOver()) yield;
+    if (writer.isFull || steps.isOver()) yield;
   }
 }
 
 function* subjects(writer: ChunkWriter, sources: Sources, query: SubjectsQuery, slots: SlotSet): Work<void> {
-  for (const record of yield* foundSubjects(sources, query, slots)) {
-    writer.begin(infoOf(record), {});
+  const found = yield* foundSubjects(sources, query, slots);
+  writer.coming = () => found.map(infoOf);
+  for (const record of found) {
+    writer.begin(infoOf(record));
     writer.add([]);
+    if (writer.isFull) yield;
   }
 }
 

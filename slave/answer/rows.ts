@@ -27,6 +27,8 @@ export interface Answer {
   length: number;
   /** A chunk of columns: bytes that are no ASCII. */
   isRaw?: true;
+  /** Makes the next chunk; absent = this is the last one. */
+  rest?: Work<Answer>;
 }
 
 export function textOf({ pieces }: Answer): string {

@@ -99,7 +99,7 @@ export function* itemsOfSubject<Item>(
   const candidates = items.candidates();
   const found =
     query.bucket === undefined
-      ? yield* lastItems(items, record, block, query, member, candidates, steps, form)
+      ? yield* lastItems(items, record, query, member, candidates, steps, form)
       : yield* lastBuckets(items, record, block, query, member, candidates, steps, form);
   return query.descending ? found : found.reverse();
 }
@@ -108,7 +108,6 @@ export function* itemsOfSubject<Item>(
 function* lastItems<Item>(
   items: RangeItems,
   record: Subject,
-  block: Block,
   query: PeriodQuery,
   member: Intervals,
   candidates: readonly number[],
@@ -116,21 +115,33 @@ function* lastItems<Item>(
   form: ItemForm<Item>,
 ): Work<Item[]> {
   const most = query.limit || Infinity;
-  const view = viewOf(query);
   const found: Item[] = [];
   let size = 0;
   for (let i = candidates.length - 1; i >= 0 && found.length < most; i--) {
-    const axis = candidates[i];
-    if (!isWithin(member, block.times[axis])) continue;
-    if (query.revision === 'all')
-      found.push(...revisionItems(record, block, axis, query.ids, view, form).reverse());
-    else if (items.load(axis)) found.push(form.loaded(items, record, axis));
-    else continue;
-    size += found.length === 0 ? 0 : form.sizeOf(found[found.length - 1]);
+    const before = found.length;
+    found.push(...itemsAt(items, record, query, member, candidates[i], form, true));
+    for (let at = before; at < found.length; at++) size += form.sizeOf(found[at]);
     if (size > MAX_ANSWER_BYTES) throw tooLarge();
     if (steps.isWorkOver()) yield;
   }
   return found.slice(0, most);
+}
+
+/** The items at one place of the block that `items` is open at: none, one or, of all revisions, several. */
+export function itemsAt<Item>(
+  items: RangeItems,
+  record: Subject,
+  query: PeriodQuery,
+  member: Intervals,
+  axis: number,
+  form: ItemForm<Item>,
+  descending = query.descending,
+): readonly Item[] {
+  const { block } = items;
+  if (!isWithin(member, block.times[axis])) return [];
+  if (query.revision !== 'all') return items.load(axis) ? [form.loaded(items, record, axis)] : [];
+  const revisions = revisionItems(record, block, axis, query.ids, viewOf(query), form);
+  return descending ? revisions.reverse() : revisions;
 }
 
 function* lastBuckets<Item>(

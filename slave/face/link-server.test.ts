@@ -128,6 +128,24 @@ async function linked(more: Partial<Hello> = {}): Promise<Gateway> {
   return gateway;
 }
 
+describe('a gateway that waits', () => {
+  it('hears all the time that the slave is there, and one that waits for nothing does not', async () => {
+    let answer = (_made: PartAnswer) => {};
+    answers = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const gateway = await linked();
+    const idle = await linked();
+    gateway.ask(1, 'x');
+    // Several times as many as heartbeats would be.
+    await until(() => gateway.of('S').length >= 20);
+    expect(idle.of('S').length).toBeLessThan(10);
+    answer(small('x'));
+    await until(() => gateway.of('R', 1).length === 1);
+  });
+});
+
 describe('requests that are remembered', () => {
   it('keep nothing of what came in one piece with them', async () => {
     setFlagsFromString('--expose-gc');
