@@ -86,6 +86,7 @@ function* snapshot(
     : yield* plainBest(sources, query, slots);
   writer.coming = () => best.map(({ record }) => infoOf(record));
   for (const { key, record, block } of best) {
+    yield* rows.prepare(block);
     if (!rows.load(block)) continue;
     writer.begin(infoOf(record), { key });
     writer.add(snapshotCells(rows, query.withTime, query.withDeclared === true));
@@ -119,6 +120,7 @@ function* period(
       const axes = items.candidates();
       if (query.descending) axes.reverse();
       for (const axis of axes) {
+        yield* items.prepare(axis);
         for (const cells of itemsAt(items, record, query, member, axis, form)) writer.add(cells);
         if (writer.isFull || steps.isWorkOver()) yield;
       }
@@ -158,6 +160,7 @@ function* dated(
   for (const date of dates) {
     for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       writer.begin(nameOf(record), { key, time: block.times[axis] });
       writer.add(form.loaded(items, record, axis));

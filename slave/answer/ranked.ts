@@ -72,6 +72,7 @@ export function* rankedByColumns(
     counted.add(record.subject);
     const { block } = entry;
     // Written to since it was ranked: its values would not fit its place.
+    yield* evaluated.prepare(block);
     if (evaluated.key(record, block) !== key) return undefined;
     best.push({ key, record, entry, block });
     if (place % SUBJECTS_A_STEP === SUBJECTS_A_STEP - 1) yield;

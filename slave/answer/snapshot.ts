@@ -65,6 +65,7 @@ export function* valuedSnapshot(
   const subjects: string[] = [];
   for (const candidate of best.slice(whole ? query.offset : 0)) {
     const { key, record, block } = candidate;
+    if (plan === undefined || candidate.entry.row(plan) === undefined) yield* evaluated.prepare(block);
     const encode = () => ({ ...evaluated.encode(record, block), key });
     const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
     keys.push(key);
@@ -121,6 +122,7 @@ function* valuedSorted(
     const { block } = entry;
     const kept = plan === undefined ? undefined : entry.row(plan);
     if (kept === undefined) {
+      yield* evaluated.prepare(block);
       const key = evaluated.key(record, block);
       if (key !== undefined) top.add({ key, record, entry, block });
     } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });

@@ -119,6 +119,7 @@ function* lastItems<Item>(
   let size = 0;
   for (let i = candidates.length - 1; i >= 0 && found.length < most; i--) {
     const before = found.length;
+    yield* items.prepare(candidates[i]);
     found.push(...itemsAt(items, record, query, member, candidates[i], form, true));
     for (let at = before; at < found.length; at++) size += form.sizeOf(found[at]);
     if (size > MAX_ANSWER_BYTES) throw tooLarge();
@@ -158,6 +159,7 @@ function* lastBuckets<Item>(
   const { values, declareds } = items.evaluator;
   for (const axis of candidates) {
     const time = block.times[axis];
+    yield* items.prepare(axis);
     if (isWithin(member, time) && items.load(axis)) buckets.add(time, values, declareds);
     if (steps.isWorkOver()) yield;
   }
@@ -192,6 +194,7 @@ export function* valuedDated(
       subjects.push(record.subject);
       times.push(block.times[axis]);
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       const row = `{"subject":${record.json},"data":${form.loaded(items, record, axis)}}`;
       if (rows.add(row, date) || steps.isOver()) yield;
@@ -219,6 +222,7 @@ export function* bestByDate(
     const { block } = cache.lookup(record, need);
     items.open(block);
     for (const axis of items.candidates()) {
+      yield* items.prepare(axis);
       if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;
       const date = dateOf(block.times[axis]);
       let top = byDate.get(date);
