@@ -94,6 +94,44 @@ describe('values', () => {
   }, 300_000);
 });
 
+describe('a subject that is not known whole', () => {
+  const quarters = Array.from({ length: 12 }, (_, i) => Date.UTC(1969, 3 * i) / 1000 - DAY);
+  const early = { from: quarters[10], to: quarters[11] };
+  const of = { subjects: [LARGE] };
+
+  test.each<[string, Kind, NaiveQuery]>([
+    ['functions', 'snapshot', { ...of, ids: ['lag(a, 5)', 'ttm(q(a))', 'yoy(b)'] }],
+    ['functions to sort by', 'snapshot', { ...of, ids: ['b'], field: 'lag(a, 5)' }],
+    ['conditions', 'snapshot', { ...of, ids: ['b'], where: 'lag(a, 5) > 0' }],
+    ['first revisions', 'snapshot', { ...of, ids: ['a', 'b'], revision: 'first', with_time: true }],
+    ['declared ones only', 'snapshot', { ...of, ids: ['a', 'c'], require_declared: true, with_time: true }],
+    ['one time for all', 'snapshot', { ...of, ids: ['b', 'c'], align: true, with_time: true }],
+    ['functions at items', 'period', { ...of, ...early, ids: ['lag(a, 5)', 'a'] }],
+    ['older values at items', 'period', { ...of, ...early, ids: ['a'], where: 'c > 0' }],
+    ['older values of expressions', 'period', { ...of, ...early, ids: ['a - c'] }],
+    ['dates', 'panel', { ...of, dates: [quarters[11]], ids: ['lag(a, 5)', 'c'] }],
+  ])('is read as far back as a query needs: %s', async (_what, kind, query) => {
+    begin();
+    const naive = fresh();
+    apply(
+      naive,
+      quarters.map((time, i): IngestLine => {
+        const values = { a: i + 1, b: 12 - i, ...(i === 1 ? { c: 5 } : {}) };
+        return { type: 'record', subject: LARGE, time, declared: i > 2 ? 0 : Math.max(1, time), values };
+      }),
+    );
+    apply(naive, [
+      { type: 'record', subject: LARGE, time: quarters[11], declared: 2 * quarters[11], values: { a: null } },
+    ]);
+    alone.cache.clear();
+    const answer = await ask(kind, query);
+    expect(answer).toEqual(naive[kind](query));
+    expect(JSON.stringify(answer).length).toBeGreaterThan(60);
+    // A part of it only: else this says nothing.
+    expect(alone.cache.stats().observations).toBeLessThan(40_000);
+  });
+});
+
 describe('a panel', () => {
   test('equals as many snapshots', async () => {
     begin();
