@@ -103,7 +103,7 @@ describe('a subject that is not known whole', () => {
     ['functions', 'snapshot', { ...of, ids: ['lag(a, 5)', 'ttm(q(a))', 'yoy(b)'] }],
     ['functions to sort by', 'snapshot', { ...of, ids: ['b'], field: 'lag(a, 5)' }],
     ['conditions', 'snapshot', { ...of, ids: ['b'], where: 'lag(a, 5) > 0' }],
-    ['first revisions', 'snapshot', { ...of, ids: ['a', 'b'], revision: 'first', with_time: true }],
+    ['first revisions', 'snapshot', { ...of, ids: ['a', 'd'], revision: 'first', with_time: true }],
     ['declared ones only', 'snapshot', { ...of, ids: ['a', 'c'], require_declared: true, with_time: true }],
     ['one time for all', 'snapshot', { ...of, ids: ['b', 'c'], align: true, with_time: true }],
     ['functions at items', 'period', { ...of, ...early, ids: ['lag(a, 5)', 'a'] }],
@@ -120,8 +120,11 @@ describe('a subject that is not known whole', () => {
         return { type: 'record', subject: LARGE, time, declared: i > 2 ? 0 : Math.max(1, time), values };
       }),
     );
+    const time = quarters[11];
     apply(naive, [
-      { type: 'record', subject: LARGE, time: quarters[11], declared: 2 * quarters[11], values: { a: null } },
+      { type: 'record', subject: LARGE, time, declared: 2 * time, values: { a: null, d: 7 } },
+      { type: 'record', subject: LARGE, time, declared: time, values: { d: null } },
+      { type: 'record', subject: LARGE, time: quarters[1], values: { d: 6 } },
     ]);
     alone.cache.clear();
     const answer = await ask(kind, query);
