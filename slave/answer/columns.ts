@@ -19,7 +19,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { poolMembers } from './pool.ts';
+import { membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -86,6 +86,7 @@ function* snapshot(
     : yield* plainBest(sources, query, slots);
   writer.coming = () => best.map(({ record }) => infoOf(record));
   for (const { key, record, block } of best) {
+    yield* rows.prepare(block);
     if (!rows.load(block)) continue;
     writer.begin(infoOf(record), { key });
     writer.add(snapshotCells(rows, query.withTime, query.withDeclared === true));
@@ -95,7 +96,7 @@ function* snapshot(
 
 function* period(
   writer: ChunkWriter,
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
@@ -105,21 +106,21 @@ function* period(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
+  const records = yield* membersInOrder(sources, pool, need, slots);
   // A long series is written as it is evaluated; what `limit` or `bucket` leave of it is put together first.
   const isDirect = query.bucket === undefined && query.limit === 0;
   for (const [place, record] of records.entries()) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
     writer.coming = () => records.slice(place).map(nameOf);
-    const { block } = cache.lookup(record, need);
+    const { block } = sources.cache.lookup(record, need);
     writer.begin(nameOf(record));
     if (isDirect) {
       items.open(block);
       const axes = items.candidates();
       if (query.descending) axes.reverse();
       for (const axis of axes) {
+        yield* items.prepare(axis);
         for (const cells of itemsAt(items, record, query, member, axis, form)) writer.add(cells);
         if (writer.isFull || steps.isWorkOver()) yield;
       }
@@ -159,6 +160,7 @@ function* dated(
   for (const date of dates) {
     for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       writer.begin(nameOf(record), { key, time: block.times[axis] });
       writer.add(form.loaded(items, record, axis));
@@ -173,16 +175,15 @@ function* panel(
   query: PanelQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
-  const work = new PanelWork(sources, query, slots);
+  const work = yield* PanelWork.begin(sources, query, slots);
   writer.members = work.records.length;
   const { dates, steps, lanes, records } = work;
   for (const [place, record] of records.entries()) {
     writer.coming = () => records.slice(place).map(({ subject }) => [subject]);
     if (yield* work.evaluate(record)) {
       writer.begin([record.subject]);
-      for (let i = 0; i < dates.length; i++) {
-        const values = lanes.values.map((lane) => lane[i]);
-        if (values.some((value) => !Number.isNaN(value))) writer.add([dates[i], ...values]);
+      for (let place = 0; place < dates.length; ) {
+        place = writer.addLanes(lanes.dates, lanes.values, place);
         if (writer.isFull) yield;
       }
     }

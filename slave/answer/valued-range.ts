@@ -25,17 +25,18 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, poolMembers } from './pool.ts';
+import { byKeyThenSubject, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 export function* valuedPeriod(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
+  const { directory, cache } = sources;
   const { topic } = query;
   const need = rangeNeed(query);
   const plan = planOf(query);
@@ -47,9 +48,7 @@ export function* valuedPeriod(
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
-  for (const record of records) {
+  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
     const entry = cache.lookup(record, need);
@@ -120,6 +119,7 @@ function* lastItems<Item>(
   let size = 0;
   for (let i = candidates.length - 1; i >= 0 && found.length < most; i--) {
     const before = found.length;
+    yield* items.prepare(candidates[i]);
     found.push(...itemsAt(items, record, query, member, candidates[i], form, true));
     for (let at = before; at < found.length; at++) size += form.sizeOf(found[at]);
     if (size > MAX_ANSWER_BYTES) throw tooLarge();
@@ -159,6 +159,7 @@ function* lastBuckets<Item>(
   const { values, declareds } = items.evaluator;
   for (const axis of candidates) {
     const time = block.times[axis];
+    yield* items.prepare(axis);
     if (isWithin(member, time) && items.load(axis)) buckets.add(time, values, declareds);
     if (steps.isWorkOver()) yield;
   }
@@ -193,6 +194,7 @@ export function* valuedDated(
       subjects.push(record.subject);
       times.push(block.times[axis]);
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       const row = `{"subject":${record.json},"data":${form.loaded(items, record, axis)}}`;
       if (rows.add(row, date) || steps.isOver()) yield;
@@ -220,6 +222,7 @@ export function* bestByDate(
     const { block } = cache.lookup(record, need);
     items.open(block);
     for (const axis of items.candidates()) {
+      yield* items.prepare(axis);
       if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;
       const date = dateOf(block.times[axis]);
       let top = byDate.get(date);
