@@ -10,7 +10,9 @@ import {
 import type { Log } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Discovery, Registration } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import type { Options } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { createTables } from '../shared/query/tables.ts';
 import { Bodies } from './flow/body.ts';
 import { Budget } from './flow/budget.ts';
@@ -33,6 +35,8 @@ import type { Dial } from './slaves/dialer.ts';
 export type GatewayOptions = Pick<
   Options,
   | 'replicas'
+  | 'host'
+  | 'allowedHosts'
   | 'ownershipDelayMs'
   | 'leaseTtlMs'
   | 'edgeCacheBytes'
@@ -127,6 +131,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
+    visitors: new Visitors({
+      ...{ isLocal: isLoopback(options.host), host: options.host },
+      ...{ allowedHosts: options.allowedHosts, origins: options.corsOrigins },
+    }),
     keys: deps.keys,
     limits: options.rateLimit.length === 0 ? undefined : new RateLimits(options.rateLimit, deps.now),
     clientOf: createClientAddress(deps.addressOf ?? (() => ''), options.trustedProxies),

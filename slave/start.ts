@@ -14,7 +14,9 @@ import { readSecrets } from '../shared/adapter/secrets.ts';
 import { createLog } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Member } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import { hostPort, type Options, UsageError } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { Membership } from '../shared/ownership/membership.ts';
 import { createRing } from '../shared/ownership/ring.ts';
 import { Rankings } from './answer/ranking.ts';
@@ -118,6 +120,8 @@ export async function startSlave(options: Options): Promise<Running> {
     log: log.error,
     now,
     isPeer,
+    tokenScope: options.clusterTokenScope,
+    visitors: new Visitors({ ...options, isLocal: isLoopback(options.host), origins: [] }),
   });
   server.on('request', getRequestListener(app.fetch));
 

@@ -1,6 +1,7 @@
 /** The door: who may do what and how often. The scope that each path asks for, and the check that stands before its handler. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import type { ApiKey, Scope } from '../../shared/http/keys.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import type { Keys } from './keys.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { RouteName } from './routes.ts';
@@ -41,6 +42,9 @@ export const SCOPE_OF: Readonly<Record<RouteName, Scope | 'open'>> = {
   consoleAsset: 'open',
 };
 
+/** What pages of other origins may not ask for. */
+const CHANGING: readonly RouteName[] = ['save', 'deleteRow', 'ingest', 'cacheReset'];
+
 /** What happened to requests at the door. */
 export interface AccessCounts {
   absent: number;
@@ -49,6 +53,8 @@ export interface AccessCounts {
 }
 
 export interface AccessOptions {
+  /** Absent = all may come. */
+  visitors?: Visitors;
   /** undefined: everybody may do everything. */
   keys: Keys | undefined;
   /** undefined: as often as they like. */
@@ -67,6 +73,16 @@ export class Access {
 
   /** The check of a route; undefined where there is nothing to check. Call once per route. */
   check(route: RouteName): Check | undefined {
+    const { visitors } = this.options;
+    const admitted = this.checkClient(route);
+    if (visitors === undefined || !CHANGING.includes(route)) return admitted;
+    return (request) => {
+      visitors.checkOrigin(request.headers);
+      return admitted?.(request);
+    };
+  }
+
+  private checkClient(route: RouteName): Check | undefined {
     const scope = SCOPE_OF[route];
     const { keys, limits, clientOf } = this.options;
     const limit = limits?.of(route);

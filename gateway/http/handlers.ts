@@ -154,6 +154,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
     },
     save: async (request) => {
+      expectJson(request.raw, true);
       const lines = saveLines(
         await bodies.text(request, options.maxIngestBytes),
         tableIn(request.raw, 'id', tables),
@@ -182,12 +183,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
     stats: async () => dataAnswer(await collectStats(cluster, edge, options.fetch)),
     cacheReset: async ({ raw }) => {
-      const contentType = raw.headers.get('content-type');
-      if (contentType !== null && ingestKind(contentType) === undefined)
-        throw new KamaitachiError(
-          'unsupported_media_type',
-          `content-type: expected application/json or none, got ${contentType}`,
-        );
+      expectJson(raw, false);
       const clear = paramsOf(raw).get('clear') === 'true';
       edge?.reset(clear);
       return dataAnswer(await resetCaches(cluster, clear, options.fetch));
@@ -229,7 +225,7 @@ const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, m
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
@@ -285,6 +281,16 @@ function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
     data: isRight ? true : data,
   });
   return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
+}
+
+/** A web page may send other types to anywhere. `isNeeded`: none is wrong too. */
+function expectJson({ headers }: Request, isNeeded: boolean): void {
+  const contentType = headers.get('content-type');
+  if (contentType === null ? !isNeeded : ingestKind(contentType) !== undefined) return;
+  throw new KamaitachiError(
+    'unsupported_media_type',
+    `content-type: expected application/json${isNeeded ? '' : ' or none'}, got ${contentType ?? 'nothing'}`,
+  );
 }
 
 function tableIn(raw: Request, name: string, tables: Tables): Table {

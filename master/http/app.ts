@@ -17,7 +17,8 @@ import {
   SEQ,
   successBody,
 } from '../../shared/http/envelope.ts';
-import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
+import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
 import { idempotencyKey } from '../engine/idempotency.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -55,6 +56,9 @@ export interface AppParts {
   now: () => number;
   /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
   isPeer?: (authorization: string | undefined) => boolean;
+  tokenScope?: TokenScope;
+  /** Absent = all may come. */
+  visitors?: Visitors;
 }
 
 type Handler = (c: Context) => Response | Promise<Response>;
@@ -67,8 +71,11 @@ export function createApp(parts: AppParts): Hono {
 
   // Before anything is looked up: who is not of the cluster does not learn what there is.
   app.use('*', async (c, next) => {
-    if (!isOpenPath(c.req.path) && !(parts.isPeer?.(c.req.header('authorization')) ?? true))
+    const isOpen = isOpenPath(c.req.path, parts.tokenScope);
+    if (!isOpen && !(parts.isPeer?.(c.req.header('authorization')) ?? true))
       return fail(c, new KamaitachiError('unauthorized', NO_TOKEN));
+    parts.visitors?.checkHost(c.req.header('host') ?? '');
+    if (c.req.method === 'POST') parts.visitors?.checkOrigin(c.req.raw.headers);
     await next();
   });
   app.use('*', async (c, next) => {
@@ -208,6 +215,8 @@ export function createApp(parts: AppParts): Hono {
   return app;
 
   function internalBody(c: Context): Promise<Uint8Array> {
+    if (ingestKind(c.req.header('content-type')) !== 'json')
+      throw new KamaitachiError('unsupported_media_type', 'content-type: expected application/json in UTF-8');
     return readBody(c.req.raw, { maxBytes: MAX_INTERNAL_BODY_BYTES, timeoutMs: parts.bodyTimeoutMs });
   }
 
