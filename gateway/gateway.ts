@@ -157,6 +157,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,
     fetch: deps.fetch,
+    now: deps.now,
+    pause: wait,
     assets: deps.assets,
     master: () =>
       cluster.master === undefined
@@ -202,6 +204,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         ?.then((held) => held.leave())
         .catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
       await Promise.race([left, wait(LEAVE_MS)]);
+      await Promise.race([reads.idle(), wait(DRAIN_MS)]);
       cluster.close();
     },
   };
@@ -209,6 +212,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
 
 /** A registry that is away must not hold up the end. */
 const LEAVE_MS = 1_000;
+/** Reads under way get this long, and so do runtimes that end sooner. */
+const DRAIN_MS = 5_000;
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -68,6 +68,9 @@ export interface HandlerOptions {
   assets: Assets;
   /** `http://host:port` of the master now. */
   master: () => string;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  pause: (ms: number) => Promise<void>;
   metrics: () => Promise<{ text: string; contentType: string }>;
   uptimeMs: () => number;
   requests: () => number;
@@ -94,7 +97,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
-    { raw, startedAt }: GatewayRequest,
+    { raw, startedAt, client }: GatewayRequest,
     key: string,
     parsed: () => Query,
     envelope = successBody,
@@ -104,7 +107,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
     const kept = edge?.get(key, minSeq);
     if (kept !== undefined) return keptAnswer(kept);
-    return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw }, key, envelope);
+    return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw, client }, key, envelope);
   };
 
   const ask = async (query: Query, how: ReadOptions, key: string, envelope: typeof successBody) => {
@@ -141,13 +144,14 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
 
     search: asked('search', (text) => parseSearch(text, tables), TABLE_ENVELOPE),
-    getRow: async ({ raw, param, startedAt }) => {
+    getRow: async ({ raw, param, startedAt, client }) => {
       const table = tableIn(raw, 'tableId', tables);
       const row = await reads.readRow(rowQuery(table, param('id')), {
         minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
         timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
         startedAt,
         request: raw,
+        client,
       });
       if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);

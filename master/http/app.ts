@@ -90,8 +90,9 @@ export function createApp(parts: AppParts): Hono {
 
   const route = (method: 'GET' | 'POST', path: string, handler: Handler) => {
     app.on(method, path, handler);
-    app.all(path, () => {
-      throw new KamaitachiError('method_not_allowed', `${path}: expected ${method}`);
+    app.all(path, (c) => {
+      c.header('allow', method === 'GET' ? 'GET, HEAD' : method);
+      return fail(c, new KamaitachiError('method_not_allowed', `${path}: expected ${method}`));
     });
   };
 
@@ -239,8 +240,6 @@ function success(c: Context, data: object): Response {
 
 function fail(c: Context, error: KamaitachiError): Response {
   const headers = errorHeaders(error);
-  if (error.code === 'method_not_allowed')
-    headers.allow = error.message.endsWith('GET') ? 'GET, HEAD' : 'POST';
   // What is left of the body is not read: the connection cannot be used again.
   if (error.code === 'body_timeout') headers.connection = 'close';
   return c.body(errorBody(error), error.status as 400, headers);
