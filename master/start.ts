@@ -29,6 +29,7 @@ import { startSqlWorker } from './thread/sql-client.ts';
 export type MasterOptions = Pick<
   Options,
   | 'allowedHosts'
+  | 'maxConnections'
   | 'clusterTokenScope'
   | 'host'
   | 'masterPort'
@@ -65,7 +66,7 @@ export async function startMaster(
   };
 
   // The port first: a second master on this machine ends here, before it touches the database.
-  const server = createNodeServer(tls);
+  const server = createNodeServer(tls, options.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.masterPort, options.host, resolve);

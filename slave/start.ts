@@ -52,7 +52,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const warmPath = join(options.dataDir, 'warm.json');
   const warmList = await readWarmList(warmPath);
 
-  const server = createNodeServer(tls);
+  const server = createNodeServer(tls, options.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.slavePort, options.host, resolve);

@@ -180,6 +180,12 @@ const schema = z.object({
     'what a master or slave asks for the cluster token: every path with data, or only those that parts use among themselves',
     ['master', 'slave'],
   ),
+  maxConnections: option(
+    whole(16, 1_000_000).prefault('10000'),
+    'N',
+    'most connections of clients at once; beyond, the one that has been idle longest is closed (a gateway on Deno: only where file descriptors run out)',
+    ['start', 'gateway', 'master', 'slave'],
+  ),
   allowedHosts: option(
     list((item) => item === '*' || HOST.test(item), 'host names').prefault(''),
     'NAME,…',
