@@ -13,6 +13,7 @@ const OPTIONS = {
   },
   growth: { says: 'the same load over more subjects and more slaves' },
   core: { says: 'the core of a slave without network' },
+  panel: { says: 'panels and expressions' },
   requests: { value: 'N', says: 'requests of a run; 10000 by default' },
   concurrent: { value: 'N', says: 'connections; 50 by default' },
   repeat: { value: 'N', says: 'N distinct requests, repeated; random ones by default' },
@@ -86,10 +87,11 @@ const TAKES: Record<Mode, readonly string[]> = {
   evolution: [...CLUSTER, ...LOAD.filter((name) => name !== 'repeat'), 'subjects'],
   growth: [...CLUSTER, ...LOAD, ...SAMPLE],
   core: [...SAMPLE, 'seed', 'zipf'],
+  panel: [...CLUSTER, ...SAMPLE, 'requests', 'concurrent', 'processes', 'seed', 'zipf'],
 };
 const OF_EVERY_MODE = ['out', 'help', 'key'];
 
-export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'core'] as const;
+export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'core', 'panel'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -122,7 +124,8 @@ export interface BenchOptions {
 }
 
 const TOOL = {
-  usage: 'npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core [options]',
+  usage:
+    'npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core | --panel [options]',
   says: 'Measures; writes Markdown, JSON and SVG.',
   options: OPTIONS,
 };

@@ -1,10 +1,10 @@
 /** `npm run master` */
 import { hostname } from 'node:os';
 import process from 'node:process';
-import { createDiscovery } from '../shared/adapter/create-discovery.ts';
+import { createDiscovery, DISCOVERIES } from '../shared/adapter/create-discovery.ts';
 import { runProcess } from '../shared/adapter/node-process.ts';
 import { lowerProcess, WRITING } from '../shared/adapter/priority.ts';
-import { readSecrets } from '../shared/adapter/secrets.ts';
+import { readEtcdServer, readSecrets } from '../shared/adapter/secrets.ts';
 import { createLog } from '../shared/base/log.ts';
 import type { Options } from '../shared/options/config.ts';
 import { type Several, startMaster } from './start.ts';
@@ -15,7 +15,7 @@ await runProcess('master', 'npm run master --', (options) =>
   startMaster(
     options,
     readSecrets(options),
-    options.discovery === 'etcd' ? oneOfSeveral(options) : undefined,
+    DISCOVERIES[options.discovery].elects ? oneOfSeveral(options) : undefined,
   ),
 );
 
@@ -26,9 +26,10 @@ function oneOfSeveral(options: Options): Several {
     async campaign(address) {
       // etcd3 and gRPC take a while to load: only where they are used.
       const { campaign } = await import('../shared/adapter/etcd/election.ts');
-      const { etcd: hosts, etcdPrefix: prefix, leaseTtlMs: ttlMs } = options;
+      const { etcdPrefix: prefix, leaseTtlMs: ttlMs } = options;
+      const server = readEtcdServer(options);
       const now = () => performance.now();
-      return campaign({ hosts, prefix, ttlMs, address, machine: hostname(), now, log: log.warn });
+      return campaign({ server, prefix, ttlMs, address, machine: hostname(), now, log: log.warn });
     },
   };
 }

@@ -17,7 +17,7 @@ import { Visitors } from '../shared/http/visitors.ts';
 import { hostPort, type Options, UsageError } from '../shared/options/config.ts';
 import { isLoopback } from '../shared/options/exposure.ts';
 import { createApp } from './http/app.ts';
-import { createMetrics } from './http/metrics.ts';
+import { createMasterMetrics } from './http/metrics.ts';
 import { createLeadership } from './lead/leadership.ts';
 import { createStandby } from './lead/standby.ts';
 import { Registry } from './registry/registry.ts';
@@ -183,10 +183,11 @@ async function openMaster(options: MasterOptions, ports: OpenPorts): Promise<Omi
     if (taken) end('another master has taken the database over');
     slaves.headAt(head);
   });
-  const metrics = createMetrics(
+  const metrics = createMasterMetrics(
     () => sql.state,
     slaves,
     () => registry.view().members.length,
+    file(database),
   );
   const { isSure } = leadership;
   const app = createApp({

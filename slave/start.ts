@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as timeout } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createTokenCheck } from '../shared/adapter/cluster-token.ts';
-import { createDiscovery } from '../shared/adapter/create-discovery.ts';
+import { createDiscovery, DISCOVERIES } from '../shared/adapter/create-discovery.ts';
 import { type FileLock, lockFile } from '../shared/adapter/file-lock.ts';
 import { drain } from '../shared/adapter/node-drain.ts';
 import { createNodePeerFetch } from '../shared/adapter/node-peers.ts';
@@ -26,7 +26,7 @@ import { Directory } from './cache/directory.ts';
 import { readWarmList, saveWarmList, warm } from './cache/warm-list.ts';
 import { createApp } from './face/app.ts';
 import { serveLinks } from './face/link-server.ts';
-import { createMetrics } from './face/metrics.ts';
+import { createSlaveMetrics } from './face/metrics.ts';
 import { openStorage } from './follow/storage.ts';
 import { createLookElsewhere } from './handover/elsewhere.ts';
 import { readKnownMembers, saveKnownMembers } from './handover/known-members.ts';
@@ -112,7 +112,7 @@ export async function startSlave(options: Options): Promise<Running> {
   slave.soundness.files += setAside;
 
   const links = serveLinks(server, slave, { version: VERSION, log: log.warn, now, isPeer });
-  const metrics = createMetrics(slave, links.links);
+  const metrics = createSlaveMetrics(slave, links.links, databasePath);
   const app = createApp(slave, {
     version: VERSION,
     maxQueryBytes: options.maxQueryBytes,
@@ -143,8 +143,7 @@ export async function startSlave(options: Options): Promise<Running> {
     zone: options.zone,
     version: VERSION,
   };
-  // A list is all there is to know, and may have changed meanwhile.
-  const remembers = options.discovery !== 'static';
+  const { remembers } = DISCOVERIES[options.discovery];
   const knownPath = join(options.dataDir, 'members.json');
   const known = remembers ? await readKnownMembers(knownPath, node) : undefined;
   if (known !== undefined)

@@ -1,18 +1,14 @@
 /** Discovery through a real etcd, and everything that can go wrong between it and us. */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import process from 'node:process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createEtcdDiscovery, type EtcdDiscoveryOptions } from '../shared/adapter/etcd/discovery.ts';
 import type { Member, Registration, RegistryView } from '../shared/discovery/discovery.ts';
-import { argvOf } from '../shared/options/config.ts';
 import { eventually } from './support/cluster.ts';
+import { runMember } from './support/discovery-member.ts';
 import { hasEtcd, quietPort, TestEtcd } from './support/etcd.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
+
+type Given = Partial<EtcdDiscoveryOptions> & { hosts?: string[] };
 
 /** Nothing in these tests waits for a list that is read unasked, but where they say so. */
 const NEVER_MS = 3_600_000;
@@ -39,17 +35,24 @@ describe.runIf(hasEtcd('the tests of discovery through etcd'))('discovery throug
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
 
-  function discovery(given: Partial<EtcdDiscoveryOptions> = {}) {
-    return createEtcdDiscovery({ hosts: [etcd.url], prefix, ttlMs: TTL_MS, relistMs: NEVER_MS, ...given });
+  /** `hosts`: other ones than those of the etcd of all tests. */
+  function discovery({ hosts = [etcd.url], ...given }: Given = {}) {
+    return createEtcdDiscovery({
+      server: { hosts },
+      prefix,
+      ttlMs: TTL_MS,
+      relistMs: NEVER_MS,
+      ...given,
+    });
   }
 
-  async function register(member: Member, given?: Partial<EtcdDiscoveryOptions>): Promise<Registration> {
+  async function register(member: Member, given?: Given): Promise<Registration> {
     const registration = await discovery(given).register(member);
     cleanups.push(() => registration.leave());
     return registration;
   }
 
-  async function watch(given?: Partial<EtcdDiscoveryOptions>) {
+  async function watch(given?: Given) {
     const views: RegistryView[] = [];
     const watching = await discovery(given).watch((view) => views.push(view));
     cleanups.push(() => watching.close());
@@ -435,7 +438,12 @@ describe.runIf(hasEtcd('the tests of discovery through etcd'))('discovery throug
     test('starts before etcd, survives its wiping and a black hole, says good-bye and ends by itself', async () => {
       const own = await ownEtcd();
       const proxy = await proxyTo(own);
-      const child = runMember(runtime, 'child', `http://127.0.0.1:${proxy.port}`, prefix);
+      const child = runMember(runtime, {
+        etcd: [`http://127.0.0.1:${proxy.port}`],
+        etcdPrefix: prefix,
+        nodeId: 'child',
+        leaseTtlMs: TTL_MS,
+      });
       cleanups.push(() => child.kill());
       await eventually('it tries', () => child.states.includes('away'));
       await own.start();
@@ -492,59 +500,6 @@ describe.runIf(hasEtcd('the tests of discovery through etcd'))('discovery throug
     return Number((await admin.leaseClient.leaseTimeToLive({ ID: lease })).TTL);
   }
 });
-
-interface Child {
-  states: string[];
-  epochs: Set<string>;
-  view: RegistryView | undefined;
-  stderr: string;
-  exited: Promise<number | null>;
-  end(): void;
-  kill(): void;
-}
-
-/** `test/support/discovery-process.ts` on a runtime; on Deno with what the gateway may do there. */
-function runMember(runtime: string, id: string, url: string, prefix: string): Child {
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  const [, , ...permissions] = JSON.parse(readFileSync(join(root, 'deno.json'), 'utf8')).tasks.gateway.split(
-    ' ',
-  );
-  const [file, ...before] =
-    runtime === 'node'
-      ? [process.execPath, '--import', 'tsx']
-      : [join(root, 'node_modules/.bin/deno'), 'run', ...permissions.slice(0, -1)];
-  const options = argvOf({
-    discovery: 'etcd',
-    etcd: [url],
-    etcdPrefix: prefix,
-    nodeId: id,
-    leaseTtlMs: TTL_MS,
-  });
-  const running = spawn(file, [...before, 'test/support/discovery-process.ts', ...options], {
-    cwd: root,
-    env: { ...process.env, NO_COLOR: '1' },
-  });
-  const child: Child = {
-    states: [],
-    epochs: new Set(),
-    view: undefined,
-    stderr: '',
-    exited: new Promise((resolve) => running.once('exit', resolve)),
-    end: () => running.stdin.end(),
-    kill: () => running.kill('SIGKILL'),
-  };
-  running.stderr.on('data', (chunk) => {
-    child.stderr += chunk;
-  });
-  createInterface(running.stdout).on('line', (line) => {
-    const { state, view } = JSON.parse(line) as { state?: string; view?: RegistryView };
-    if (state !== undefined) child.states.push(state);
-    if (view === undefined) return;
-    child.view = view;
-    child.epochs.add(view.epoch);
-  });
-  return child;
-}
 
 function idsOf(view: RegistryView | undefined): string | undefined {
   return view?.members.map(({ id }) => id).join();

@@ -65,16 +65,19 @@ const PURE_FILES = [
   'gateway/slaves/plan.ts',
   'gateway/read/merge.ts',
   'shared/base/address.ts',
+  'shared/base/calendar.ts',
   'shared/base/checksum.ts',
   'shared/base/murmur3.ts',
+  'shared/base/nearest.ts',
   'shared/base/text.ts',
+  'shared/base/time-text.ts',
   'shared/link/wire.ts',
   'slave/cache/coverage.ts',
 ];
-/** Packages that the pure folders may use: schemas are data. */
-const PURE_PACKAGES = /^zod$/;
+/** Packages that the pure folders may use: schemas are data, and so is the layout of bytes. */
+const PURE_PACKAGES = /^(zod|flatbuffers)$/;
 /** Packages that run on every runtime as they are. */
-const WEB_PACKAGES = /^(zod|hono|lru-cache)(\/|$)/;
+const WEB_PACKAGES = /^(zod|hono|lru-cache|flatbuffers)(\/|$)/;
 const RUNTIME_GLOBALS = /\b(Deno|process|Buffer|require|__dirname|setImmediate)\b\s*[.(]/;
 const IMPURE =
   /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|crypto\.|setTimeout|setInterval|fetch\()/;

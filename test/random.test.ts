@@ -86,6 +86,22 @@ const line: fc.Arbitrary<IngestLine> = fc.oneof(
     ),
   },
   {
+    weight: 3,
+    arbitrary: fc
+      .record(
+        {
+          type: fc.constant('member' as const),
+          topic,
+          subject: tail,
+          from: time,
+          to: fc.option(time),
+          declared,
+        },
+        { requiredKeys: ['type', 'topic', 'subject', 'from'] },
+      )
+      .map((line) => (typeof line.to === 'number' ? { ...line, to: Math.max(line.from, line.to) } : line)),
+  },
+  {
     weight: 1,
     arbitrary: fc.record(
       {
@@ -194,10 +210,12 @@ test('random data, written in parts, is answered as a naive store answers it', {
 function ownNames(prefix: string) {
   const named = (name: string) => prefix + name;
   return {
-    line: (line: IngestLine): IngestLine =>
-      line.type === 'subject' && line.topics !== undefined
-        ? { ...line, subject: named(line.subject), topics: line.topics.map(named) }
-        : { ...line, subject: named(line.subject) },
+    line: (line: IngestLine): IngestLine => {
+      const own = { ...line, subject: named(line.subject) };
+      if (own.type === 'member') own.topic = named(own.topic);
+      if (own.type === 'subject' && own.topics !== undefined) own.topics = own.topics.map(named);
+      return own;
+    },
     query: ({ subjects, topic, selection, ...rest }: NaiveQuery): NaiveQuery => ({
       ...rest,
       ...(subjects === undefined ? {} : { subjects: subjects.map(named) }),

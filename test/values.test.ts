@@ -70,7 +70,7 @@ function ofTest(list: readonly IngestLine[]): IngestLine[] {
     .filter((one) => one.type !== 'member' || one.subject !== LARGE)
     .map((one) => (one.type === 'record' && one.subject === LARGE ? { ...one, period: undefined } : one));
 }
-const lines = fc.array(line, { minLength: 1, maxLength: 40 }).map(ofTest);
+const lines = fc.array(line, { minLength: 1, maxLength: 80, size: 'max' }).map(ofTest);
 
 describe('values', () => {
   test('are what brute force says, whatever was asked and written before', async () => {

@@ -1,4 +1,5 @@
 /** A whole cluster on this machine: a master or several, slaves and a gateway, as the launcher and the tests run it. */
+import { DISCOVERIES } from '../../shared/adapter/create-discovery.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { hostPort, type Options, UsageError } from '../../shared/options/config.ts';
@@ -42,7 +43,7 @@ export class Cluster {
 
   /** Throws a UsageError for options that cannot work together. */
   constructor(options: Options, events: ClusterEvents) {
-    if (options.masters > 1 && options.discovery !== 'etcd')
+    if (options.masters > 1 && !DISCOVERIES[options.discovery].elects)
       throw new UsageError('--masters: expected 1 where no master is elected, or --discovery etcd with it');
     this.options = withWholePaths(options);
     this.fetchFrom = createNodePeerFetch(readSecrets(options).access);
@@ -69,12 +70,13 @@ export class Cluster {
   async start(): Promise<void> {
     const { slaves, slavePort, host, discovery } = this.options;
     const ports = Array.from({ length: slaves }, (_, i) => (slavePort === 0 ? 0 : slavePort + i));
-    if (discovery === 'static') {
+    const { isListed, needsServer } = DISCOVERIES[discovery];
+    if (isListed) {
       // A list has to be known before anybody listens.
       for (const [i, port] of ports.entries()) if (port === 0) ports[i] = await freePort(host);
       this.options = { ...this.options, members: ports.map((port) => hostPort(host, port)) };
     }
-    if (discovery === 'etcd') await this.startEtcd();
+    if (needsServer) await this.startEtcd();
     await this.master.start();
     this.options = { ...this.options, master: this.master.url };
     await Promise.all([

@@ -5,6 +5,7 @@ import { arch, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { DISCOVERIES } from '../../shared/adapter/create-discovery.ts';
 import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/options/config.ts';
 
 export interface Command {
@@ -32,6 +33,10 @@ export function withWholePaths(options: Options): Options {
     tlsCert: whole(options.tlsCert),
     tlsKey: whole(options.tlsKey),
     tlsCa: whole(options.tlsCa),
+    etcdPasswordFile: whole(options.etcdPasswordFile),
+    etcdCa: whole(options.etcdCa),
+    etcdCert: whole(options.etcdCert),
+    etcdKey: whole(options.etcdKey),
   };
 }
 
@@ -59,7 +64,7 @@ export function slaveCommand(options: Options, name: string, port: number): Comm
     dataDir: join(options.dataDir, name),
     slavePort: port,
     // Members of a static list are known by their address.
-    nodeId: options.discovery === 'static' ? undefined : name,
+    nodeId: DISCOVERIES[options.discovery].isListed ? undefined : name,
     database: undefined,
   };
   return onNode('slave/main.ts', own, flagsOf('slave'));

@@ -1,5 +1,5 @@
 /** The gateway's counts in Prometheus' words. Only asking for them costs anything. */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createMetrics, type Metrics } from '../../shared/adapter/metrics.ts';
 import type { Measured } from '../gateway.ts';
 import { BUCKETS, type RouteCounts } from '../http/metrics.ts';
 
@@ -16,31 +16,11 @@ export function createPrometheus({
   text: string;
   contentType: string;
 }> {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
-  const counter = (name: string, help: string, labels: string[], collect: (set: Set) => void) =>
-    new Counter({
-      name: `kamaitachi_gateway_${name}`,
-      help,
-      labelNames: labels,
-      registers,
-      collect() {
-        this.reset();
-        collect((value, values = {}) => this.inc(values, value));
-      },
-    });
-  const gauge = (name: string, help: string, labels: string[], collect: (set: Set) => void) =>
-    new Gauge({
-      name: `kamaitachi_gateway_${name}`,
-      help,
-      labelNames: labels,
-      registers,
-      collect() {
-        this.reset();
-        collect((value, values = {}) => this.set(values, value));
-      },
-    });
+  const metrics = createMetrics('gateway', 20);
+  const { registry } = metrics;
+  const counter: Metrics['counter'] = (name, ...rest) =>
+    metrics.counter(`kamaitachi_gateway_${name}`, ...rest);
+  const gauge: Metrics['gauge'] = (name, ...rest) => metrics.gauge(`kamaitachi_gateway_${name}`, ...rest);
 
   counter('requests_total', 'Requests by route and status', ['method', 'route', 'status'], (add) => {
     for (const { method, route, byStatus } of requests.routes)
@@ -89,7 +69,15 @@ export function createPrometheus({
   counter('answers_given_up_total', 'Large answers that clients did not take', [], (add) =>
     add(writing.givenUp),
   );
-  gauge('slots_missing', 'Slots without a ready holder', [], (set) => set(cluster.missing()));
+  gauge('slots_missing', 'Slots without a ready holder: reads of them fail', [], (set) =>
+    set(cluster.missing()),
+  );
+  gauge(
+    'slots_under_replicated',
+    'Slots with fewer ready holders than they should have (--replicas)',
+    [],
+    (set) => set(cluster.underReplicated()),
+  );
   gauge('slave_linked', 'Whether a slave is linked', ['slave'], (set) => {
     for (const { id, link } of cluster.all()) set(link.isOpen ? 1 : 0, { slave: id });
   });
@@ -114,8 +102,6 @@ export function createPrometheus({
     contentType: registry.contentType,
   });
 }
-
-type Set = (value: number, labels?: Record<string, string>) => void;
 
 const HISTOGRAM = 'kamaitachi_gateway_request_duration_seconds';
 

@@ -116,13 +116,15 @@ export function createApp(options: AppOptions): Hono {
 
   for (const prefix of ['', PREFIX]) {
     for (const route of ROUTES) {
-      const counts = metrics.route(route.method, prefix + route.path);
       const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
       const handle = options.handlers[route.name];
-      const check = options.access.check(route.name);
+      const check = options.access.check(route);
       const errorText = route.isTable ? tableErrorBody : errorBody;
-      const run = (c: Context) => answer(c, counts, errorText, handle, check);
-      app.on(route.method, [pattern, `${pattern}/`], run);
+      for (const method of route.methods) {
+        const counts = metrics.route(method, prefix + route.path);
+        const run = (c: Context) => answer(c, counts, errorText, handle, check);
+        app.on(method, [pattern, `${pattern}/`], run);
+      }
     }
   }
 
@@ -179,8 +181,8 @@ function methodsOf(path: string): string[] {
       .split('/')
       .slice(1);
     for (const { route } of MATCHERS.filter((known) => matches(known, segments))) {
-      methods.add(route.method);
-      if (route.method === 'GET') methods.add('HEAD');
+      for (const method of route.methods) methods.add(method);
+      if (route.methods.includes('GET')) methods.add('HEAD');
     }
   }
   return [...methods].sort();

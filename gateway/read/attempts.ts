@@ -5,10 +5,12 @@
 import type { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
+import type { AnswerShape } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Share } from '../flow/budget.ts';
+import type { ChunkStream } from '../slaves/chunk-stream.ts';
 import type { Cluster, SlaveNode } from '../slaves/cluster.ts';
 import type { Call, CallListener, PartAnswer, PartFailure, PartText } from '../slaves/link.ts';
 import { type Part, planQuery } from '../slaves/plan.ts';
@@ -29,12 +31,18 @@ export interface Reading {
   isRetried: boolean;
   /** A large answer has begun to come for it. */
   began(): void;
+  /** Absent = rows. */
+  readonly shape?: AnswerShape;
+  /** What comes behind the first chunks of columns. */
+  readonly streams: ChunkStream[];
 }
 
 /** A part and what a slave said. */
 export interface Answered {
   query: Query;
   text: PartText;
+  /** What comes behind the chunk of columns in `text`. */
+  rest?: ChunkStream;
   /** It is the final `data`. */
   whole: boolean;
   seq: number;
@@ -95,12 +103,7 @@ export class Attempts {
     breaker.begin();
     this.parts++;
     const read = new PartRead(this, part, reading, past, now);
-    read.call = link.call(
-      payloadOf(part.query, part.slots, part.whole, reading.minSeq),
-      leftMs,
-      reading.share,
-      read,
-    );
+    read.call = link.call(payloadOf(part, reading), leftMs, reading.share, read);
     this.underWay.add(read);
     return read;
   }
@@ -126,7 +129,7 @@ export class Attempts {
     const routes = this.cluster.routes();
     let parts: Part<SlaveNode>[];
     try {
-      parts = planQuery(query, routes, { minSeq: reading.minSeq, exclude, slots });
+      parts = planQuery(query, routes, { minSeq: reading.minSeq, shape: reading.shape, exclude, slots });
     } catch {
       // Nobody else holds it: the first one stays the only hope.
       return undefined;
@@ -151,7 +154,12 @@ export class Attempts {
     let parts: Part<SlaveNode>[];
     try {
       const { exclude } = past;
-      parts = planQuery(query, this.cluster.routes(), { minSeq: reading.minSeq, exclude, slots });
+      parts = planQuery(query, this.cluster.routes(), {
+        minSeq: reading.minSeq,
+        shape: reading.shape,
+        exclude,
+        slots,
+      });
     } catch {
       return undefined;
     }
@@ -237,11 +245,12 @@ export class PartRead implements CallListener, Bagged {
     this.reading.began();
   }
 
-  answered({ text, seq, staleSeconds }: PartAnswer): void {
+  answered({ text, seq, staleSeconds, rest }: PartAnswer): void {
     this.call = undefined;
+    if (rest !== undefined) this.reading.streams.push(rest);
     this.attempts.took(this);
     const { query, whole, holder } = this.part;
-    this.finish([{ query, text, whole, seq, staleSeconds, holder }]);
+    this.finish([{ query, text, rest, whole, seq, staleSeconds, holder }]);
   }
 
   failed(failure: PartFailure): void {
@@ -354,17 +363,18 @@ export function asRows(part: Part<SlaveNode>): Part<SlaveNode> {
 const queryTexts = new WeakMap<Query, string>();
 const slotTexts = new WeakMap<SlotSet, string>();
 
-function payloadOf(query: Query, slots: SlotSet | undefined, whole: boolean, minSeq: number): string {
+function payloadOf({ query, slots, whole }: Part<SlaveNode>, { minSeq, shape }: Reading): string {
   let text = queryTexts.get(query);
   if (text === undefined) {
     text = asciiJson(query);
     queryTexts.set(query, text);
   }
-  if (slots === undefined) return `{"query":${text},"whole":${whole},"minSeq":${minSeq}}`;
+  const rest = `"whole":${whole},"minSeq":${minSeq}${shape === undefined ? '' : `,"shape":"${shape}"`}}`;
+  if (slots === undefined) return `{"query":${text},${rest}`;
   let set = slotTexts.get(slots);
   if (set === undefined) {
     set = slots.toBase64();
     slotTexts.set(slots, set);
   }
-  return `{"query":${text},"slots":"${set}","whole":${whole},"minSeq":${minSeq}}`;
+  return `{"query":${text},"slots":"${set}",${rest}`;
 }

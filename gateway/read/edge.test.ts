@@ -81,10 +81,11 @@ describe('an answer', () => {
 
   it('is that to the same question at the same path', async () => {
     const test = await start();
-    const both = { ...body, from: 0, to: 1 };
-    await test.post(PATH, both);
-    await test.post(`${API}/period`, both);
-    await test.post(PATH, { ...both, limit: 3 });
+    const asked = 'ids=eps&selection.id=x&selection.topic=t';
+    for (const path of [PATH, PATH.replace('data', 'selection')])
+      await test.gateway.app.request(`${path}?${asked}`);
+    await test.post(PATH, body);
+    await test.post(PATH, { ...body, limit: 3 });
     expect(test.asked()).toBe(3);
   });
 

@@ -1,10 +1,12 @@
 /** One read from plan to answer: it is let in, its parts are asked for, and what comes back is merged. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import type { AnswerShape } from '../../shared/link/messages.ts';
 import { checkPanelSize } from '../../shared/query/panel-dates.ts';
-import type { PanelQuery, Query } from '../../shared/query/query.ts';
+import type { Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
 import type { Budget } from '../flow/budget.ts';
 import type { LargeText } from '../flow/writing.ts';
+import type { Chunk, ChunkStream } from '../slaves/chunk-stream.ts';
 import type { Cluster, SlaveNode } from '../slaves/cluster.ts';
 import { type Part, planQuery } from '../slaves/plan.ts';
 import { Admission, TOO_MANY } from './admission.ts';
@@ -32,6 +34,22 @@ export interface ReadResult {
   answeredBy: readonly SlaveNode[];
 }
 
+/** An answer as columns, by parts. */
+export interface ColumnsRead extends Omit<ReadResult, 'data'> {
+  /** As slaves were asked it. */
+  query: Query;
+  /** The first chunk of each, and what comes behind it. */
+  parts: { first: Chunk; rest?: ChunkStream }[];
+  /** Its room. */
+  readonly bytes: number;
+  /** Takes more room; false where there is none now. */
+  grow(bytes: number): boolean;
+  /** It is being written: from now on it is its client that takes time, and its deadline does not count. */
+  flows(): void;
+  /** Ends it and gives its room back. Only the first call counts. */
+  release(): void;
+}
+
 /** Only requests older than this are asked whether their client is still there: it costs, and most are over by then. */
 const ABORT_CHECK_MS = 100;
 
@@ -53,21 +71,26 @@ export class Reads {
 
   /** The answer to a query. */
   read(query: Query, options: ReadOptions): Promise<ReadResult> {
-    return query.kind === 'panel' && 'calendar' in query.when
-      ? this.readByCalendar(query, query.when, options)
-      : this.readPlanned(query, options);
+    return this.byCalendar(query, options, (planned) => this.readPlanned(planned, options));
+  }
+
+  /** The answer to a query as columns, as they come. Whoever takes it has to give its room back. */
+  readColumns(query: Query, options: ReadOptions): Promise<ColumnsRead> {
+    return this.byCalendar(query, options, (planned) => this.readChunks(planned, options));
   }
 
   /** A panel whose dates are the days of a subject: that subject's slave is asked for them first. */
-  private async readByCalendar(
-    query: PanelQuery,
-    { calendar, from, to }: { calendar: string; from: number; to: number },
+  private async byCalendar<Result extends Omit<ReadResult, 'data'>>(
+    query: Query,
     options: ReadOptions,
-  ): Promise<ReadResult> {
+    read: (query: Query) => Promise<Result>,
+  ): Promise<Result> {
+    if (query.kind !== 'panel' || 'dates' in query.when) return read(query);
+    const { calendar, from, to } = query.when;
     const asked = await this.readPlanned({ kind: 'calendar', subject: calendar, from, to }, options);
     const dates = JSON.parse(asked.data as string) as number[];
     if ('subjects' in query.pool) checkPanelSize(query.pool.subjects.length, dates.length, query.ids.length);
-    const result = await this.readPlanned({ ...query, when: { dates } }, options);
+    const result = await read({ ...query, when: { dates } });
     const seqs = [asked.seq, result.seq].filter((seq) => seq !== undefined);
     return {
       ...result,
@@ -75,6 +98,39 @@ export class Reads {
       staleSeconds: Math.max(asked.staleSeconds, result.staleSeconds),
       answeredBy: [...asked.answeredBy, ...result.answeredBy],
     };
+  }
+
+  private async readChunks(query: Query, options: ReadOptions): Promise<ColumnsRead> {
+    const run = this.begin(options, 'columns');
+    const release = () => {
+      for (const stream of run.streams) stream.cancel(UNWANTED);
+      this.end(run);
+      this.budget.release(run.share);
+    };
+    try {
+      const wish = { minSeq: run.minSeq, shape: run.shape };
+      const parts = planQuery(query, this.cluster.routes(), wish).map(asRows);
+      const answered = await this.answerAll(run, parts);
+      const used = answered.map(({ text, rest }) => ({ first: text[0] as Chunk, rest }));
+      // Where a part was asked of two.
+      for (const stream of run.streams)
+        if (!used.some(({ rest }) => rest === stream)) stream.cancel(UNWANTED);
+      run.isHandedOver = true;
+      return {
+        ...summaryOf(answered),
+        query,
+        parts: used,
+        get bytes() {
+          return run.share.reserved;
+        },
+        grow: (bytes) => this.budget.grow(run.share, bytes),
+        flows: () => this.end(run),
+        release,
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   private async readPlanned(query: Query, options: ReadOptions): Promise<ReadResult> {
@@ -127,10 +183,12 @@ export class Reads {
     });
   }
 
-  private begin({ minSeq, timeoutMs, startedAt, request, client }: ReadOptions): Run {
+  private begin({ minSeq, timeoutMs, startedAt, request, client }: ReadOptions, shape?: AnswerShape): Run {
     this.admission.begin(client);
     this.attempts.earn();
     const run: Run = {
+      shape,
+      streams: [],
       minSeq,
       timeoutMs,
       request,
@@ -165,18 +223,7 @@ export class Reads {
   }
 
   private resultOf(run: Run, text: Text, answered: readonly Answered[]): ReadResult {
-    let seq: number | undefined;
-    let staleSeconds = 0;
-    for (const part of answered) {
-      seq = seq === undefined ? part.seq : Math.min(seq, part.seq);
-      staleSeconds = Math.max(staleSeconds, part.staleSeconds);
-    }
-    return {
-      data: this.handOver(run, text),
-      seq,
-      staleSeconds,
-      answeredBy: answered.map(({ holder }) => holder),
-    };
+    return { data: this.handOver(run, text), ...summaryOf(answered) };
   }
 
   /** A large answer takes its room along. */
@@ -190,7 +237,7 @@ export class Reads {
   /** When one part is lost the others are of no use any more. */
   private end(run: Run): void {
     for (const part of run.parts) part.stop();
-    this.running.remove(run);
+    if (!this.running.remove(run)) return;
     this.admission.end(run);
     if (!run.isHandedOver) this.budget.release(run.share);
     if (this.running.items.length === 0) this.onIdle?.();
@@ -208,8 +255,22 @@ interface Run extends Reading, Bagged {
   isLarge: boolean;
 }
 
+/** For chunks that nobody takes any more. */
+const UNWANTED = new KamaitachiError('unavailable', 'the client is gone');
+
+function summaryOf(answered: readonly Answered[]): Omit<ReadResult, 'data'> {
+  let seq: number | undefined;
+  let staleSeconds = 0;
+  for (const part of answered) {
+    seq = seq === undefined ? part.seq : Math.min(seq, part.seq);
+    staleSeconds = Math.max(staleSeconds, part.staleSeconds);
+  }
+  return { seq, staleSeconds, answeredBy: answered.map(({ holder }) => holder) };
+}
+
 const NO_PARTS: readonly PartRead[] = [];
 
 function fail(run: Run, error: KamaitachiError): void {
   for (const part of run.parts) part.abort(error);
+  for (const stream of run.streams) stream.cancel(error);
 }

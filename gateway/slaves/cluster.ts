@@ -245,6 +245,19 @@ export class Cluster {
     return SLOTS - held.size;
   }
 
+  /** Slots with fewer ready holders than replicas were asked for. */
+  underReplicated(): number {
+    const { replicas } = this.options;
+    const { holders } = this.routes();
+    let count = 0;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      let held = 0;
+      for (const { ready } of holders) if (ready.has(slot)) held++;
+      if (held < replicas) count++;
+    }
+    return count;
+  }
+
   /**
    * Slaves that a gateway which has just started has not tried to link to: one that leaves the next moment must not be all that
    * it has. Once there is none it is over: who joins later says nothing about those that are linked.

@@ -6,6 +6,8 @@
 import { tooLarge } from '../../shared/answer/frame.ts';
 import { type ErrorCode, KamaitachiError, STATUS_OF } from '../../shared/base/errors.ts';
 import {
+  CHUNK_OF_COLUMNS_BYTES,
+  CHUNKS_AHEAD,
   DIAL_TIMEOUT_MS,
   LINK_SILENCE_MS,
   LINK_WINDOW_BYTES,
@@ -25,6 +27,7 @@ import type { Budget, Share } from '../flow/budget.ts';
 import { Credit } from '../flow/credit.ts';
 import { Pending } from '../flow/pending.ts';
 
+import { ChunkStream } from './chunk-stream.ts';
 import type { Connection, Dial } from './dialer.ts';
 
 /**
@@ -59,6 +62,8 @@ export interface PartAnswer {
   text: PartText;
   seq: number;
   staleSeconds: number;
+  /** What comes behind the chunk of columns in `text`. */
+  rest?: ChunkStream;
 }
 
 /** Why a part was not answered, and so what may be done about it. */
@@ -104,6 +109,8 @@ interface PendingCall extends Call {
   pieces: Uint8Array<ArrayBuffer>[];
   received: number;
   hasBegun: boolean;
+  /** Its first chunk is handed over; the others go here. */
+  rest: ChunkStream | undefined;
 }
 
 /** One connection from dialling to its end. */
@@ -174,7 +181,15 @@ export class Link {
 
   /** Sends a request. `payload`: the PartRequest as ASCII JSON. `listener` hears nothing before this returns. */
   call(payload: string, timeoutMs: number, share: Share, listener: CallListener): Call {
-    const call: PendingCall = { id: 0, share, listener, pieces: NO_PIECES, received: 0, hasBegun: false };
+    const call: PendingCall = {
+      id: 0,
+      share,
+      listener,
+      pieces: NO_PIECES,
+      received: 0,
+      hasBegun: false,
+      rest: undefined,
+    };
     if (this.state.kind !== 'open') failSoon(call, broken(this.options.node, this.reason));
     else if (this.pending.isFull || this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
       failSoon(call, {
@@ -252,7 +267,7 @@ export class Link {
     this.state = { kind: 'connecting', attempt };
     this.lastHeard = now();
     const events = {
-      onText: (text: string) => this.read(attempt, text),
+      onData: (data: string | Uint8Array) => this.read(attempt, data),
       onClose: (reason: string) => this.end(attempt, reason),
     };
     dial(address, events, DIAL_TIMEOUT_MS).then(
@@ -290,12 +305,12 @@ export class Link {
     });
   }
 
-  private read(attempt: Attempt, text: string): void {
+  private read(attempt: Attempt, data: string | Uint8Array): void {
     if (!this.isCurrent(attempt)) return;
     this.lastHeard = this.options.now();
     this.isSilent = false;
     try {
-      for (const frame of attempt.reader.push(text)) this.take(attempt, frame);
+      for (const frame of attempt.reader.push(data)) this.take(attempt, frame);
     } catch (error) {
       this.end(attempt, error instanceof Error ? error.message : String(error));
     }
@@ -308,6 +323,9 @@ export class Link {
     switch (frame.type) {
       case 'R':
         this.takeAnswer(attempt, frame);
+        break;
+      case 'B':
+        this.takeBytes(attempt, frame);
         break;
       case 'S':
         this.options.onState(JSON.parse(frame.payload) as SlaveState);
@@ -367,8 +385,62 @@ export class Link {
     call.listener.answered({ text: call.pieces, seq, staleSeconds });
   }
 
-  private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
-    this.options.budget.reserve(share, total, () => {
+  /** A chunk of columns: its bytes go into one piece, where the columns can be read as they are. */
+  private takeBytes(attempt: Attempt, { numbers, bytes = NO_BYTES }: Frame): void {
+    const [id, seq, staleSeconds, total, more] = numbers;
+    const call = this.pending.get(id);
+    if (call === undefined) return;
+    if (total > MAX_ANSWER_BYTES) {
+      this.cancel(call);
+      failCall(call, { kind: 'final', error: tooLarge() });
+      return;
+    }
+    if (call.received === 0 && !this.beginChunk(attempt, call, total, more === 1)) return;
+    if (call.received > 0) this.credit.came(id, bytes.length);
+    const [chunk] = call.pieces;
+    if (call.received + bytes.length > chunk.length)
+      throw new RangeError(`answer: expected ${chunk.length} bytes, got more`);
+    chunk.set(bytes, call.received);
+    call.received += bytes.length;
+    if (call.received < total) return;
+    call.received = 0;
+    if (more === 0) this.pending.delete(id);
+    if (call.rest !== undefined) call.rest.push(chunk, more === 0);
+    else {
+      if (more === 1) call.rest = this.restOf(attempt, call);
+      call.listener.answered({ text: [chunk], seq, staleSeconds, rest: call.rest });
+    }
+  }
+
+  /** False where nobody wants it any more. */
+  private beginChunk(attempt: Attempt, call: PendingCall, total: number, hasMore: boolean): boolean {
+    call.pieces = [new Uint8Array(total)];
+    call.hasBegun = true;
+    if (call.rest !== undefined) {
+      // The room that the first one took stays the answer's.
+      if (total > PIECE_BYTES) this.credit.want(call.id, total - PIECE_BYTES);
+      return true;
+    }
+    if (total <= PIECE_BYTES && !hasMore) return true;
+    call.listener.began();
+    // Whoever asked may have let go of it.
+    if (this.pending.get(call.id) === undefined) return false;
+    this.askForRest(attempt, call, total, hasMore ? CHUNKS_AHEAD * CHUNK_OF_COLUMNS_BYTES : 0);
+    return true;
+  }
+
+  private restOf(attempt: Attempt, call: PendingCall): ChunkStream {
+    return new ChunkStream(
+      () => {
+        if (this.isCurrent(attempt)) this.send(attempt, encodeFrame('P', [call.id]));
+      },
+      () => this.cancel(call),
+    );
+  }
+
+  /** `aheadBytes`: room for what comes behind it. */
+  private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number, aheadBytes = 0): void {
+    this.options.budget.reserve(share, total + aheadBytes, () => {
       if (!this.isCurrent(attempt) || this.pending.get(id) === undefined) return false;
       if (total > PIECE_BYTES) this.credit.want(id, total - PIECE_BYTES);
       return true;
@@ -383,7 +455,7 @@ export class Link {
     this.pending.delete(id);
     this.credit.end(id);
     const known = code in STATUS_OF ? code : 'internal';
-    call.listener.failed({
+    failCall(call, {
       kind: refusal ?? kindOf(known),
       error: new KamaitachiError(known, message, retryAfterSeconds || undefined),
     });
@@ -399,7 +471,7 @@ export class Link {
     this.credit.clear();
     this.unheardSince = 0;
     this.isSilent = false;
-    for (const call of this.pending.clear()) call.listener.failed(broken(node, reason));
+    for (const call of this.pending.clear()) failCall(call, broken(node, reason));
     this.options.onChange(reason);
   }
 }
@@ -409,12 +481,19 @@ const ALIVE_PROTOCOL = 2;
 /** Between two ticks, however busy this process is, unless it stood still. */
 const MOST_TICK_MS = 2 * TICK_MS;
 
+/** Whoever hears of it: who asked, or once that has the first chunk, who takes the others. */
+function failCall({ listener, rest }: PendingCall, failure: PartFailure): void {
+  if (rest === undefined) listener.failed(failure);
+  else rest.fail(failure.error);
+}
+
 function failSoon({ listener }: PendingCall, failure: PartFailure): void {
   queueMicrotask(() => listener.failed(failure));
 }
 
 const SILENT = `silent for over ${LINK_SILENCE_MS} ms`;
 const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
+const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 function mismatchOf(said: Hello, { hello, node: expected }: LinkOptions): string | undefined {

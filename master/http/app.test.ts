@@ -2,13 +2,14 @@ import { describe, expect, it, vi } from 'vitest';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { decodePage, FILL_PATH, TAIL_PATH, type TailHeader } from '../../shared/data/feed.ts';
 import type { Member } from '../../shared/discovery/discovery.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
 import { Registry } from '../registry/registry.ts';
 import { createSlaves } from '../registry/slaves.ts';
 import { createWatchers } from '../registry/watchers.ts';
 import type { SqlClient } from '../thread/sql-client.ts';
-import { createApp, INGEST_PATH } from './app.ts';
-import { createMetrics } from './metrics.ts';
+import { createApp } from './app.ts';
+import { createMasterMetrics } from './metrics.ts';
 
 const LINE = '{"type":"delete","subject":"a"}';
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -47,10 +48,11 @@ function create(
     registry,
     watchers,
     slaves,
-    metrics: createMetrics(
+    metrics: createMasterMetrics(
       () => state,
       slaves,
       () => registry.view().members.length,
+      undefined,
     ),
     version: '1',
     maxIngestBytes: 100,
@@ -96,10 +98,10 @@ it('a master that may have a successor answers nothing as the master, until it k
   sure = false;
   const unsure = '503 master: it does not know whether it is still the master';
   for (const [path, body] of [
-    [INGEST_PATH, LINE],
+    [PATHS.ingest, LINE],
     [TAIL_PATH, tail],
   ])
-    expect(await status(post(path, body, path === INGEST_PATH ? NDJSON : {}))).toBe(unsure);
+    expect(await status(post(path, body, path === PATHS.ingest ? NDJSON : {}))).toBe(unsure);
   expect(asked).toEqual([]);
   expect((await app.request('/ready')).status).toBe(503);
   expect((await app.request('/health')).status).toBe(200);
@@ -108,7 +110,7 @@ it('a master that may have a successor answers nothing as the master, until it k
 describe('POST ingest', () => {
   it('passes the body on and answers what was accepted, with its seq', async () => {
     const { post, asked } = create();
-    const answer = await post(INGEST_PATH, LINE, { ...NDJSON, 'x-request-id': 'r1' });
+    const answer = await post(PATHS.ingest, LINE, { ...NDJSON, 'x-request-id': 'r1' });
     expect(answer.headers.get('x-kamaitachi-seq')).toBe('7');
     expect(answer.headers.get('x-request-id')).toBe('r1');
     expect(await answer.json()).toEqual({
@@ -130,7 +132,7 @@ describe('POST ingest', () => {
       {},
     ];
     for (const headers of keys)
-      await post(INGEST_PATH, LINE, { ...NDJSON, ...headers, 'idempotency-key': 'k' });
+      await post(PATHS.ingest, LINE, { ...NDJSON, ...headers, 'idempotency-key': 'k' });
     const names = asked.map(({ request }) => (request as { key: { name: string } }).key.name);
     expect(names[0]).toBe(names[1]);
     expect(new Set(names).size).toBe(3);
@@ -138,13 +140,13 @@ describe('POST ingest', () => {
 
   it('refuses what cannot be a write', async () => {
     const { post, status, asked } = create();
-    expect(await status(post(INGEST_PATH, 'x'.repeat(101), NDJSON))).toBe(
+    expect(await status(post(PATHS.ingest, 'x'.repeat(101), NDJSON))).toBe(
       '413 body: expected at most 100 bytes, got more',
     );
-    expect(await status(post(INGEST_PATH, LINE, { 'content-type': 'text/plain' }))).toMatch(
+    expect(await status(post(PATHS.ingest, LINE, { 'content-type': 'text/plain' }))).toMatch(
       /^415 content-type/,
     );
-    expect(await status(post(INGEST_PATH, LINE, { ...NDJSON, 'idempotency-key': 'k'.repeat(257) }))).toMatch(
+    expect(await status(post(PATHS.ingest, LINE, { ...NDJSON, 'idempotency-key': 'k'.repeat(257) }))).toMatch(
       /^400 Idempotency-Key: expected at most 256 bytes/,
     );
     expect(asked).toEqual([]);
@@ -153,7 +155,7 @@ describe('POST ingest', () => {
   it('gives a body up that does not come', async () => {
     const { post, status } = create();
     const never = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
-    const answer = await post(INGEST_PATH, never, NDJSON);
+    const answer = await post(PATHS.ingest, never, NDJSON);
     expect(answer.headers.get('connection')).toBe('close');
     expect(await status(answer)).toBe('408 body: expected all of it within 50 ms');
   });
@@ -163,22 +165,22 @@ describe('POST ingest', () => {
     slaves.headAt(state.head);
     pass(5_001);
     slaves.asked('s1', 4);
-    const answer = await post(INGEST_PATH, LINE, NDJSON);
+    const answer = await post(PATHS.ingest, LINE, NDJSON);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await status(answer)).toBe('429 ingest: slave s1 is 5001 ms behind');
     pass(5_001);
-    expect((await post(INGEST_PATH, LINE, NDJSON)).status).toBe(200);
+    expect((await post(PATHS.ingest, LINE, NDJSON)).status).toBe(200);
   });
 
   it('says of a bug nothing from inside, of anything else what it is', async () => {
     const { post, status } = create(() => {
       throw new Error('secret');
     });
-    expect(await status(post(INGEST_PATH, LINE, NDJSON))).toMatch(/^500 internal error/);
+    expect(await status(post(PATHS.ingest, LINE, NDJSON))).toMatch(/^500 internal error/);
     const other = create(() => {
       throw new KamaitachiError('unavailable', 'no disk');
     });
-    const answer = await other.post(INGEST_PATH, LINE, NDJSON);
+    const answer = await other.post(PATHS.ingest, LINE, NDJSON);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await other.status(answer)).toBe('503 no disk');
   });
@@ -329,7 +331,7 @@ describe('what operators ask', () => {
   it('names the paths and methods there are not', async () => {
     const { app, status } = create();
     expect(await status(app.request('/nothing'))).toBe('404 /nothing: no such path');
-    const wrong = await app.request(INGEST_PATH, { method: 'PUT' });
+    const wrong = await app.request(PATHS.ingest, { method: 'PUT' });
     expect(wrong.headers.get('allow')).toBe('POST');
     expect(await status(wrong)).toMatch(/^405 /);
     expect((await app.request('/health', { method: 'POST' })).headers.get('allow')).toBe('GET, HEAD');

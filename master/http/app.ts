@@ -17,6 +17,7 @@ import {
   SEQ,
   successBody,
 } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.ts';
 import type { Visitors } from '../../shared/http/visitors.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
@@ -35,16 +36,14 @@ import {
   tailRequest,
   watchRequest,
 } from './internal.ts';
-import type { Metrics } from './metrics.ts';
-
-export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
+import type { MasterMetrics } from './metrics.ts';
 
 export interface AppParts {
   sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'>;
   registry: Registry;
   watchers: Watchers;
   slaves: Slaves;
-  metrics: Metrics;
+  metrics: MasterMetrics;
   version: string;
   maxIngestBytes: number;
   /** Tests make it shorter. */
@@ -96,7 +95,7 @@ export function createApp(parts: AppParts): Hono {
     });
   };
 
-  route('POST', INGEST_PATH, async (c) => {
+  route('POST', PATHS.ingest, async (c) => {
     checkSure();
     const slow = slaves.laggard();
     if (slow !== undefined)

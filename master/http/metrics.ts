@@ -1,48 +1,51 @@
 /** What the master tells Prometheus. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { statSync } from 'node:fs';
+import { Counter, Histogram } from 'prom-client';
+import { createMetrics } from '../../shared/adapter/metrics.ts';
 import type { EngineState } from '../engine/engine.ts';
 import type { Slaves } from '../registry/slaves.ts';
 
-export type Metrics = ReturnType<typeof createMetrics>;
+export type MasterMetrics = ReturnType<typeof createMasterMetrics>;
 
-export function createMetrics(state: () => EngineState, slaves: Slaves, members: () => number) {
-  const registry = new Registry();
+/** `databasePath`: undefined where the database is on a server. */
+export function createMasterMetrics(
+  state: () => EngineState,
+  slaves: Slaves,
+  members: () => number,
+  databasePath: string | undefined,
+) {
+  const { registry, gauge } = createMetrics('master');
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge('kamaitachi_seq', 'Newest write', () => state().head);
-  gauge('kamaitachi_folded_seq', 'Writes up to this seq are folded into chunks', () => state().folded);
-  gauge('kamaitachi_log_floor_seq', 'The log holds everything after this seq', () => state().floor);
-  gauge('kamaitachi_log_bytes', 'Size of the log on disk', () => state().logBytes);
-  gauge('kamaitachi_unfolded_bytes', 'Log that is not folded yet', () => state().unfoldedBytes);
-  gauge('kamaitachi_writable', '1 while writes can be stored', () => (state().writable ? 1 : 0));
-  gauge('kamaitachi_folding_failed', '1 while the log cannot be folded into chunks', () =>
-    state().foldingFailed ? 1 : 0,
+  gauge('kamaitachi_seq', 'Seq of the newest write', [], (say) => say(state().head));
+  gauge('kamaitachi_folded_seq', 'Writes up to this seq are folded into chunks', [], (say) =>
+    say(state().folded),
+  );
+  gauge('kamaitachi_log_floor_seq', 'The log holds every write after this seq', [], (say) =>
+    say(state().floor),
+  );
+  gauge('kamaitachi_log_bytes', 'Size of the log on disk', [], (say) => say(state().logBytes));
+  gauge('kamaitachi_unfolded_bytes', 'Log entries that are not folded into chunks yet', [], (say) =>
+    say(state().unfoldedBytes),
+  );
+  gauge('kamaitachi_writable', '1 while writes can be stored', [], (say) => say(state().writable ? 1 : 0));
+  gauge('kamaitachi_folding_failed', '1 while the log cannot be folded into chunks', [], (say) =>
+    say(state().foldingFailed ? 1 : 0),
+  );
+  gauge('kamaitachi_damaged_slots', 'Slots with data that failed their checksum', [], (say) =>
+    say(state().damagedSlots),
+  );
+  gauge('kamaitachi_registry_members', 'Members that hold a lease', [], (say) => say(members()));
+  gauge('kamaitachi_database_bytes', 'Size of the database file; 0 on a libSQL server', [], (say) =>
+    say(databasePath === undefined ? 0 : (statSync(databasePath, { throwIfNoEntry: false })?.size ?? 0)),
   );
   gauge(
-    'kamaitachi_damaged_slots',
-    'Slots seen whose data are not as they were written',
-    () => state().damagedSlots,
-  );
-  gauge('kamaitachi_registry_members', 'Members that hold a lease', members);
-  new Gauge({
-    name: 'kamaitachi_slave_lag_seconds',
-    help: 'How long a slave has been behind the newest write',
-    labelNames: ['node'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { node, lagMs, live } of slaves.list()) if (live) this.set({ node }, lagMs / 1000);
+    'kamaitachi_slave_lag_seconds',
+    'How long a slave has been behind the newest write',
+    ['node'],
+    (say) => {
+      for (const { node, lagMs, live } of slaves.list()) if (live) say(lagMs / 1000, { node });
     },
-  });
+  );
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

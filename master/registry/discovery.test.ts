@@ -6,7 +6,7 @@ import type { Member, RegistryView } from '../../shared/discovery/discovery.ts';
 import { createEmbeddedDiscovery, LEASE_PATH } from '../../shared/discovery/embedded.ts';
 import { createStaticDiscovery } from '../../shared/discovery/static.ts';
 import { createApp } from '../http/app.ts';
-import { createMetrics } from '../http/metrics.ts';
+import { createMasterMetrics } from '../http/metrics.ts';
 import type { SqlClient } from '../thread/sql-client.ts';
 import { Registry } from './registry.ts';
 import { createSlaves } from './slaves.ts';
@@ -38,10 +38,11 @@ async function startRegistry(epoch: string, port = 0) {
     registry,
     watchers,
     slaves,
-    metrics: createMetrics(
+    metrics: createMasterMetrics(
       () => sql.state,
       slaves,
       () => 0,
+      undefined,
     ),
     version: '1',
     maxIngestBytes: 1,

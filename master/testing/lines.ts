@@ -7,6 +7,7 @@ const indicator = fc.constantFrom('eps', 'net_profit', 'constructor');
 const time = fc.constantFrom(-62135596800, -1, 0, 86400, 1703980800, 253402300799);
 const value = fc.option(fc.constantFrom(0, -1.5, 1e300));
 const text = fc.constantFrom('', 'x', '茅台');
+const topic = fc.constantFrom('x', '茅台');
 
 const record = fc.record(
   {
@@ -25,7 +26,7 @@ const info = fc.record(
     subject,
     name: text,
     status: text,
-    topics: fc.array(text, { maxLength: 2 }),
+    topics: fc.array(topic, { maxLength: 2 }),
     tags: fc.dictionary(fc.constantFrom('concept', 'x'), fc.array(text, { maxLength: 2 })),
   },
   { requiredKeys: ['type', 'subject'], noNullPrototype: true },
@@ -35,9 +36,22 @@ const removal = fc.record(
   { requiredKeys: ['type', 'subject'], noNullPrototype: true },
 );
 
+const member = fc.record(
+  {
+    type: fc.constant('member' as const),
+    topic,
+    subject,
+    from: time,
+    to: fc.constantFrom(null, 253402300799),
+    declared: fc.constantFrom(0, 5),
+  },
+  { requiredKeys: ['type', 'topic', 'subject', 'from'], noNullPrototype: true },
+);
+
 export const line: fc.Arbitrary<IngestLine> = fc.oneof(
   { weight: 6, arbitrary: record as fc.Arbitrary<IngestLine> },
   { weight: 2, arbitrary: info as fc.Arbitrary<IngestLine> },
+  { weight: 2, arbitrary: member as fc.Arbitrary<IngestLine> },
   { weight: 1, arbitrary: removal as fc.Arbitrary<IngestLine> },
 );
 

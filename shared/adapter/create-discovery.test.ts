@@ -20,10 +20,27 @@ test('etcd needs a URL, one that shows no password, and a prefix that ends', () 
   expect(() => createDiscovery(optionsOf('--discovery=etcd', '--etcd='))).toThrow(
     '--etcd: expected at least one URL, got none',
   );
-  expect(() => optionsOf('--etcd=http://me:secret@h:2379')).toThrow('without user and password');
-  expect(() => optionsOf('--etcd-prefix=/k')).toThrow('--etcd-prefix: expected up to 200 printable ASCII');
-  expect(optionsOf('--etcd-prefix=/k/').etcdPrefix).toBe('/k/');
+  expect(() => optionsOf('--discovery=etcd', '--etcd=http://me:secret@h:2379')).toThrow(
+    'without user and password',
+  );
+  expect(() => optionsOf('--discovery=etcd', '--etcd-prefix=/k')).toThrow(
+    '--etcd-prefix: expected up to 200 printable ASCII',
+  );
+  expect(optionsOf('--discovery=etcd', '--etcd-prefix=/k/').etcdPrefix).toBe('/k/');
   expect(optionsOf().etcdPrefix).toBe('/kamaitachi/');
+});
+
+test.each([
+  [['--etcd-user=u'], '--etcd-password-file: expected with --etcd-user, got nothing'],
+  [['--etcd-cert=c.pem'], '--etcd-key: expected with --etcd-cert, got nothing'],
+  [['--etcd-ca=ca.pem'], '--etcd http://127.0.0.1:2379: expected https:// with --etcd-ca and --etcd-cert'],
+  [
+    ['--etcd-user=u', '--etcd-password-file=/nowhere'],
+    '--etcd-password-file /nowhere: cannot be read (ENOENT)',
+  ],
+  [['--etcd=https://h:1', '--etcd-ca=/nowhere'], '--etcd-ca /nowhere: cannot be read (ENOENT)'],
+])('etcd with %j is refused in one line', (argv, message) => {
+  expect(() => createDiscovery(optionsOf('--discovery=etcd', ...argv))).toThrow(message);
 });
 
 test.each([
@@ -35,7 +52,7 @@ test.each([
     import { createRequire } from "node:module";
     import { parseOptions } from "./shared/options/config.ts";
     import { createDiscovery } from "./shared/adapter/create-discovery.ts";
-    const watching = createDiscovery(parseOptions(['--discovery=${discovery}', '--etcd=http://127.0.0.1:1'], {})).watch(() => {});
+    const watching = createDiscovery(parseOptions(['--discovery=${discovery}'], {})).watch(() => {});
     (await watching).close();
     const loaded = Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('/etcd3/'));
     console.log(loaded);`;

@@ -46,6 +46,7 @@ export class PanelRows {
   private readonly program: Program;
   private readonly evaluator: Evaluator;
   private readonly knowledge: Knowledge;
+  private readonly made = new NodeSteps();
   private readonly scratch: Lane[] = [];
   private readonly masks: Uint8Array[] = [];
   private readonly keysOfSteps: (string | undefined)[];
@@ -197,10 +198,11 @@ export class PanelRows {
     const { block, evaluator, knowledge } = this;
     if (node.operation === 'indicator') {
       const steps = columnSteps(block, evaluator.columns[node.indicator], knowledge);
-      this.merged += 4 * steps.from.length;
+      this.merged += 4 * steps.count;
       return steps;
     }
-    const made = new NodeSteps();
+    const { made } = this;
+    made.begin(moments.length);
     for (let i = 0; i < moments.length; i++) {
       made.evaluate(evaluator, block, node, moments[i], knowledge);
       if (this.isTurnOver()) yield;

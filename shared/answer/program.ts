@@ -49,6 +49,8 @@ export interface Program {
   itemIndicators: readonly number[];
   /** What rows are sorted by where that is a value. */
   sort: Node | undefined;
+  /** Which item that is, −1 where it is none. */
+  sortItem: number;
   where: Test | undefined;
   align: boolean;
   /** All that it reads is the latest values of indicators, in the plain view. */
@@ -120,6 +122,7 @@ function compile(query: ValuedQuery): Program {
     items: nodes,
     itemIndicators,
     sort: sortNode,
+    sortItem: sortNode === undefined ? -1 : nodes.indexOf(sortNode),
     where: test,
     align: align === true,
     isSimple:

@@ -18,15 +18,17 @@ export interface Knowledge {
   requireDeclared: boolean;
 }
 
-/** From `from[i]` on and before `from[i + 1]` the value is `values[i]` (NaN = none) with the time `times[i]`. */
+/**
+ * So many dates from which on a value holds, ascending; then as many values (NaN = none), then their times. In one piece of
+ * memory: each piece costs more than what stands in it.
+ */
 export interface Steps {
-  readonly from: Float64Array;
-  readonly values: Float64Array;
-  readonly times: Float64Array;
+  readonly count: number;
+  readonly slab: Float64Array;
 }
 
-export function stepsBytes({ from }: Steps): number {
-  return 3 * from.byteLength;
+export function stepsBytes({ slab }: Steps): number {
+  return slab.byteLength;
 }
 
 /** What is known at date D. `declared` 0 is always known. */
@@ -36,28 +38,29 @@ export function viewAt({ delay, asOf, first, requireDeclared }: Knowledge, date:
 
 /** The steps of one column. Every revision is looked at once, in the order in which it comes to count. */
 export function columnSteps(block: Block, column: number, knowledge: Knowledge): Steps {
-  const steps = new Recorder();
-  if (column < 0) return steps.finish();
-  const { rows, from } = revisionsInOrder(block, column, knowledge);
+  if (column < 0) return NO_STEPS;
+  const count = revisionsInOrder(block, column, knowledge);
+  const { rows, from } = scratch;
   const { at, values } = block;
+  recorder.begin(count);
   // Place on the axis of the value that counts now, −1 where there is none.
   let shownAt = -1;
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < count; i++) {
     const row = rows[i];
     const axis = at[row];
     if (axis < shownAt) continue;
     if (!Number.isNaN(values[row])) {
       shownAt = axis;
-      steps.add(from[i], values[row], block.times[axis]);
+      recorder.add(from[i], values[row], block.times[axis]);
     } else if (axis === shownAt) {
       // The value shown is withdrawn: the one before it counts again.
       const before = latestRow(block, column, axis - 1, viewAt(knowledge, from[i]));
       shownAt = before < 0 ? -1 : at[before];
-      if (before < 0) steps.add(from[i], NaN, NaN);
-      else steps.add(from[i], values[before], block.times[shownAt]);
+      if (before < 0) recorder.add(from[i], NaN, NaN);
+      else recorder.add(from[i], values[before], block.times[shownAt]);
     }
   }
-  return steps.finish();
+  return recorder.finish();
 }
 
 /** The dates from which on something that a node reads counts, ascending, each once. */
@@ -67,22 +70,28 @@ export function momentsOf(
   columns: ArrayLike<number>,
   knowledge: Knowledge,
 ): Float64Array {
-  const all: Float64Array[] = [];
-  for (const indicator of indicatorsOf(node))
-    if (columns[indicator] >= 0) all.push(revisionsInOrder(block, columns[indicator], knowledge).from);
-  if (all.length === 1) return unique(all[0]);
-  const joined = new Float64Array(all.reduce((sum, { length }) => sum + length, 0));
+  const indicators = [...indicatorsOf(node)].filter((indicator) => columns[indicator] >= 0);
+  let total = 0;
+  for (const indicator of indicators)
+    total += block.starts[columns[indicator] + 1] - block.starts[columns[indicator]];
+  const moments = new Float64Array(total);
   let filled = 0;
-  for (const list of all) {
-    joined.set(list, filled);
-    filled += list.length;
+  for (const indicator of indicators) {
+    const count = revisionsInOrder(block, columns[indicator], knowledge);
+    moments.set(scratch.from.subarray(0, count), filled);
+    filled += count;
   }
-  return unique(joined.sort());
+  const all = moments.subarray(0, filled);
+  return unique(indicators.length > 1 ? all.sort() : all);
 }
 
 /** The steps of a node, evaluated at every moment at which it may change. */
 export class NodeSteps {
   private readonly recorder = new Recorder();
+
+  begin(moments: number): void {
+    this.recorder.begin(moments);
+  }
 
   evaluate(evaluator: Evaluator, block: Block, node: Node, moment: number, knowledge: Knowledge): void {
     evaluator.open(block, viewAt(knowledge, moment));
@@ -97,39 +106,55 @@ export class NodeSteps {
 
 /** Puts the values at dates (ascending) into `values`, and their times into `times`. */
 export function mergeSteps(
-  { from, values: stepValues, times: stepTimes }: Steps,
-  dates: ArrayLike<number>,
+  { count, slab }: Steps,
+  dates: Float64Array,
   values: Float64Array,
   times: Float64Array,
 ): void {
-  let step = -1;
+  const end = dates.length;
+  let i = 0;
   let value = NaN;
   let time = NaN;
-  for (let i = 0; i < dates.length; i++) {
-    const date = dates[i];
-    while (step + 1 < from.length && from[step + 1] <= date) {
-      step++;
-      value = stepValues[step];
-      time = stepTimes[step];
+  for (let step = 0; step < count && i < end; step++) {
+    const next = slab[step];
+    for (; i < end && dates[i] < next; i++) {
+      values[i] = value;
+      times[i] = time;
     }
-    values[i] = value;
-    times[i] = time;
+    value = slab[count + step];
+    time = slab[2 * count + step];
   }
+  values.fill(value, i);
+  times.fill(time, i);
 }
 
-/** The rows of a column that may come to count, and the date from which each does: ascending by that, then by time and declared. */
+/** Where the rows of a column are put in order: nothing else is done in between. */
+const scratch = { rows: new Int32Array(1024), from: new Float64Array(1024) };
+/** Beyond this it is not kept. */
+const MAX_SCRATCH = 64 * 1024;
+/** Rows mostly come in order, or nearly: they are moved up one by one unless that takes more moves than this for each. */
+const MAX_MOVES_A_ROW = 8;
+
+/**
+ * Puts the rows of a column that may come to count, and the date from which each does, into `scratch`: ascending by that, then
+ * by time and declared. Returns how many.
+ */
 function revisionsInOrder(
   block: Block,
   column: number,
   { delay, asOf, first, requireDeclared }: Knowledge,
-): { rows: Int32Array; from: Float64Array } {
+): number {
   const { at, declared, starts, times } = block;
   const most = starts[column + 1] - starts[column];
-  const rows = new Int32Array(most);
-  const from = new Float64Array(most);
+  if (most > scratch.rows.length || (scratch.rows.length > MAX_SCRATCH && most <= MAX_SCRATCH)) {
+    const size = Math.max(1024, most);
+    scratch.rows = new Int32Array(size);
+    scratch.from = new Float64Array(size);
+  }
+  const { rows, from } = scratch;
   let count = 0;
   let firstAt = -1;
-  let isSorted = true;
+  let moves = most * MAX_MOVES_A_ROW;
   for (let row = starts[column]; row < starts[column + 1]; row++) {
     const own = declared[row];
     if ((requireDeclared && own === 0) || (asOf !== undefined && own > asOf)) continue;
@@ -138,21 +163,33 @@ function revisionsInOrder(
     firstAt = at[row];
     const time = times[at[row]];
     const date = asOf !== undefined || own === 0 ? time : Math.max(time, own + delay);
-    if (count > 0 && date < from[count - 1]) isSorted = false;
-    rows[count] = row;
-    from[count++] = date;
+    let place = count++;
+    for (; place > 0 && from[place - 1] > date && moves > 0; place--, moves--) {
+      from[place] = from[place - 1];
+      rows[place] = rows[place - 1];
+    }
+    from[place] = date;
+    rows[place] = row;
   }
-  if (isSorted) return { rows: rows.subarray(0, count), from: from.subarray(0, count) };
-  const order = new Int32Array(count).map((_, i) => i).sort((a, b) => from[a] - from[b] || a - b);
-  return { rows: order.map((i) => rows[i]), from: Float64Array.from(order, (i) => from[i]) };
+  if (moves === 0) sortScratch(count);
+  return count;
+}
+
+function sortScratch(count: number): void {
+  const { rows, from } = scratch;
+  const pairs = Array.from({ length: count }, (_, i) => ({ row: rows[i], from: from[i] }));
+  pairs.sort((a, b) => a.from - b.from || a.row - b.row);
+  for (const [i, pair] of pairs.entries()) {
+    rows[i] = pair.row;
+    from[i] = pair.from;
+  }
 }
 
 function unique(sorted: Float64Array): Float64Array {
-  const result = new Float64Array(sorted.length);
   let count = 0;
   for (let i = 0; i < sorted.length; i++)
-    if (count === 0 || sorted[i] !== result[count - 1]) result[count++] = sorted[i];
-  return result.subarray(0, count);
+    if (count === 0 || sorted[i] !== sorted[count - 1]) sorted[count++] = sorted[i];
+  return sorted.subarray(0, count);
 }
 
 function indicatorsOf(node: Node, into: Set<number> = new Set()): Set<number> {
@@ -164,36 +201,46 @@ function indicatorsOf(node: Node, into: Set<number> = new Set()): Set<number> {
 
 /** Collects steps; of several from one date the last counts, and one that changes nothing is none. */
 class Recorder {
-  private from = new Float64Array(16);
-  private values = new Float64Array(16);
-  private times = new Float64Array(16);
+  private from = new Float64Array(0);
+  private values = new Float64Array(0);
+  private times = new Float64Array(0);
   private count = 0;
+
+  /** `most`: steps that may be added. */
+  begin(most: number): void {
+    this.count = 0;
+    const { length } = this.from;
+    if (most <= length && (length <= MAX_SCRATCH || most > MAX_SCRATCH)) return;
+    const size = Math.max(1024, most);
+    this.from = new Float64Array(size);
+    this.values = new Float64Array(size);
+    this.times = new Float64Array(size);
+  }
 
   add(from: number, value: number, time: number): void {
     if (this.count > 0 && this.from[this.count - 1] === from) this.count--;
     const last = this.count - 1;
-    if (last >= 0 && Object.is(this.values[last], value) && Object.is(this.times[last], time)) return;
-    if (this.count === this.from.length) this.grow();
+    if (last >= 0 && isSame(this.values[last], value) && isSame(this.times[last], time)) return;
     this.from[this.count] = from;
     this.values[this.count] = value;
     this.times[this.count++] = time;
   }
 
   finish(): Steps {
-    const { count } = this;
-    // Copies of their own size: steps are kept.
-    return {
-      from: this.from.slice(0, count),
-      values: this.values.slice(0, count),
-      times: this.times.slice(0, count),
-    };
-  }
-
-  private grow(): void {
-    for (const name of ['from', 'values', 'times'] as const) {
-      const wider = new Float64Array(this.count * 2);
-      wider.set(this[name]);
-      this[name] = wider;
+    const { count, from, values, times } = this;
+    const slab = new Float64Array(3 * count);
+    for (let i = 0; i < count; i++) {
+      slab[i] = from[i];
+      slab[count + i] = values[i];
+      slab[2 * count + i] = times[i];
     }
+    return { count, slab };
   }
+}
+
+const recorder = new Recorder();
+const NO_STEPS: Steps = { count: 0, slab: new Float64Array(0) };
+
+function isSame(a: number, b: number): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
 }

@@ -4,7 +4,7 @@ import { asciiJson } from '../base/text.ts';
 import type { Block } from '../data/block.ts';
 import type { Aggregate, Bucket, DatedQuery, PeriodQuery, SnapshotQuery } from '../query/query.ts';
 import { type EncodedRow, knownAt, momentOf, periodAt, type ShownSubject } from './encode.ts';
-import { Evaluator } from './evaluator.ts';
+import { Evaluator, finite } from './evaluator.ts';
 import type { SortKey } from './order.ts';
 import { isIndicatorField, type Program, programOf } from './program.ts';
 import { dateOf } from './utc.ts';
@@ -38,7 +38,7 @@ export function ownKey(field: string, { subject, info }: ShownSubject, time: num
 export class SnapshotRows {
   private readonly query: SnapshotQuery;
   private readonly program: Program;
-  private readonly evaluator: Evaluator;
+  readonly evaluator: Evaluator;
   private readonly view: View;
   private readonly keys: readonly string[];
   /** Moment of the values, and the time before which they are too old. */
@@ -67,12 +67,18 @@ export class SnapshotRows {
     const at = this.open(block);
     if (at === undefined) return undefined;
     if (program.sort === undefined) return ownKey(this.query.field, subject, this.latest());
-    const key = evaluator.aged(program.sort, at, ageFrom);
+    const { sort, sortItem } = program;
+    const key = sortItem >= 0 ? evaluator.values[sortItem] : evaluator.aged(sort, at, ageFrom);
     return Number.isNaN(key) ? null : key;
   }
 
+  /** Evaluates the subject's row; false where it has none. */
+  load(block: Block): boolean {
+    return this.open(block) !== undefined;
+  }
+
   encode(subject: ShownSubject, block: Block): EncodedRow {
-    if (this.open(block) === undefined) return { text: '', time: -Infinity };
+    if (!this.load(block)) return { text: '', time: -Infinity };
     const { keys, query } = this;
     const { values, times, declareds } = this.evaluator;
     let data = '';
@@ -118,7 +124,6 @@ export class RangeItems {
   private readonly program: Program;
   readonly evaluator: Evaluator;
   private readonly view: View;
-  private readonly keys: readonly string[];
   block!: Block;
 
   constructor(query: PeriodQuery | DatedQuery) {
@@ -126,7 +131,6 @@ export class RangeItems {
     this.program = programOf(query);
     this.evaluator = new Evaluator(this.program);
     this.view = viewOf(query);
-    this.keys = this.program.keys.map((key) => `${asciiJson(key)}:`);
   }
 
   get work(): number {
@@ -184,11 +188,39 @@ export class RangeItems {
     const key = this.evaluator.valueAtOwnTime(this.program.sort, time);
     return Number.isNaN(key) ? null : key;
   }
+}
 
-  /** The item loaded last, which is at this place. */
-  encode(subject: ShownSubject, axis: number): string {
-    const { keys, block } = this;
-    const { values, declareds } = this.evaluator;
+/** What an item of a range becomes: its JSON, or the cells of a row. */
+export interface ItemForm<Item> {
+  /** The item that was loaded last, which is at this place. */
+  loaded(items: RangeItems, subject: ShownSubject, axis: number): Item;
+  /** `start`, `end`: first and last second; NaN in `values` = none. */
+  bucket(subject: ShownSubject, start: number, end: number, declared: number, values: Float64Array): Item;
+  /** What was written with exactly this `declared`. `rows`: per id its row in the block, or −1. */
+  revision(
+    subject: ShownSubject,
+    block: Block,
+    axis: number,
+    declared: number,
+    rows: readonly number[],
+  ): Item;
+  /** Bytes of an item, about. */
+  sizeOf(item: Item): number;
+}
+
+/** Items as ASCII JSON. */
+export class TextItems implements ItemForm<string> {
+  private readonly keys: readonly string[];
+  private readonly withDeclared: boolean;
+
+  constructor(query: PeriodQuery | DatedQuery) {
+    this.keys = programOf(query).keys.map((key) => `${asciiJson(key)}:`);
+    this.withDeclared = query.withDeclared === true;
+  }
+
+  loaded({ block, evaluator }: RangeItems, subject: ShownSubject, axis: number): string {
+    const { keys } = this;
+    const { values, declareds } = evaluator;
     let data = '';
     let each = '';
     let declared = 0;
@@ -199,39 +231,74 @@ export class RangeItems {
       if (declareds[i] > declared) declared = declareds[i];
     }
     const time = block.times[axis];
-    const date = dateOf(time);
-    const end = this.query.withDeclared ? `,"declared":{${each}}` : '';
+    const end = this.withDeclared ? `,"declared":{${each}}` : '';
     return itemText({
       subject,
       time,
-      date,
+      date: dateOf(time),
       period: periodAt(block, axis),
       declared,
       more: '',
       data: data + end,
     });
   }
+
+  bucket(subject: ShownSubject, start: number, end: number, declared: number, values: Float64Array): string {
+    let data = '';
+    for (let i = 0; i < values.length; i++)
+      if (!Number.isNaN(values[i])) data += `,${this.keys[i]}${values[i]}`;
+    return itemText({ subject, time: start, date: dateOf(end), period: '', declared, more: '', data });
+  }
+
+  revision(
+    subject: ShownSubject,
+    block: Block,
+    axis: number,
+    declared: number,
+    rows: readonly number[],
+  ): string {
+    let data = '';
+    for (let i = 0; i < rows.length; i++) {
+      if (rows[i] < 0) continue;
+      const value = block.values[rows[i]];
+      data += `,${this.keys[i]}${Number.isNaN(value) ? 'null' : value}`;
+    }
+    const time = block.times[axis];
+    return itemText({
+      subject,
+      time,
+      date: dateOf(time),
+      period: periodAt(block, axis),
+      declared,
+      more: `,"declared":${declared}`,
+      data,
+    });
+  }
+
+  sizeOf(item: string): number {
+    return item.length;
+  }
 }
 
 /** Values of a query's buckets, put together one time after the other, ascending. */
-export class Buckets {
+export class Buckets<Item> {
   private readonly bucket: Bucket;
   private readonly aggregate: Aggregate;
-  private readonly keys: readonly string[];
   private readonly subject: ShownSubject;
+  private readonly form: ItemForm<Item>;
   private number = NaN;
   private declared = 0;
   private readonly results: Float64Array;
   private readonly counts: Float64Array;
-  readonly texts: string[] = [];
+  readonly items: Item[] = [];
 
-  constructor({ bucket, aggregate }: PeriodQuery, subject: ShownSubject, program: Program) {
+  constructor({ bucket, aggregate, ids }: PeriodQuery, subject: ShownSubject, form: ItemForm<Item>) {
     this.bucket = bucket!;
     this.aggregate = aggregate ?? 'last';
     this.subject = subject;
-    this.keys = program.keys.map((key) => `,${asciiJson(key)}:`);
-    this.results = new Float64Array(this.keys.length);
-    this.counts = new Float64Array(this.keys.length);
+    this.form = form;
+    this.results = new Float64Array(ids.length);
+    this.counts = new Float64Array(ids.length);
   }
 
   add(time: number, values: Float64Array, declareds: Float64Array): void {
@@ -250,16 +317,13 @@ export class Buckets {
 
   /** Ends the bucket that values were added to last. */
   flush(): void {
-    const { number, bucket, keys, results, counts, declared, subject } = this;
+    const { number, bucket, results, counts, declared, subject } = this;
     if (!Number.isNaN(number)) {
-      let data = '';
-      for (let i = 0; i < keys.length; i++) {
-        const value = counts[i] === 0 ? NaN : this.resultOf(results[i], counts[i]);
-        if (Number.isFinite(value)) data += keys[i] + value;
-      }
-      const time = bucketStart(number, bucket);
-      const date = dateOf(bucketStart(number + 1, bucket) - 1);
-      this.texts.push(itemText({ subject, time, date, period: '', declared, more: '', data }));
+      for (let i = 0; i < results.length; i++)
+        results[i] = counts[i] === 0 ? NaN : finite(this.resultOf(results[i], counts[i]));
+      const start = bucketStart(number, bucket);
+      const end = bucketStart(number + 1, bucket) - 1;
+      this.items.push(this.form.bucket(subject, start, end, declared, results));
     }
     this.number = NaN;
     this.declared = 0;
@@ -289,13 +353,14 @@ export class Buckets {
 }
 
 /** Every revision of plain indicators at one place on the axis, as items ascending by `declared`. */
-export function revisionItems(
+export function revisionItems<Item>(
   subject: ShownSubject,
   block: Block,
   axis: number,
   ids: readonly string[],
   { asOf, requireDeclared }: View,
-): string[] {
+  form: ItemForm<Item>,
+): Item[] {
   const { at, starts, declared } = block;
   const moments = new Set<number>();
   const columns = ids.map((id) => block.column(id));
@@ -304,20 +369,11 @@ export function revisionItems(
     for (let row = block.lastRow(column, axis); row >= starts[column] && at[row] === axis; row--)
       if (declared[row] <= asOf && !(requireDeclared && declared[row] === 0)) moments.add(declared[row]);
   }
-  const time = block.times[axis];
-  const period = periodAt(block, axis);
   return [...moments]
     .sort((a, b) => a - b)
     .map((moment) => {
-      let data = '';
-      ids.forEach((id, i) => {
-        const row = columns[i] < 0 ? -1 : rowDeclared(block, columns[i], axis, moment);
-        if (row < 0) return;
-        const value = block.values[row];
-        data += `,${asciiJson(id)}:${Number.isNaN(value) ? 'null' : value}`;
-      });
-      const more = `,"declared":${moment}`;
-      return itemText({ subject, time, date: dateOf(time), period, declared: moment, more, data });
+      const rows = columns.map((column) => (column < 0 ? -1 : rowDeclared(block, column, axis, moment)));
+      return form.revision(subject, block, axis, moment, rows);
     });
 }
 

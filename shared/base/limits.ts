@@ -14,6 +14,11 @@ export const MAX_SUBJECTS = 10_000;
 export const MAX_ITEM_BYTES = 256;
 export const MAX_CONDITION_BYTES = 1_024;
 export const MAX_PARENTHESES = 16;
+/**
+ * Indicators, numbers and operators that the names in one `where` or `field` stand for, all together. Without a bound 1,280
+ * bytes of a request would be 5 MB for every slave.
+ */
+export const MAX_NAMED_PARTS = 4_096;
 export const MAX_LAG_QUARTERS = 400;
 export const MAX_AGE_DAYS = 36_500;
 export const MAX_PANEL_DATES = 5_000;
@@ -21,6 +26,8 @@ export const MAX_PANEL_DATES = 5_000;
 export const MAX_PANEL_CELLS = 50_000_000;
 export const MAX_DELAY_DAYS = 3_650;
 export const MAX_BATCH_LINES = 1_000;
+/** Queries of one batch that a gateway works on at once. */
+export const MAX_BATCH_QUERIES_AT_ONCE = 8;
 export const MAX_LIMIT = 10_000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_OFFSET = 100_000;
@@ -52,6 +59,14 @@ export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 export const PIECE_BYTES = 64 * 1024;
 /** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
 export const LINK_WINDOW_BYTES = 128 * 1024;
+/** A chunk of an answer in columns ends at the first row past this size. */
+export const CHUNK_OF_COLUMNS_BYTES = 256 * 1024;
+/** Chunks of one part that a gateway holds or has asked for, while others of its answer go out. */
+export const CHUNKS_AHEAD = 2;
+/** An answer in Arrow up to about this size is held whole before it is sent: then its dictionaries hold no more than it needs. */
+export const MAX_HELD_ARROW_BYTES = 32 * 1024 * 1024;
+/** An answer in csv, ndjson or Arrow. */
+export const MAX_STREAMED_BYTES = 1024 * 1024 * 1024;
 /**
  * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. What the
  * runtime has not given back yet comes on top: a gateway takes up to four times this.

@@ -9,9 +9,10 @@ test('a swap of neighbours is one edit', () => {
 });
 
 test('of equal distances the longest common beginning wins', () => {
-  expect(nearest('limt', ['lime', 'limit'])).toBe('lime');
-  expect(nearest('ord', ['or', 'order', 'odd'])).toBe('or');
-  expect(nearest('x', [])).toBe('');
+  expect(nearest('limt', ['lime', 'limit']).name).toBe('lime');
+  expect(nearest('ord', ['or', 'order', 'odd']).name).toBe('or');
+  expect(nearest('tag', ['agg', 'to']).name).toBe('to');
+  expect(nearest('x', [])).toEqual({ name: '', distance: Infinity });
 });
 
 test('the distance is that of the plain recursion', () => {

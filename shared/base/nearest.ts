@@ -1,22 +1,47 @@
-/** Which known name somebody meant who typed another. Pure. */
+/** The known name that a mistyped one was probably meant to be. */
+import { KamaitachiError } from './errors.ts';
+
+export interface Near {
+  name: string;
+  distance: number;
+}
 
 /** No known name is nearly as long: what a stranger typed is compared up to here. */
 const MAX_COMPARED_CHARS = 256;
 
-/** The known name with the least edit distance; of equal ones that with the longest common beginning. `''` of none. */
-export function nearest(typed: string, known: Iterable<string>): string {
+/**
+ * The one of `names` (at least one) at the least edit distance from `typed`. Of equal ones the one with the longest common
+ * beginning, then the first.
+ */
+export function nearest(typed: string, names: Iterable<string>): Near {
   const text = typed.slice(0, MAX_COMPARED_CHARS);
-  let best = { name: '', distance: Infinity, shared: -1 };
-  for (const name of known) {
+  let best: Near = { name: '', distance: Infinity };
+  let bestPrefix = -1;
+  for (const name of names) {
     const distance = editDistance(text, name);
-    const shared = sharedBeginning(text, name);
-    if (distance < best.distance || (distance === best.distance && shared > best.shared))
-      best = { name, distance, shared };
+    if (distance > best.distance) continue;
+    const prefix = commonPrefix(text, name);
+    if (distance === best.distance && prefix <= bestPrefix) continue;
+    best = { name, distance };
+    bestPrefix = prefix;
   }
-  return best.name;
+  return best;
 }
 
-/** Optimal string alignment distance: characters inserted, deleted, changed, or two neighbours swapped. */
+/** `asof: no such field; did you mean as_of?` as a 400. `place`: of the object that has the keys, such as `selection.`. */
+export function noSuchField(key: string, known: Iterable<string>, place = ''): KamaitachiError {
+  const { name } = nearest(key, known);
+  return new KamaitachiError(
+    'bad_request',
+    `${place}${shorten(key)}: no such field; did you mean ${place}${name}?`,
+  );
+}
+
+function shorten(key: string): string {
+  return key.length <= 60 ? key : `${key.slice(0, 57)}…`;
+}
+
+/** Optimal string alignment distance: letters put in, left out, changed, or two neighbours swapped. */
 export function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
@@ -31,7 +56,7 @@ export function editDistance(a: string, b: string): number {
   return rows[a.length][b.length];
 }
 
-function sharedBeginning(a: string, b: string): number {
+function commonPrefix(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
   return length;

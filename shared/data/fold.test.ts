@@ -4,7 +4,15 @@ import { CHUNK_BYTES, MIN_TIME } from '../base/limits.ts';
 import { type Block, blockBytes, PERIOD_COLUMN } from './block.ts';
 import { joinBlocks } from './block-edit.ts';
 import { foldSubject, touchedRange } from './fold.ts';
-import type { IngestLine, RecordLine, StampedLine, StoredInfo, SubjectLine } from './lines.ts';
+import {
+  type IngestLine,
+  type MemberLine,
+  type RecordLine,
+  STILL,
+  type StampedLine,
+  type StoredInfo,
+  type SubjectLine,
+} from './lines.ts';
 
 const SUBJECT = '33:300033';
 
@@ -14,9 +22,13 @@ interface Stored {
   chunks: Map<number, Block>;
 }
 
-/** What a subject is, by the plainest reading of the lines: observations by column, time and declared; periods by time. */
+/**
+ * What a subject is, by the plainest reading of the lines: observations by column, time and declared; periods by time;
+ * memberships by topic, from and declared.
+ */
 interface Naive {
   info: StoredInfo | null;
+  members: Map<string, number>;
   values: Map<string, number>;
   periods: Map<number, string>;
 }
@@ -63,6 +75,17 @@ const run: fc.Arbitrary<Run> = fc.record({
   stride: fc.constantFrom(-1, 1, 3),
   declared: fc.nat(1),
 });
+const member: fc.Arbitrary<MemberLine> = fc.record(
+  {
+    type: fc.constant('member' as const),
+    topic: fc.constantFrom('a', 'x', '__proto__'),
+    subject: fc.constant(SUBJECT),
+    from: fc.constantFrom(-0, 5, 9),
+    to: fc.constantFrom(null, 9, 12),
+    declared: fc.constantFrom(-0, 0, 5),
+  },
+  { requiredKeys: ['type', 'topic', 'subject', 'from'] },
+);
 const deletion: fc.Arbitrary<IngestLine> = fc.record(
   {
     type: fc.constant('delete' as const),
@@ -76,6 +99,7 @@ const batch = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: record },
     { weight: 1, arbitrary: subjectLine },
+    { weight: 2, arbitrary: member },
     { weight: 1, arbitrary: deletion },
     { weight: 1, arbitrary: run },
   ),
@@ -88,14 +112,15 @@ describe('foldSubject', () => {
     fc.assert(
       fc.property(fc.array(batch, { minLength: 1, maxLength: 5 }), (batches) => {
         const stored: Stored = { info: null, chunks: new Map() };
-        const naive: Naive = { info: null, values: new Map(), periods: new Map() };
+        const naive: Naive = { info: null, members: new Map(), values: new Map(), periods: new Map() };
         batches.forEach((batch, i) => {
           const stamped = stamp(batch.flatMap(expand), 100 + i);
           foldInto(stored, stamped);
           for (const { line, at } of stamped) applyNaively(naive, line, at);
           expectTiled(stored);
           expect(contents(stored)).toEqual(naiveContents(naive));
-          expect(stored.info).toEqual(naive.info);
+          expect(withoutMemberships(stored.info)).toEqual(naive.info);
+          expect(memberships(stored)).toEqual([...naive.members].sort(byKey));
           if (stored.chunks.size > 1) splits++;
         });
       }),
@@ -115,6 +140,19 @@ describe('foldSubject', () => {
     const change = foldSubject(SUBJECT, { info: stored.info, chunks }, lines);
     expect(change.removed).toEqual([]);
     expect(change.chunks.map(({ start }) => start).sort((a, b) => a - b)).toEqual([starts[1], starts[3]]);
+  });
+
+  test('keeps memberships until the subject is deleted whole, and asks for no chunks for them', () => {
+    const line: MemberLine = { type: 'member', topic: 't', subject: SUBJECT, from: 5 };
+    expect(touchedRange(stamp([line]))).toBeNull();
+    const { info } = foldSubject(SUBJECT, { info: null, chunks: [] }, stamp([line]));
+    expect(info).toMatchObject({ name: SUBJECT, topics: [], memberships: [['t', [5, 0, STILL]]] });
+    const deletion = { type: 'delete', subject: SUBJECT } as const;
+    const afterwards = (lines: IngestLine[]) => foldSubject(SUBJECT, { info, chunks: [] }, stamp(lines)).info;
+    expect(afterwards([{ ...deletion, time: 5 }])?.memberships).toEqual(info?.memberships);
+    expect(afterwards([{ ...deletion, indicators: ['a'] }])?.memberships).toEqual(info?.memberships);
+    expect(afterwards([deletion])).toBeNull();
+    expect(afterwards([line, deletion, ...records(1, 1)])).not.toHaveProperty('memberships');
   });
 
   test('creates an unknown subject at its first record, under its own name', () => {
@@ -209,6 +247,7 @@ function applyNaively(naive: Naive, line: IngestLine, at: number): void {
   if (line.type === 'delete') {
     if (line.time === undefined && line.indicators === undefined) {
       naive.info = null;
+      naive.members.clear();
       naive.values.clear();
       naive.periods.clear();
       return;
@@ -238,7 +277,11 @@ function applyNaively(naive: Naive, line: IngestLine, at: number): void {
     if (naive.info.name === '') naive.info.name = SUBJECT;
     return;
   }
-  if (line.type === 'member') return;
+  if (line.type === 'member') {
+    const { topic, from, to, declared = 0 } = line;
+    naive.members.set(JSON.stringify([topic, from, declared]), to ?? STILL);
+    return;
+  }
   for (const [name, value] of Object.entries(line.values))
     naive.values.set(`${name} ${line.time} ${line.declared ?? 0}`, (value ?? NaN) + 0);
   if (line.period !== undefined) naive.periods.set(line.time, line.period);
@@ -250,6 +293,20 @@ function naiveContents(naive: Naive): [string, number | string][] {
     code,
   ]);
   return [...naive.values, ...periods].sort(byKey);
+}
+
+function withoutMemberships(info: StoredInfo | null): StoredInfo | null {
+  if (info === null) return null;
+  const { memberships: _, ...rest } = info;
+  return rest;
+}
+
+function memberships({ info }: Stored): [string, number][] {
+  const rows: [string, number][] = [];
+  for (const [topic, revisions] of info?.memberships ?? [])
+    for (let i = 0; i < revisions.length; i += 3)
+      rows.push([JSON.stringify([topic, ...revisions.slice(i, i + 2)]), revisions[i + 2]]);
+  return rows.sort(byKey);
 }
 
 function contents({ chunks }: Stored): [string, number | string][] {

@@ -248,6 +248,22 @@ describe('the body of an ingest', () => {
     expect(accepted).toBeGreaterThan(1_000);
   });
 
+  it('refuses every bad ingest of the conformance data by what is wrong with it', () => {
+    const bad = readFileSync(
+      new URL('../../test/conformance/round2/errors.ndjson', import.meta.url),
+      'utf8',
+    ).split('\n');
+    const ingests = bad
+      .filter((line) => line.includes('/ingest"'))
+      .map((line) => JSON.parse(line) as { body: string; says: string | string[]; status: number });
+    expect(ingests.length).toBeGreaterThan(30);
+    for (const { body, says, status } of ingests) {
+      const message = refusal(body);
+      expect(message).toMatch(`${status} `);
+      for (const said of [says].flat()) expect(message).toContain(said);
+    }
+  });
+
   it('takes every line of the conformance data', () => {
     for (const name of ['dataset.ndjson', 'more/dataset.ndjson', 'round2/dataset.ndjson'])
       expect(

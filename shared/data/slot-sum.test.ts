@@ -45,9 +45,18 @@ const removal = fc.record({
   subject: fc.constant('s'),
   time: fc.integer({ min: 0, max: 40 }).map((step) => step * 1_000),
 });
+const member = fc.record({
+  type: fc.constant('member' as const),
+  topic: fc.constantFrom('p', 'q'),
+  subject: fc.constant('s'),
+  from: fc.constantFrom(1, 2),
+  to: fc.constantFrom(null, 3),
+  declared: fc.constantFrom(0, 5),
+});
 const line: fc.Arbitrary<IngestLine> = fc.oneof(
   { weight: 6, arbitrary: record },
   { weight: 1, arbitrary: info },
+  { weight: 2, arbitrary: member },
   { weight: 1, arbitrary: removal },
 );
 /** Enough of one subject that it is more than one chunk. */
@@ -99,6 +108,7 @@ describe('slotSum', () => {
         line: { type: 'record', subject: 's', time: 5, declared: 7, period: 'p', values: { a: 1, b: null } },
         at: 2,
       },
+      { line: { type: 'member', topic: 't', subject: 's', from: 5, declared: 7 }, at: 2 },
     ];
     const changed = (edit: (copy: typeof lines) => void) => {
       const copy = structuredClone(lines);
@@ -115,11 +125,24 @@ describe('slotSum', () => {
       changed(([, { line }]) => Object.assign(line, { time: 6 })),
       changed(([, { line }]) => Object.assign(line, { declared: 8 })),
       changed(([, { line }]) => Object.assign(line, { period: 'q' })),
-      changed((copy) => Object.assign(copy[1], { at: 3 })),
+      changed(([, , { line }]) => Object.assign(line, { topic: 'u' })),
+      changed(([, , { line }]) => Object.assign(line, { from: 6 })),
+      changed(([, , { line }]) => Object.assign(line, { to: 6 })),
+      changed(([, , { line }]) => Object.assign(line, { declared: 8 })),
+      changed((copy) => void copy.pop()),
+      changed((copy) => Object.assign(copy[2], { at: 3 })),
       slotSum([]),
     ];
     expect(new Set(sums).size).toBe(sums.length);
     expect(sums[0]).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test('of a subject without memberships is what it was before there were any', () => {
+    const lines: StampedLine[] = [
+      { line: { type: 'subject', subject: 's', name: 'n', topics: ['t'] }, at: 1 },
+      { line: { type: 'record', subject: 's', time: 5, values: { a: 1 } }, at: 2 },
+    ];
+    expect(slotSum([folded('s', lines, 1)!])).toBe('4d8b61a8e2724dbf');
   });
 
   test('survives the way through the file', () => {

@@ -74,7 +74,7 @@ export function readCommandLine(
     const option = Object.hasOwn(table, name) && flag.startsWith('--') ? table[name] : undefined;
     if (option === undefined)
       throw new UsageError(
-        `${flag}: unknown option, did you mean --${nearest(name, [...Object.keys(table), ...Object.keys(STANDARD)])}?`,
+        `${flag}: unknown option, did you mean --${nearest(name, [...Object.keys(table), ...Object.keys(STANDARD)]).name}?`,
       );
     if (option.value === undefined) {
       if (inline !== undefined) throw new UsageError(`${flag}: expected no value, got ${show(inline)}`);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
-import { editDistance, nearest } from '../base/nearest.ts';
+import { nearest } from '../base/nearest.ts';
 import {
   describeOptions,
   type Given,
@@ -103,6 +103,36 @@ const schema = z.object({
     'what the keys of this cluster in etcd begin with',
     ['start', 'gateway', 'master', 'slave'],
   ),
+  etcdUser: option(text(1, 256).optional(), 'NAME', 'who this part is in an etcd that asks for a user', [
+    'start',
+    'gateway',
+    'slave',
+    'master',
+  ]),
+  etcdPasswordFile: option(text(1, 4_096).optional(), 'FILE', "that user's password, on its first line", [
+    'start',
+    'gateway',
+    'slave',
+    'master',
+  ]),
+  etcdCa: option(
+    text(1, 4_096).optional(),
+    'FILE',
+    'certificates (PEM) that etcd is checked against; default: those of the system',
+    ['start', 'gateway', 'slave', 'master'],
+  ),
+  etcdCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to show to etcd', [
+    'start',
+    'gateway',
+    'slave',
+    'master',
+  ]),
+  etcdKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)', [
+    'start',
+    'gateway',
+    'slave',
+    'master',
+  ]),
   host: option(
     matching(HOST, 'a host name or address').prefault('127.0.0.1'),
     'HOST',
@@ -351,7 +381,15 @@ export function schemeOf({ tlsCert }: Pick<Parsed, 'tlsCert'>): 'http' | 'https'
 type Field = keyof Parsed & string;
 const FIELDS = Object.keys(schema.shape) as Field[];
 /** They mean something with `--discovery etcd` only. */
-const OF_ETCD: readonly Field[] = ['etcd', 'etcdPrefix'];
+const OF_ETCD: readonly Field[] = [
+  'etcd',
+  'etcdPrefix',
+  'etcdUser',
+  'etcdPasswordFile',
+  'etcdCa',
+  'etcdCert',
+  'etcdKey',
+];
 const TABLE: OptionTable = Object.fromEntries(
   FIELDS.map((field) => {
     const type = schema.shape[field];
@@ -376,8 +414,7 @@ function checkVariables(env: Record<string, string | undefined>): void {
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || !text || OTHER_VARIABLES.has(name) || known.includes(name)) continue;
     const near = nearest(name, known);
-    if (editDistance(name, near) <= 2)
-      throw new UsageError(`${name}: unknown variable, did you mean ${near}?`);
+    if (near.distance <= 2) throw new UsageError(`${name}: unknown variable, did you mean ${near.name}?`);
   }
 }
 

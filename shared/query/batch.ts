@@ -6,7 +6,10 @@ import { type Asked, parseAsked, type QueryOf } from './parse.ts';
 import { type BodyKind, refuseUnknown } from './paths.ts';
 
 /** A line with its query, or with what is wrong with that query: it spoils no other line. */
-export type BatchLine = { id: unknown } & ({ asked: Asked<QueryOf[BodyKind]> } | { error: KamaitachiError });
+export type BatchLine = { id: unknown; kind: BodyKind } & (
+  | { asked: Asked<QueryOf[BodyKind]> }
+  | { error: KamaitachiError }
+);
 
 const KIND_OF = new Map<unknown, BodyKind>([
   ['snapshot', 'snapshot'],
@@ -20,7 +23,7 @@ const BLANK = /^[ \t\r]*$/;
 
 /** The lines of a batch, in order, at least one; blank ones are skipped. Throws `bad_request` for a line that is no query at all. */
 export function parseBatch(text: string): BatchLine[] {
-  const lines: { id: unknown; kind: BodyKind; body: JsonObject }[] = [];
+  const lines: Line[] = [];
   // Not split('\n'): a body of nothing but line ends would become millions of strings.
   for (let number = 1, at = 0; at < text.length; number++) {
     const found = text.indexOf('\n', at);
@@ -34,23 +37,37 @@ export function parseBatch(text: string): BatchLine[] {
   }
   if (lines.length === 0)
     throw new KamaitachiError('bad_request', 'body: expected at least one line, got none');
-  return lines.map(({ id, kind, body }) => ({ id, ...readQuery(kind, body) }));
+  return lines.map(({ id, kind, body }) => ({ id, kind, ...readQuery(kind, body) }));
 }
 
-function readLine(text: string, number: number): { id: unknown; kind: BodyKind; body: JsonObject } {
-  const place = `line ${number}: `;
+interface Line {
+  id: unknown;
+  kind: BodyKind;
+  body: JsonObject;
+}
+
+function readLine(text: string, number: number): Line {
+  try {
+    return checkLine(text);
+  } catch (error) {
+    if (!(error instanceof KamaitachiError)) throw error;
+    throw new KamaitachiError(error.code, `line ${number}: ${error.message}`);
+  }
+}
+
+function checkLine(text: string): Line {
   let line: unknown;
   try {
     line = JSON.parse(text);
   } catch {
-    throw badRequest(`line ${number}`, 'JSON', text);
+    throw badRequest('line', 'JSON', text);
   }
-  if (!isObject(line)) throw badRequest(`line ${number}`, 'an object with id, path and body', line);
-  refuseUnknown(line, KEYS, place);
+  if (!isObject(line)) throw badRequest('line', 'an object with id, path and body', line);
+  refuseUnknown(line, KEYS);
   const kind = KIND_OF.get(line.path);
-  if (kind === undefined) throw badRequest(`${place}path`, [...KIND_OF.keys()].join(', '), line.path);
+  if (kind === undefined) throw badRequest('path', [...KIND_OF.keys()].join(', '), line.path);
   const body = line.body ?? {};
-  if (!isObject(body)) throw badRequest(`${place}body`, 'an object', body);
+  if (!isObject(body)) throw badRequest('body', 'an object', body);
   return { id: line.id ?? null, kind, body };
 }
 

@@ -26,6 +26,19 @@ export interface Item {
   expression: Expression;
 }
 
+/** How many indicators, numbers, operators and functions an expression has. */
+export function sizeOf(expression: Expression): number {
+  switch (expression.kind) {
+    case 'indicator':
+    case 'number':
+      return 1;
+    case 'binary':
+      return 1 + sizeOf(expression.left) + sizeOf(expression.right);
+    default:
+      return 1 + sizeOf(expression.of);
+  }
+}
+
 /** The indicators that an expression reads, each once, in no particular order. */
 export function indicatorsOf(expression: Expression, into: Set<string> = new Set()): Set<string> {
   switch (expression.kind) {

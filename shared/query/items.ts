@@ -80,12 +80,12 @@ function readItem(text: string, label: string): Item {
 
 /** Checks the names of all items against each other. */
 function namesOf(byText: ReadonlyMap<string, Item>, label: string): Names {
-  const items = new Map<string, Item>();
+  const keys = new Set<string>();
   const names = new Map<string, Expression>();
   const indicators = new Set<string>();
   for (const [bare, item] of byText) {
-    if (items.has(item.key)) throw wrong(label, 'items with different keys', `two with ${item.key}`);
-    items.set(item.key, item);
+    if (keys.has(item.key)) throw wrong(label, 'items with different keys', `two with ${item.key}`);
+    keys.add(item.key);
     if (bare.includes('=')) names.set(item.key, item.expression);
     indicatorsOf(item.expression, indicators);
   }

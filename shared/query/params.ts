@@ -1,9 +1,10 @@
 /** Queries in a URL: its parameters become the JSON that a body would be, and are read as such. */
 import { badRequest, KamaitachiError } from '../base/errors.ts';
+import { noSuchField } from '../base/nearest.ts';
 import * as fields from './fields.ts';
 import { type Field, readField } from './fields.ts';
 import { type Asked, parseAsked, type QueryOf } from './parse.ts';
-import { type BodyKind, FIELDS_OF, noSuchField, parametersOf, SUBJECTS_FIELDS } from './paths.ts';
+import { type BodyKind, FIELDS_OF, parametersOf, SUBJECTS_FIELDS } from './paths.ts';
 import type { SubjectsQuery } from './query.ts';
 
 type Parameters = ReadonlyMap<string, Field<unknown>>;

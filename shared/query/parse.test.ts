@@ -3,11 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { KamaitachiError } from '../base/errors.ts';
 import { parseSubjectsParams } from './params.ts';
 import { type BodyKind, parseQueryBody, parseSearch, rowQuery, tableNumber, tableOf } from './parse.ts';
+import { FIELDS_OF } from './paths.ts';
 import { createRequestParser } from './request-parser.ts';
 import { createTables } from './tables.ts';
 
-const KINDS: BodyKind[] = ['snapshot', 'period', 'selection_snapshot', 'selection_period'];
+const KINDS: BodyKind[] = ['snapshot', 'period', 'panel', 'selection_snapshot', 'selection_period'];
 const good = { ids: 'eps', subjects: '33:1' };
+/** What every query needs. */
+const BASIS = { ids: 'eps, x = q(roe)' };
 const tables = createTables();
 
 function parse(kind: BodyKind, body: unknown) {
@@ -269,18 +272,34 @@ describe('the table API and the catalogue', () => {
 
 describe('any input', () => {
   it('never throws anything but a 400', () => {
-    const names = fc.constantFrom(
-      ...'ids subjects topic field order offset limit as_of timestamp with_time from to selection method __proto__'.split(
-        ' ',
-      ),
-    );
     const value = fc.oneof(
       fc.jsonValue({ noUnicodeString: false }),
-      fc.constantFrom<unknown>('eps', '33:1', 5, 0, -1, true, null, ['a'], { id: 'c', topic: 't' }),
+      fc.constantFrom<unknown>(
+        'eps',
+        '33:1',
+        'a = q(eps)',
+        'eps > 1',
+        'all',
+        'day',
+        '2020-01-01',
+        5,
+        0,
+        -1,
+        true,
+        null,
+        ['a'],
+        { id: 'c', topic: 't' },
+      ),
       fc.string({ unit: 'binary' }),
     );
+    const request = fc.constantFrom(...KINDS).chain((kind) => {
+      const known = fc.constantFrom(...FIELDS_OF[kind].map(({ name }) => name));
+      const key = fc.oneof({ weight: 40, arbitrary: known }, fc.constantFrom('asof', '__proto__'));
+      const body = fc.dictionary(key, value).map((some) => ({ ...BASIS, ...some }));
+      return fc.tuple(fc.constant(kind), fc.oneof(body, fc.dictionary(key, value)));
+    });
     fc.assert(
-      fc.property(fc.constantFrom(...KINDS), fc.dictionary(names, value), (kind, body) => {
+      fc.property(request, ([kind, body]) => {
         try {
           expect(parse(kind, body)).toHaveProperty('kind');
         } catch (error) {

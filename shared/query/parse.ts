@@ -160,10 +160,10 @@ function parseSnapshot(body: JsonObject, parseRows: (body: JsonObject) => Pool):
 function parsePeriod(body: JsonObject): Read<PeriodQuery> {
   const { items, descending, limit, asOf } = parseCommon(body);
   const subjects = readField(body, fields.subjects);
+  // The topic itself is read in its turn, behind the range.
+  if (subjects.length === 0 && (body.topic ?? '') === '') throw noSubjects(body);
   const { from, to } = parseRange(body);
   const topic = readField(body, fields.topic);
-  if (subjects.length === 0 && topic === '')
-    throw badRequest('subjects', `${fields.subjects.expected}, or a topic`, body.subjects);
   const where = parseWhere(body, items);
   const revision = readField(body, fields.periodRevision);
   const requireDeclared = readField(body, fields.requireDeclared);
@@ -322,9 +322,12 @@ function parsePool(body: JsonObject): Pool {
   const subjects = readField(body, fields.subjects);
   const topic = readField(body, fields.topic);
   if (topic !== '') return { topic };
-  if (subjects.length === 0)
-    throw badRequest('subjects', `${fields.subjects.expected}, or a topic`, body.subjects);
+  if (subjects.length === 0) throw noSubjects(body);
   return { subjects };
+}
+
+function noSubjects(body: JsonObject): KamaitachiError {
+  return badRequest('subjects', `${fields.subjects.expected}, or a topic`, body.subjects);
 }
 
 function parseSelection(body: JsonObject): Pool {

@@ -1,6 +1,5 @@
 /** Which fields a request to each path takes; every other key is refused by the name that it was probably meant to be. */
-import { KamaitachiError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { noSuchField } from '../base/nearest.ts';
 import type { Field, JsonObject } from './fields.ts';
 import * as fields from './fields.ts';
 
@@ -94,16 +93,4 @@ export function parametersOf(known: readonly Field<unknown>[]): Map<string, Fiel
 /** `place`: of the object that has the keys, such as `selection.`. */
 export function refuseUnknown(body: JsonObject, known: ReadonlySet<string>, place = ''): void {
   for (const key of Object.keys(body)) if (!known.has(key)) throw noSuchField(key, known, place);
-}
-
-export function noSuchField(key: string, known: Iterable<string>, place = ''): KamaitachiError {
-  const name = nearest(key, known);
-  return new KamaitachiError(
-    'bad_request',
-    `${place}${shorten(key)}: no such field; did you mean ${place}${name}?`,
-  );
-}
-
-function shorten(key: string): string {
-  return key.length <= 60 ? key : `${key.slice(0, 57)}…`;
 }

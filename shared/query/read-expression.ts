@@ -12,9 +12,9 @@
  * what they get.
  */
 import { KamaitachiError, show } from '../base/errors.ts';
-import { MAX_LAG_QUARTERS, MAX_PARENTHESES } from '../base/limits.ts';
+import { MAX_LAG_QUARTERS, MAX_NAMED_PARTS, MAX_PARENTHESES } from '../base/limits.ts';
 import { AN_INDICATOR, isIndicator } from '../base/text.ts';
-import type { Comparison, Condition, Expression } from './expression.ts';
+import { type Comparison, type Condition, type Expression, sizeOf } from './expression.ts';
 
 /** What names stand for, before indicators. */
 export type Names = ReadonlyMap<string, Expression>;
@@ -55,9 +55,8 @@ interface Token {
 }
 
 const NO_NAMES: Names = new Map();
-const NUMBER = /\d+(?:\.\d+)?(?:e[+-]?\d+)?/y;
-const WORD = /[A-Za-z_][A-Za-z0-9_.]*/y;
-const OPERATOR = /[<>!]=|[-+*/(),<>=]/y;
+/** A number, a word, an operator, or any other character. */
+const TOKEN = /(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z_][A-Za-z0-9_.]*)|([<>!]=|[-+*/(),<>=])|./suy;
 const FUNCTIONS = new Set(['lag', 'q', 'ttm', 'yoy']);
 const COMPARISONS = new Set(['<', '<=', '>', '>=', '=', '!=']);
 const AN_OPERATOR = 'an operator (+ - * /)';
@@ -71,6 +70,7 @@ class Reader {
   readonly #takesConditions: boolean;
   #token: Token;
   #levels = 0;
+  #namedParts = 0;
 
   constructor(text: string, { label, names, from }: ReadOptions, takesConditions: boolean) {
     this.#text = text;
@@ -183,7 +183,12 @@ class Reader {
       return this.#function(text as 'lag' | 'q' | 'ttm' | 'yoy');
     }
     const named = this.#names.get(text);
-    if (named !== undefined) return named;
+    if (named !== undefined) {
+      this.#namedParts += sizeOf(named);
+      if (this.#namedParts > MAX_NAMED_PARTS)
+        throw this.#unexpected(`names that stand for at most ${MAX_NAMED_PARTS} parts together`, token);
+      return named;
+    }
     if (!isIndicator(text)) throw this.#unexpected(AN_INDICATOR, token);
     return { kind: 'indicator', name: text };
   }
@@ -255,13 +260,11 @@ class Reader {
     let at = from;
     while (text.charCodeAt(at) === 32) at++;
     if (at >= text.length) return { kind: 'end', text: '', at };
-    const number = matchAt(NUMBER, text, at);
-    if (number !== undefined) return { kind: 'number', text: number, at };
-    const word = matchAt(WORD, text, at);
-    if (word !== undefined) return { kind: 'word', text: word, at };
-    const operator = matchAt(OPERATOR, text, at);
-    if (operator !== undefined) return { kind: 'operator', text: operator, at };
-    return { kind: 'other', text: String.fromCodePoint(text.codePointAt(at)!), at };
+    TOKEN.lastIndex = at;
+    const [token, number, word, operator] = TOKEN.exec(text)!;
+    if (number !== undefined) return { kind: 'number', text: token, at };
+    if (word !== undefined) return { kind: 'word', text: token, at };
+    return { kind: operator === undefined ? 'other' : 'operator', text: token, at };
   }
 
   #unexpected(expected: string, token = this.#token): KamaitachiError {
@@ -286,9 +289,4 @@ function numberOf(digits: string): Expression {
     left: { kind: 'number', value: 1 },
     right: { kind: 'number', value: 0 },
   };
-}
-
-function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
 }

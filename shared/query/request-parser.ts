@@ -5,41 +5,49 @@ import type { BodyKind } from './paths.ts';
 
 /** What they return is shared between requests: nobody may change it. */
 export interface RequestParser {
-  body<Kind extends BodyKind>(kind: Kind, text: string): Asked<QueryOf[Kind]>;
-  /** `search`: what stands behind the `?` of a URL. */
-  params<Kind extends BodyKind>(kind: Kind, search: string): Asked<QueryOf[Kind]>;
+  body: Parse;
+  /** The text is what stands behind the `?` of a URL. */
+  params: Parse;
 }
 
-/** Texts up to this length are remembered with their query, this many for each kind. */
+type Parse = <Kind extends BodyKind>(kind: Kind, text: string) => Asked<QueryOf[Kind]>;
+
+/** Texts up to this length are remembered with their query. */
 const MAX_CACHED_CHARS = 4_096;
-const MAX_CACHED_TEXTS = 4_096;
+/** All of them together; then all are forgotten. An expression takes up to 40 bytes a character as a query. */
+const MAX_CACHED_CHARS_TOGETHER = 2 * 1024 * 1024;
 
 export function createRequestParser(): RequestParser {
+  const memories: Map<string, unknown>[] = [];
+  let chars = 0;
+
+  function remembering(parse: Parse): Parse {
+    const known: { [Kind in BodyKind]: Map<string, Asked<QueryOf[Kind]>> } = {
+      snapshot: new Map(),
+      period: new Map(),
+      panel: new Map(),
+      selection_snapshot: new Map(),
+      selection_period: new Map(),
+    };
+    memories.push(...Object.values(known));
+    return (kind, text) => {
+      const remembered = known[kind].get(text);
+      if (remembered !== undefined) return remembered;
+      const asked = parse(kind, text);
+      // A panel's text may be short and stand for many dates. Reading them is little beside answering.
+      if (kind === 'panel' || text.length > MAX_CACHED_CHARS) return asked;
+      chars += text.length;
+      if (chars > MAX_CACHED_CHARS_TOGETHER) {
+        for (const memory of memories) memory.clear();
+        chars = text.length;
+      }
+      known[kind].set(text, asked);
+      return asked;
+    };
+  }
+
   return {
     body: remembering((kind, text) => parseAsked(kind, parseObject(text))),
     params: remembering(parseQueryParams),
-  };
-}
-
-function remembering(parse: RequestParser['body']): RequestParser['body'] {
-  const caches: { [Kind in BodyKind]: Map<string, Asked<QueryOf[Kind]>> } = {
-    snapshot: new Map(),
-    period: new Map(),
-    panel: new Map(),
-    selection_snapshot: new Map(),
-    selection_period: new Map(),
-  };
-  return (kind, text) => {
-    // A short text may stand for many dates, and reading them is little beside answering.
-    if (kind === 'panel') return parse(kind, text);
-    const cache = caches[kind];
-    const known = cache.get(text);
-    if (known !== undefined) return known;
-    const asked = parse(kind, text);
-    if (text.length <= MAX_CACHED_CHARS) {
-      if (cache.size >= MAX_CACHED_TEXTS) cache.clear();
-      cache.set(text, asked);
-    }
-    return asked;
   };
 }

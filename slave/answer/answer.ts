@@ -6,6 +6,7 @@ import { isValued } from '../../shared/answer/program.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import { catalogue } from './catalogue.ts';
+import { columns } from './columns.ts';
 import { calendar, panel } from './panel.ts';
 import { dated, period, table } from './range.ts';
 import type { Answer, Sources, Work } from './rows.ts';
@@ -18,10 +19,11 @@ import { valuedDated, valuedPeriod } from './valued-range.ts';
  */
 export function answer(
   sources: Sources,
-  { query, whole }: PartRequest,
+  { query, whole, shape }: PartRequest,
   slots: SlotSet | undefined,
   now: number,
 ): Work<Answer> {
+  if (shape === 'columns') return columns(sources, query, slots, now);
   switch (query.kind) {
     case 'snapshot':
       return isValued(query)

@@ -7,7 +7,6 @@ import {
   type StepStore,
 } from '../../shared/answer/panel.ts';
 import type { Steps as ValueSteps } from '../../shared/answer/steps.ts';
-import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -15,9 +14,9 @@ import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { CalendarQuery, PanelQuery } from '../../shared/query/query.ts';
 import type { SubjectCache } from '../cache/cache.ts';
 import type { Subject } from '../cache/directory.ts';
-import type { Entry } from '../cache/entry.ts';
+import type { Entry, Need } from '../cache/entry.ts';
 import { panelNeed, stepsPlan } from './plan.ts';
-import { poolMembers } from './pool.ts';
+import { membersInOrder } from './pool.ts';
 import { type Answer, headerOnly, Rows, type Sources, Steps, type Work } from './rows.ts';
 
 export function* panel(
@@ -26,32 +25,69 @@ export function* panel(
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const { directory, cache } = sources;
-  const { pool, ids } = query;
-  const dates = datesOf(sources, query);
-  const lanes = new PanelRows(query, dates);
-  const frame = panelFrame(ids, dates);
-  const rows = new Rows(whole, frame);
+  const work = yield* PanelWork.begin(sources, query, slots);
+  const rows = new Rows(whole, panelFrame(query.ids, work.dates));
   const subjects: string[] = [];
-  const need = panelNeed(query, dates);
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  checkPanelSize(records.length, dates.length, ids.length);
-  if (!('subjects' in pool)) records.sort((a, b) => compareText(a.subject, b.subject));
-  const steps = new Steps(lanes);
-  const plans = new Map<string, number>();
-  for (const record of records) {
-    const isThere = 'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
-    if (isThere !== undefined && !dates.some(isThere)) continue;
-    const entry = cache.lookup(record, need);
-    const store = new KeptSteps(cache, entry, plans);
-    if (yield* lanes.evaluate(entry.block, store, isThere)) {
+  for (const record of work.records) {
+    if (yield* work.evaluate(record)) {
       subjects.push(record.subject);
-      if (rows.add(encodePanelRow(record.subject, lanes.values))) yield;
+      if (rows.add(encodePanelRow(record.subject, work.lanes.values))) yield;
     }
-    store.hand();
-    if (steps.isOver()) yield;
+    if (work.steps.isOver()) yield;
   }
-  return rows.finish(() => ({ kind: 'panel', subjects, lengths: rows.lengths, members: records.length }));
+  const members = work.records.length;
+  return rows.finish(() => ({ kind: 'panel', subjects, lengths: rows.lengths, members }));
+}
+
+/** A panel in the making: its subjects in order, evaluated one after the other. */
+export class PanelWork {
+  readonly dates: readonly number[];
+  readonly lanes: PanelRows;
+  /** All that may be members at one of the dates. */
+  readonly records: readonly Subject[];
+  readonly steps: Steps;
+  private readonly sources: Sources;
+  private readonly pool: PanelQuery['pool'];
+  private readonly need: Need;
+  private readonly plans = new Map<string, number>();
+
+  private constructor(
+    sources: Sources,
+    { pool }: PanelQuery,
+    lanes: PanelRows,
+    need: Need,
+    records: readonly Subject[],
+  ) {
+    this.sources = sources;
+    this.pool = pool;
+    this.dates = Array.from(lanes.dates);
+    this.lanes = lanes;
+    this.need = need;
+    this.records = records;
+    this.steps = new Steps(lanes);
+  }
+
+  static *begin(sources: Sources, query: PanelQuery, slots: SlotSet | undefined): Work<PanelWork> {
+    const { pool, ids } = query;
+    const dates = datesOf(sources, query);
+    const need = panelNeed(query, dates);
+    const records = dates.length === 0 ? [] : yield* membersInOrder(sources, pool, need, slots);
+    checkPanelSize(records.length, dates.length, ids.length);
+    return new PanelWork(sources, query, new PanelRows(query, dates), need, records);
+  }
+
+  /** Whether the subject has a value; `lanes` has its values then. */
+  *evaluate(record: Subject): Work<boolean> {
+    const { pool, lanes, dates } = this;
+    const { cache } = this.sources;
+    const isThere = 'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
+    if (isThere !== undefined && !dates.some(isThere)) return false;
+    const entry = cache.lookup(record, this.need);
+    const store = new KeptSteps(cache, entry, this.plans);
+    const some = yield* lanes.evaluate(entry.block, store, isThere);
+    store.hand();
+    return some;
+  }
 }
 
 /** The days of a panel's calendar. */

@@ -1,6 +1,7 @@
 /** Whose rows a query asks for, and the order in which rows come. */
 
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
+import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -8,6 +9,7 @@ import type { Pool } from '../../shared/query/query.ts';
 import type { SubjectCache } from '../cache/cache.ts';
 import type { Directory, Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
+import type { Sources, Work } from './rows.ts';
 
 /** A row to be, as its subject was when it was looked up: by the time it is encoded, its entry may be patched or replaced. */
 export interface Candidate {
@@ -47,6 +49,57 @@ export function* poolMembers(
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
 }
+
+/** All that may be members of a pool at some time: named subjects in the order asked, a topic's ascending. */
+export function* membersInOrder(
+  { directory, cache }: Pick<Sources, 'directory' | 'cache'>,
+  pool: Pool,
+  need: Need,
+  slots: SlotSet | undefined,
+): Work<readonly Subject[]> {
+  const members = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
+  return 'subjects' in pool ? members : yield* sorted(members, compareSubjects);
+}
+
+/** Sorted in pieces: a topic may have more members than can be sorted in one turn. */
+export function* sorted<Item>(items: readonly Item[], compare: (a: Item, b: Item) => number): Work<Item[]> {
+  let runs: Item[][] = [];
+  for (let from = 0; from < items.length; from += SORTED_AT_ONCE) {
+    runs.push(items.slice(from, from + SORTED_AT_ONCE).sort(compare));
+    if (items.length > SORTED_AT_ONCE) yield;
+  }
+  while (runs.length > 1) {
+    const longer: Item[][] = [];
+    for (let i = 0; i < runs.length; i += 2)
+      longer.push(i + 1 < runs.length ? yield* merged(runs[i], runs[i + 1], compare) : runs[i]);
+    runs = longer;
+  }
+  return runs[0] ?? [];
+}
+
+function* merged<Item>(
+  a: readonly Item[],
+  b: readonly Item[],
+  compare: (a: Item, b: Item) => number,
+): Work<Item[]> {
+  const all: Item[] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length && j < b.length) {
+    all.push(compare(a[i], b[j]) <= 0 ? a[i++] : b[j++]);
+    if (all.length % MERGED_AT_ONCE === 0) yield;
+  }
+  while (i < a.length) all.push(a[i++]);
+  while (j < b.length) all.push(b[j++]);
+  return all;
+}
+
+function compareSubjects(a: Subject, b: Subject): number {
+  return compareText(a.subject, b.subject);
+}
+
+/** Less than a millisecond each. */
+const SORTED_AT_ONCE = 1_024;
+const MERGED_AT_ONCE = 8_192;
 
 /** At least the members. */
 function poolAt(directory: Directory, topic: string, when: Moment | 'ever'): readonly Subject[] {

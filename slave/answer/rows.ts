@@ -21,10 +21,14 @@ export interface Sources {
  */
 export type Piece = string | Buffer;
 
-/** An answer in pieces; together they are what `PartHeader` describes, or the final `data`. */
+/** An answer in pieces; together they are what `PartHeader` describes, or the final `data`, or a chunk of columns. */
 export interface Answer {
   pieces: Piece[];
   length: number;
+  /** A chunk of columns: bytes that are no ASCII. */
+  isRaw?: true;
+  /** Makes the next chunk; absent = this is the last one. */
+  rest?: Work<Answer>;
 }
 
 export function textOf({ pieces }: Answer): string {

@@ -19,6 +19,7 @@ import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { planOf, snapshotNeed } from './plan.ts';
 import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
+import { rankedByColumns } from './ranked.ts';
 import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -28,12 +29,8 @@ export function* snapshot(
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const need = snapshotNeed(query);
   const plan = planOf(query);
-  const counted = new Set<string>();
-  const best =
-    (yield* ranked(sources, query, need, slots, counted)) ??
-    (yield* sorted(sources, query, need, plan, slots, counted));
+  const best = yield* plainBest(sources, query, slots);
   const rows = new Rows(whole);
   const values = { ids: query.ids, time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const keys: SortKey[] = [];
@@ -59,27 +56,14 @@ export function* valuedSnapshot(
   whole: boolean,
   now: number,
 ): Work<Answer> {
-  const { directory, cache } = sources;
-  const need = snapshotNeed(query);
   const plan = dependsOnClock(query) ? undefined : planOf(query);
   const evaluated = new SnapshotRows(query, now);
-  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
-  const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   const steps = new Steps(evaluated);
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
-    const entry = cache.lookup(record, need);
-    const { block } = entry;
-    const kept = plan === undefined ? undefined : entry.row(plan);
-    if (kept === undefined) {
-      const key = evaluated.key(record, block);
-      if (key !== undefined) top.add({ key, record, entry, block });
-    } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
-    if (steps.isOver()) yield;
-  }
+  const best = yield* valuedBest(sources, query, slots, evaluated, steps);
   const rows = new Rows(whole);
   const keys: SortKey[] = [];
   const subjects: string[] = [];
-  for (const candidate of top.sorted().slice(whole ? query.offset : 0)) {
+  for (const candidate of best.slice(whole ? query.offset : 0)) {
     const { key, record, block } = candidate;
     const encode = () => ({ ...evaluated.encode(record, block), key });
     const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
@@ -88,6 +72,61 @@ export function* valuedSnapshot(
     if (rows.add(row.text) || steps.isOver()) yield;
   }
   return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
+/** The first `offset + limit` rows of a query that asks for plain values alone; one may have become empty. */
+export function* plainBest(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const counted = new Set<string>();
+  return (
+    (yield* ranked(sources, query, need, slots, counted)) ??
+    (yield* sorted(sources, query, need, planOf(query), slots, counted))
+  );
+}
+
+/** The first `offset + limit` rows of a query that asks for more. */
+export function* valuedBest(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+  evaluated: SnapshotRows,
+  steps: Steps,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const counted = new Set<string>();
+  return (
+    (yield* rankedByColumns(sources, query, need, slots, evaluated, counted)) ??
+    (yield* valuedSorted(sources, query, need, slots, evaluated, steps, counted))
+  );
+}
+
+function* valuedSorted(
+  { directory, cache }: Sources,
+  query: SnapshotQuery,
+  need: Need,
+  slots: SlotSet | undefined,
+  evaluated: SnapshotRows,
+  steps: Steps,
+  counted: ReadonlySet<string>,
+): Work<Candidate[]> {
+  const plan = dependsOnClock(query) ? undefined : planOf(query);
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
+  const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const entry = cache.lookup(record, need, counted.has(record.subject));
+    const { block } = entry;
+    const kept = plan === undefined ? undefined : entry.row(plan);
+    if (kept === undefined) {
+      const key = evaluated.key(record, block);
+      if (key !== undefined) top.add({ key, record, entry, block });
+    } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
+    if (steps.isOver()) yield;
+  }
+  return top.sorted();
 }
 
 /** The row kept for the plan, or a new one, kept if nothing of the subject has changed since it was looked up. */

@@ -2,9 +2,15 @@
 import { knownAt } from '../../shared/answer/encode.ts';
 import { GROUPS, tooLarge } from '../../shared/answer/frame.ts';
 import type { SortKey } from '../../shared/answer/order.ts';
-import { programOf } from '../../shared/answer/program.ts';
 import { dateOf } from '../../shared/answer/utc.ts';
-import { Buckets, RangeItems, revisionItems, viewOf } from '../../shared/answer/valued.ts';
+import {
+  Buckets,
+  type ItemForm,
+  RangeItems,
+  revisionItems,
+  TextItems,
+  viewOf,
+} from '../../shared/answer/valued.ts';
 import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
@@ -19,36 +25,36 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, poolMembers } from './pool.ts';
+import { byKeyThenSubject, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 export function* valuedPeriod(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
+  const { directory, cache } = sources;
   const { topic } = query;
   const need = rangeNeed(query);
   const plan = planOf(query);
   const pool = topic === undefined ? { subjects: query.subjects } : { topic };
   const items = new RangeItems(query);
+  const form = new TextItems(query);
   const steps = new Steps(items);
   const rows = new Rows(whole);
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
-  for (const record of records) {
+  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
     const member = memberAt(record, pool, query.asOf);
     if (!touchesRange(member, query.from, query.to)) continue;
     const entry = cache.lookup(record, need);
     let text: string | string[] | undefined = entry.row(plan)?.text;
     if (text === undefined) {
-      const texts = yield* itemTexts(items, record, entry.block, query, member, steps);
+      const texts = yield* itemsOfSubject(items, record, entry.block, query, member, steps, form);
       const parts = texts.length === 0 ? [] : rowOf(record, texts);
       if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
       else {
@@ -75,57 +81,70 @@ export function* valuedPeriod(
 }
 
 /** When a subject is a member of a pool; always, where it is named. */
-function memberAt({ info }: Subject, pool: Pool, asOf: number): Intervals {
+export function memberAt({ info }: Subject, pool: Pool, asOf: number): Intervals {
   return 'subjects' in pool ? ALWAYS : memberIntervals(info, pool.topic, knownAt(asOf));
 }
 
 /** The items of one subject in the order asked, cut to the limit. */
-function* itemTexts(
+export function* itemsOfSubject<Item>(
   items: RangeItems,
   record: Subject,
   block: Block,
   query: PeriodQuery,
   member: Intervals,
   steps: Steps,
-): Work<string[]> {
+  form: ItemForm<Item>,
+): Work<Item[]> {
   items.open(block);
   const candidates = items.candidates();
-  const texts =
+  const found =
     query.bucket === undefined
-      ? yield* lastItems(items, record, block, query, member, candidates, steps)
-      : yield* lastBuckets(items, record, block, query, member, candidates, steps);
-  return query.descending ? texts : texts.reverse();
+      ? yield* lastItems(items, record, query, member, candidates, steps, form)
+      : yield* lastBuckets(items, record, block, query, member, candidates, steps, form);
+  return query.descending ? found : found.reverse();
 }
 
 /** From the last one on. */
-function* lastItems(
+function* lastItems<Item>(
   items: RangeItems,
   record: Subject,
-  block: Block,
   query: PeriodQuery,
   member: Intervals,
   candidates: readonly number[],
   steps: Steps,
-): Work<string[]> {
+  form: ItemForm<Item>,
+): Work<Item[]> {
   const most = query.limit || Infinity;
-  const view = viewOf(query);
-  const texts: string[] = [];
-  let length = 0;
-  for (let i = candidates.length - 1; i >= 0 && texts.length < most; i--) {
-    const axis = candidates[i];
-    if (!isWithin(member, block.times[axis])) continue;
-    if (query.revision === 'all')
-      texts.push(...revisionItems(record, block, axis, query.ids, view).reverse());
-    else if (items.load(axis)) texts.push(items.encode(record, axis));
-    else continue;
-    length += texts[texts.length - 1]?.length ?? 0;
-    if (length > MAX_ANSWER_BYTES) throw tooLarge();
+  const found: Item[] = [];
+  let size = 0;
+  for (let i = candidates.length - 1; i >= 0 && found.length < most; i--) {
+    const before = found.length;
+    found.push(...itemsAt(items, record, query, member, candidates[i], form, true));
+    for (let at = before; at < found.length; at++) size += form.sizeOf(found[at]);
+    if (size > MAX_ANSWER_BYTES) throw tooLarge();
     if (steps.isWorkOver()) yield;
   }
-  return texts.slice(0, most);
+  return found.slice(0, most);
 }
 
-function* lastBuckets(
+/** The items at one place of the block that `items` is open at: none, one or, of all revisions, several. */
+export function itemsAt<Item>(
+  items: RangeItems,
+  record: Subject,
+  query: PeriodQuery,
+  member: Intervals,
+  axis: number,
+  form: ItemForm<Item>,
+  descending = query.descending,
+): readonly Item[] {
+  const { block } = items;
+  if (!isWithin(member, block.times[axis])) return [];
+  if (query.revision !== 'all') return items.load(axis) ? [form.loaded(items, record, axis)] : [];
+  const revisions = revisionItems(record, block, axis, query.ids, viewOf(query), form);
+  return descending ? revisions.reverse() : revisions;
+}
+
+function* lastBuckets<Item>(
   items: RangeItems,
   record: Subject,
   block: Block,
@@ -133,8 +152,9 @@ function* lastBuckets(
   member: Intervals,
   candidates: readonly number[],
   steps: Steps,
-): Work<string[]> {
-  const buckets = new Buckets(query, record, programOf(query));
+  form: ItemForm<Item>,
+): Work<Item[]> {
+  const buckets = new Buckets(query, record, form);
   const { values, declareds } = items.evaluator;
   for (const axis of candidates) {
     const time = block.times[axis];
@@ -142,7 +162,7 @@ function* lastBuckets(
     if (steps.isWorkOver()) yield;
   }
   buckets.flush();
-  return buckets.texts.reverse().slice(0, query.limit || undefined);
+  return buckets.items.reverse().slice(0, query.limit || undefined);
 }
 
 interface DatedCandidate {
@@ -153,14 +173,42 @@ interface DatedCandidate {
 }
 
 export function* valuedDated(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: DatedQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const need = rangeNeed(query);
   const items = new RangeItems(query);
+  const form = new TextItems(query);
   const steps = new Steps(items);
+  const byDate = yield* bestByDate(sources, query, slots, items, steps);
+  const rows = new Rows(whole, GROUPS);
+  const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
+  for (const date of [...byDate.keys()].sort(compareText)) {
+    const best = byDate.get(date)!.sorted();
+    for (const { key, record, block, axis } of best.slice(whole ? query.offset : 0)) {
+      dates.push(date);
+      keys.push(key);
+      subjects.push(record.subject);
+      times.push(block.times[axis]);
+      items.open(block);
+      items.load(axis);
+      const row = `{"subject":${record.json},"data":${form.loaded(items, record, axis)}}`;
+      if (rows.add(row, date) || steps.isOver()) yield;
+    }
+  }
+  return rows.finish(() => ({ kind: 'dated', dates, keys, subjects, times, lengths: rows.lengths }));
+}
+
+/** The first `offset + limit` items of every date that has some. */
+export function* bestByDate(
+  { directory, cache }: Sources,
+  query: DatedQuery,
+  slots: SlotSet | undefined,
+  items: RangeItems,
+  steps: Steps,
+): Work<Map<string, Top<DatedCandidate>>> {
+  const need = rangeNeed(query);
   const timeOf = ({ block, axis }: DatedCandidate) => block.times[axis];
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || timeOf(b) - timeOf(a);
@@ -183,21 +231,5 @@ export function* valuedDated(
     }
     if (steps.isOver()) yield;
   }
-  const rows = new Rows(whole, GROUPS);
-  const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
-  for (const date of [...byDate.keys()].sort(compareText)) {
-    const best = byDate.get(date)!.sorted();
-    for (const candidate of best.slice(whole ? query.offset : 0)) {
-      const { key, record, block, axis } = candidate;
-      dates.push(date);
-      keys.push(key);
-      subjects.push(record.subject);
-      times.push(timeOf(candidate));
-      items.open(block);
-      items.load(axis);
-      const row = `{"subject":${record.json},"data":${items.encode(record, axis)}}`;
-      if (rows.add(row, date) || steps.isOver()) yield;
-    }
-  }
-  return rows.finish(() => ({ kind: 'dated', dates, keys, subjects, times, lengths: rows.lengths }));
+  return byDate;
 }

@@ -179,6 +179,10 @@ export class SubjectCache {
     return this.entries.size;
   }
 
+  get maxBytes(): number {
+    return this.entries.maxSize;
+  }
+
   /** Bytes held: data and encoded rows. */
   get bytes(): number {
     return this.entries.calculatedSize;

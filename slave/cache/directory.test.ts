@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredInfo } from '../../shared/data/lines.ts';
+import { type Memberships, STILL, type StoredInfo } from '../../shared/data/lines.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
 import { Directory } from './directory.ts';
 
@@ -48,6 +48,35 @@ describe('the directory', () => {
     expect(versions.size).toBe(4);
     expect([...directory.topicNames()].sort()).toEqual(['other', 'pool']);
     expect([directory.size, directory.hasSlot(slotOf(b))]).toEqual([2, false]);
+  });
+
+  it('tells members now from all that are ever named, and forgets both with their slot', () => {
+    const directory = new Directory();
+    const names = (list: readonly { subject: string }[]) => list.map(({ subject }) => subject).sort();
+    const expectKnown = (members: string[], ever: string[]) => {
+      expect([names(directory.members('pool')), names(directory.everMembers('pool'))]).toEqual([
+        members,
+        ever,
+      ]);
+      expect(directory.topicNames()).toEqual(ever.length > 0 ? ['pool'] : []);
+    };
+    const since = (to: number, topics: string[] = []): StoredInfo => {
+      const memberships: Memberships = [['pool', [5, 0, to]]];
+      return { ...info('A', topics), memberships };
+    };
+    directory.set(a, since(9));
+    expectKnown([], [a]);
+    directory.set(b, since(STILL));
+    expectKnown([b], [a, b]);
+    const version = directory.topicVersion('pool');
+    directory.set(a, since(9, ['pool']));
+    expectKnown([a, b], [a, b]);
+    directory.set(b, since(5));
+    expectKnown([a], [a, b]);
+    expect(directory.topicVersion('pool')).toBeGreaterThan(version);
+    directory.removeSlot(slotOf(b));
+    directory.set(a, info('A', []));
+    expectKnown([], []);
   });
 
   it('shows when a subject was last written to', () => {

@@ -21,6 +21,7 @@ import {
   successBody,
   TIMEOUT,
 } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.ts';
 import type { Visitors } from '../../shared/http/visitors.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
@@ -50,11 +51,11 @@ export interface AppOptions {
 export const VERIFY_PATH = '/internal/verify';
 
 const QUERY_PATHS: Record<string, BodyKind> = {
-  '/kamaitachi/api/data/v1/snapshot': 'snapshot',
-  '/kamaitachi/api/data/v1/period': 'period',
-  '/kamaitachi/api/data/v1/panel': 'panel',
-  '/kamaitachi/api/selection/v1/snapshot': 'selection_snapshot',
-  '/kamaitachi/api/selection/v1/period': 'selection_period',
+  [PATHS.snapshot]: 'snapshot',
+  [PATHS.period]: 'period',
+  [PATHS.panel]: 'panel',
+  [PATHS.selectionSnapshot]: 'selection_snapshot',
+  [PATHS.selectionPeriod]: 'selection_period',
 };
 
 function isQueryPath(path: string): boolean {
@@ -114,8 +115,8 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     return c.body(Readable.toWeb(Readable.from(bytes)) as ReadableStream<Uint8Array>);
   }
 
-  app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));
-  app.post('/kamaitachi/api/data/v1/cache/reset', (c) => {
+  app.get(PATHS.stats, (c) => c.json(envelope({ cache: cacheStats(slave) })));
+  app.post(PATHS.cacheReset, (c) => {
     cache.resetCounters();
     if (c.req.query('clear') === 'true') {
       cache.clear();

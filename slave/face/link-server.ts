@@ -124,6 +124,10 @@ interface Outgoing {
   /** Bytes that the gateway has room for. */
   credit: number;
   deadline: number;
+  /** Chunks that the gateway has room for, beyond the one that is on its way. */
+  pulls: number;
+  /** The next chunk, where it is made. */
+  following: PartAnswer | undefined;
 }
 
 class Link {
@@ -229,6 +233,11 @@ class Link {
       if (outgoing === undefined) return;
       outgoing.credit += numbers[1];
       this.flushSoon();
+    } else if (type === 'P') {
+      const outgoing = this.outgoing.get(id);
+      if (outgoing === undefined) return;
+      outgoing.pulls++;
+      this.beginNext(id, outgoing);
     } else throw new RangeError(`a gateway does not send ${type} frames`);
   }
 
@@ -280,16 +289,47 @@ class Link {
       return;
     }
     this.open.delete(id);
-    if (answer.length <= PIECE_BYTES) {
-      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], textOf(answer)));
+    if (answer.length <= PIECE_BYTES && answer.next === undefined) {
+      // Written as latin1, so raw bytes stay what they are.
+      this.send(answerHead(id, answer, answer.length) + textOf(answer));
     } else {
-      this.outgoing.set(id, { answer, sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES, deadline });
+      const outgoing = { answer, ...UNSENT, deadline, pulls: 0, following: undefined };
+      this.outgoing.set(id, outgoing);
+      void this.makeNext(id, outgoing);
       this.flushSoon();
     }
   }
 
+  /** Makes the chunk behind the one that is on its way. */
+  private async makeNext(id: number, outgoing: Outgoing): Promise<void> {
+    const { next } = outgoing.answer;
+    if (next === undefined) return;
+    const isWanted = () => this.outgoing.get(id) === outgoing;
+    try {
+      outgoing.following = await next(isWanted);
+      if (isWanted()) this.beginNext(id, outgoing);
+    } catch (error) {
+      if (isWanted()) this.fail(id, error);
+    }
+  }
+
+  /** Sends the next chunk, where the one before is sent, it is made, and the gateway has room for it. */
+  private beginNext(id: number, outgoing: Outgoing): void {
+    const { answer, sent, following, pulls } = outgoing;
+    if (sent < answer.length || following === undefined || pulls === 0) return;
+    // From here on it is the gateway that knows how long its client waits.
+    Object.assign(outgoing, UNSENT, {
+      answer: following,
+      following: undefined,
+      pulls: pulls - 1,
+      deadline: Infinity,
+    });
+    void this.makeNext(id, outgoing);
+    this.flushSoon();
+  }
+
   private fail(id: number, thrown: unknown): void {
-    if (!this.open.delete(id)) return;
+    if (!this.open.delete(id) && !this.outgoing.delete(id)) return;
     const error = publicError(thrown);
     if (error.code === 'internal')
       this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
@@ -342,15 +382,27 @@ class Link {
       this.isQuiet = false;
       const { answer, sent, credit } = outgoing;
       const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
-      this.socket.write(
-        frameHead('R', [id, answer.seq, answer.staleSeconds, answer.length], length),
-        'latin1',
-      );
+      this.socket.write(answerHead(id, answer, length), 'latin1');
       for (const piece of nextBytes(outgoing, length)) this.socket.write(piece, 'latin1');
-      if (outgoing.sent === answer.length) this.outgoing.delete(id);
+      if (outgoing.sent === answer.length && answer.next === undefined) this.outgoing.delete(id);
+      else if (outgoing.sent === answer.length) this.beginNext(id, outgoing);
       else if (outgoing.credit > 0) this.flushSoon();
     }
   }
+}
+
+/** A chunk or an answer that nothing has been sent of: the first piece needs no credit. */
+const UNSENT = { sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES };
+
+/** The line before the next `length` bytes of an answer. */
+function answerHead(
+  id: number,
+  { seq, staleSeconds, length: total, isRaw }: PartAnswer,
+  length: number,
+): string {
+  return isRaw
+    ? frameHead('B', [id, seq, staleSeconds, total, 0], length)
+    : frameHead('R', [id, seq, staleSeconds, total], length);
 }
 
 /** Requests by their text: gateways repeat themselves, and a look-up is cheaper than to parse. Nobody may change one. */

@@ -1,5 +1,6 @@
 /** What a slave tells Prometheus. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { statSync } from 'node:fs';
+import { createMetrics } from '../../shared/adapter/metrics.ts';
 import type { CacheCounters } from '../cache/cache.ts';
 import type { Slave } from '../state/slave.ts';
 
@@ -9,58 +10,62 @@ export interface SlaveMetrics {
 }
 
 const COUNTERS: Record<keyof CacheCounters, string> = {
-  hits: 'Look-ups that needed nothing from the database',
-  misses: 'Look-ups that read from the database',
-  partial_hits: 'Misses that found some of what they needed',
-  cell_hits: 'Columns of look-ups that were known',
+  hits: 'Look-ups of a subject that needed nothing from the database',
+  misses: 'Look-ups of a subject that read from the database',
+  partial_hits: 'Misses that found some of what they needed in the cache',
+  cell_hits: 'Columns of look-ups that the cache knew',
   cell_misses: 'Columns of look-ups that were read from the database',
-  cell_partial_hits: 'Missed columns with some of their stretch of time known',
-  evictions: 'Entries pushed out by others',
-  read_seconds: 'Time spent in the database by misses',
+  cell_partial_hits: 'Missed columns of which the cache knew some of the time',
+  evictions: 'Subjects removed from the cache to make room for others',
+  read_seconds: 'Time that misses spent in the database',
 };
 
-export function createMetrics(slave: Slave, links: () => number): SlaveMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+/** `databasePath`: the slave's file. */
+export function createSlaveMetrics(slave: Slave, links: () => number, databasePath: string): SlaveMetrics {
+  const { registry, counter, gauge } = createMetrics('slave');
   const { cache, directory } = slave.sources;
-  const read = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
   for (const [name, help] of Object.entries(COUNTERS) as [keyof CacheCounters, string][])
-    read(`kamaitachi_cache_${name}_total`, help, () => cache.counters[name]);
-  read('kamaitachi_cache_entries', 'Subjects in the cache', () => cache.size);
-  read('kamaitachi_cache_bytes', 'Bytes of cached data and encoded rows', () => cache.bytes);
-  read('kamaitachi_subjects', 'Subjects in the slots held', () => directory.size);
-  read('kamaitachi_slots_ready', 'Slots that are held ready', () => slave.slots.ready.size);
-  read(
-    'kamaitachi_slots_filling',
-    'Slots that are owned and still filling',
-    () => slave.slots.filling().length,
+    counter(`kamaitachi_cache_${name}_total`, help, [], (say) => say(cache.counters[name]));
+  gauge('kamaitachi_cache_entries', 'Subjects in the cache', [], (say) => say(cache.size));
+  gauge('kamaitachi_cache_bytes', 'Memory of cached data and encoded rows', [], (say) => say(cache.bytes));
+  gauge('kamaitachi_cache_max_bytes', 'Memory that the cache may take (--cache-bytes)', [], (say) =>
+    say(cache.maxBytes),
   );
-  read('kamaitachi_seq', 'Everything up to this seq is applied', () => slave.seq);
-  read(
-    'kamaitachi_stale_seconds',
-    'Seconds since the master was last heard, 0 while fresh',
-    () => slave.state().staleSeconds,
+  gauge('kamaitachi_subjects', 'Subjects in the slots that this slave holds', [], (say) =>
+    say(directory.size),
+  );
+  gauge('kamaitachi_slots_ready', 'Slots that this slave answers for', [], (say) =>
+    say(slave.slots.ready.size),
+  );
+  gauge(
+    'kamaitachi_slots_filling',
+    'Slots that this slave owns and still copies from the master',
+    [],
+    (say) => say(slave.slots.filling().length),
+  );
+  gauge('kamaitachi_seq', 'Every write up to this seq is applied', [], (say) => say(slave.seq));
+  gauge('kamaitachi_stale_seconds', 'Time since the master was last heard; 0 while fresh', [], (say) =>
+    say(slave.state().staleSeconds),
+  );
+  gauge('kamaitachi_database_bytes', "Size of the slave's database file", [], (say) =>
+    say(statSync(databasePath, { throwIfNoEntry: false })?.size ?? 0),
   );
   const { soundness } = slave;
-  read('kamaitachi_slots_verified_total', 'Slots compared with the master', () => soundness.verified);
-  read(
+  counter('kamaitachi_slots_verified_total', 'Slots compared with the master', [], (say) =>
+    say(soundness.verified),
+  );
+  counter(
     'kamaitachi_slots_refilled_total',
-    'Slots filled again because they were damaged or differed',
-    () => soundness.refilled,
+    'Slots copied again because they were damaged or differed from the master',
+    [],
+    (say) => say(soundness.refilled),
   );
-  read(
+  counter(
     'kamaitachi_files_set_aside_total',
-    'Files that were damaged and replaced by a new one',
-    () => soundness.files,
+    'Database files that were damaged and replaced by an empty one',
+    [],
+    (say) => say(soundness.files),
   );
-  read('kamaitachi_links', 'Gateways linked', links);
+  gauge('kamaitachi_links', 'Gateways that are linked to this slave', [], (say) => say(links()));
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

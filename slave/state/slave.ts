@@ -8,7 +8,7 @@ import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
 import { subjectsConsulted } from '../../shared/query/query.ts';
 import { answer } from '../answer/answer.ts';
 import { Refusal } from '../answer/refusal.ts';
-import type { Answer, Sources } from '../answer/rows.ts';
+import type { Answer, Sources, Work } from '../answer/rows.ts';
 import { type Later, WorkQueue } from '../answer/work-queue.ts';
 import type { FromFollower, ToFollower } from '../follow/messages.ts';
 import { firstVerification, nextVerification, takeIn, type Verification } from '../follow/verification.ts';
@@ -32,7 +32,9 @@ export interface SlaveOptions {
   newsMs?: number;
 }
 
-export interface PartAnswer extends Answer {
+export interface PartAnswer extends Omit<Answer, 'rest'> {
+  /** Makes the next chunk of an answer in columns; absent = this is the last one. */
+  next?: (isWanted: () => boolean) => PartAnswer | Promise<PartAnswer>;
   /** Every part of the answer was read from a state ≥ this. */
   seq: number;
   staleSeconds: number;
@@ -397,12 +399,27 @@ export class Slave {
       return this.seqWaiters
         .reach(part.minSeq, () => this.seq)
         .then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
-    const { seq, staleSeconds } = this.state();
     const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
+    return this.run(part, asked, work, isWanted);
+  }
+
+  private run(
+    part: PartRequest,
+    asked: SlotSet | undefined,
+    work: Work<Answer>,
+    isWanted: () => boolean,
+  ): PartAnswer | Promise<PartAnswer> {
+    const { seq, staleSeconds } = this.state();
+    const told = ({ rest, ...made }: Answer): PartAnswer => {
+      if (rest === undefined) return { ...made, seq, staleSeconds };
+      const next = (isStillWanted: () => boolean) => {
+        this.checkHeld(part, asked);
+        return this.run(part, asked, rest, isStillWanted);
+      };
+      return { ...made, seq, staleSeconds, next };
+    };
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
-    if (!(result instanceof Promise))
-      return { pieces: result.pieces, length: result.length, seq, staleSeconds };
-    return result.then((made) => ({ ...made, seq, staleSeconds }));
+    return result instanceof Promise ? result.then(told) : told(result);
   }
 
   private checkHeld(part: PartRequest, asked: SlotSet | undefined): void {

@@ -1,11 +1,12 @@
 /** A real etcd for tests: started on a free port, killed, wiped, stopped and put back. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { etcdArgs, etcdEnvironment, findEtcd, HOW_TO_GET_ETCD } from '../../cli/start/etcd.ts';
+import type { Certificates } from './certificates.ts';
 import { eventually } from './cluster.ts';
 import { hasProgram } from './programs.ts';
 
@@ -24,14 +25,16 @@ export function hasEtcd(whatNeedsIt: string): boolean {
 export class TestEtcd {
   readonly url: string;
   readonly port: number;
+  /** Shown to clients, and asked of them too. */
+  private readonly tls: Certificates | undefined;
   private readonly folder = mkdtempSync(join(tmpdir(), 'kamaitachi-etcd-'));
   private readonly peerUrl: string;
   private child: ChildProcess | undefined;
   private said = '';
 
   /** An etcd that is not started yet; its port stays the same over restarts. */
-  static async create(host = '127.0.0.1'): Promise<TestEtcd> {
-    return new TestEtcd(host, await quietPort(), await quietPort());
+  static async create(host = '127.0.0.1', tls?: Certificates): Promise<TestEtcd> {
+    return new TestEtcd(host, await quietPort(), await quietPort(), tls);
   }
 
   static async start(host?: string): Promise<TestEtcd> {
@@ -40,9 +43,10 @@ export class TestEtcd {
     return etcd;
   }
 
-  private constructor(host: string, port: number, peerPort: number) {
+  private constructor(host: string, port: number, peerPort: number, tls?: Certificates) {
     this.port = port;
-    this.url = `http://${host}:${port}`;
+    this.tls = tls;
+    this.url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
     this.peerUrl = `http://${host}:${peerPort}`;
   }
 
@@ -53,6 +57,7 @@ export class TestEtcd {
       findEtcd()!,
       [
         ...etcdArgs({ dataDir: this.dataDir, url, peerUrl }),
+        ...this.tlsArgs,
         // Elects itself at once, and lets leases be short.
         ...['--heartbeat-interval', '20', '--election-timeout', '200'],
       ],
@@ -64,6 +69,8 @@ export class TestEtcd {
     });
     await eventually(`etcd at ${url}`, async () => {
       if (child.exitCode !== null) throw new Error(this.said);
+      // A client without a certificate is turned away: then that it listens has to do.
+      if (this.tls !== undefined) return await isListening(this.port);
       const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1_000) });
       return ((await answer.json()) as { health?: unknown }).health === 'true';
     });
@@ -110,9 +117,25 @@ export class TestEtcd {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  private get tlsArgs(): string[] {
+    if (this.tls === undefined) return [];
+    const { tlsCa, tlsCert, tlsKey } = this.tls;
+    return ['--client-cert-auth', '--trusted-ca-file', tlsCa, '--cert-file', tlsCert, '--key-file', tlsKey];
+  }
+
   private get dataDir(): string {
     return join(this.folder, 'data');
   }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 /** A port that is free, and that nobody gets by chance. */

@@ -2,11 +2,20 @@
  * A connection to etcd that cannot hang: every call has a deadline, and after a failure the next one begins with a new
  * client. That also makes nothing of etcd3's breaker, which would keep us away for 5 s from an etcd that is back.
  */
+import { Buffer } from 'node:buffer';
+import { rootCertificates } from 'node:tls';
 import { Etcd3 } from 'etcd3';
 
-export interface EtcdConnectionOptions {
-  /** `http://host:port`, one or more; each call goes to any of them. */
+/** Where etcd is, and what it asks of those who connect. */
+export interface EtcdServer {
+  /** `http://host:port` or `https://host:port`, one or more members of one cluster; each call goes to any of them. */
   hosts: readonly string[];
+  auth?: { username: string; password: string };
+  /** PEM; `ca` absent: the authorities of the system. */
+  tls?: { ca?: string; cert?: string; key?: string };
+}
+
+export interface EtcdConnectionOptions extends EtcdServer {
   /** A call that takes longer has failed. */
   timeoutMs: number;
 }
@@ -49,7 +58,7 @@ export class EtcdConnection {
   }
 
   private async use<Answer>(work: (etcd: Etcd3) => Promise<Answer>): Promise<Answer> {
-    this.client ??= dial(this.options.hosts);
+    this.client ??= dial(this.options);
     const client = this.client;
     try {
       return await work(client);
@@ -60,9 +69,17 @@ export class EtcdConnection {
   }
 }
 
-function dial(hosts: readonly string[]): Etcd3 {
+function dial({ hosts, auth, tls, timeoutMs }: EtcdConnectionOptions): Etcd3 {
+  const pem = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text));
   return new Etcd3({
     hosts: [...hosts],
+    // Asking for a token is a call like any other: without a deadline it could hang.
+    auth: auth && { ...auth, callOptions: () => ({ deadline: Date.now() + timeoutMs }) },
+    credentials: tls && {
+      rootCertificate: pem(tls.ca) ?? Buffer.from(rootCertificates.join('\n')),
+      certChain: pem(tls.cert),
+      privateKey: pem(tls.key),
+    },
     grpcOptions: {
       'grpc.keepalive_time_ms': PING_EVERY_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,

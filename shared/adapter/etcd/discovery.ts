@@ -5,14 +5,13 @@
 
 import type { LogEvent } from '../../base/log.ts';
 import type { Discovery } from '../../discovery/discovery.ts';
-import { EtcdConnection } from './connection.ts';
+import { EtcdConnection, type EtcdServer } from './connection.ts';
 import { createKeys } from './keys.ts';
 import { EtcdRegistration, RENEWALS_PER_LEASE } from './registration.ts';
 import { EtcdWatching } from './watching.ts';
 
 export interface EtcdDiscoveryOptions {
-  /** `http://host:port` of one etcd or several of one cluster. */
-  hosts: readonly string[];
+  server: EtcdServer;
   /** What every key of this cluster begins with; ends with `/`. */
   prefix: string;
   /** How long a lease lives without renewal; etcd counts in whole seconds and has a least of its own. */
@@ -27,14 +26,14 @@ const MAX_TIMEOUT_MS = 2_000;
 
 /** Throws a RangeError for options that cannot work. */
 export function createEtcdDiscovery(options: EtcdDiscoveryOptions): Discovery {
-  const { hosts, prefix, ttlMs, relistMs = RELIST_MS, log = () => {} } = options;
+  const { server, prefix, ttlMs, relistMs = RELIST_MS, log = () => {} } = options;
   if (!(ttlMs > 0)) throw new RangeError(`lease: expected a time over 0 ms, got ${ttlMs}`);
   if (!(relistMs > 0)) throw new RangeError(`relist: expected a time over 0 ms, got ${relistMs}`);
   const keys = createKeys(prefix);
   // A connection that went dead is noticed, and another one made, before the lease runs out.
   const timeoutMs = Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, ttlMs / RENEWALS_PER_LEASE));
   // One connection each: whichever ends first closes its own.
-  const connect = () => new EtcdConnection({ hosts, timeoutMs });
+  const connect = () => new EtcdConnection({ ...server, timeoutMs });
   connect();
   const unique = () => crypto.randomUUID();
 

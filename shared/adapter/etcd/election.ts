@@ -9,12 +9,11 @@ import { z } from 'zod';
 import type { LogEvent } from '../../base/log.ts';
 import { pause } from '../../base/pause.ts';
 import { grantLease, keepAlive, type Lease, readKey, revokeLease, writeIfStill } from './calls.ts';
-import { EtcdConnection } from './connection.ts';
+import { EtcdConnection, type EtcdServer } from './connection.ts';
 import { createKeys } from './keys.ts';
 
 export interface ElectionOptions {
-  /** `http://host:port` of one etcd or several of one cluster. */
-  hosts: readonly string[];
+  server: EtcdServer;
   /** What every key of this cluster begins with; ends with `/`. */
   prefix: string;
   /** How long a leader that is silent stays elected. */
@@ -75,11 +74,11 @@ class EtcdElection implements Election {
   private onLost = (_: string) => {};
 
   constructor(options: ElectionOptions) {
-    const { hosts, prefix, ttlMs, address, machine } = options;
+    const { server, prefix, ttlMs, address, machine } = options;
     if (!(ttlMs > 0)) throw new RangeError(`lease: expected a time over 0 ms, got ${ttlMs}`);
     this.options = options;
     const timeoutMs = Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, ttlMs / RENEWALS_PER_LEASE));
-    this.connection = new EtcdConnection({ hosts, timeoutMs });
+    this.connection = new EtcdConnection({ ...server, timeoutMs });
     this.key = createKeys(prefix).leader;
     this.own = { address, machine, instance: crypto.randomUUID() };
     this.elected = new Promise((resolve) => {
