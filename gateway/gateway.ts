@@ -163,7 +163,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,
     fetch: deps.fetch,
-    now: deps.now,
     pause: wait,
     assets: deps.assets,
     master: () =>

@@ -84,8 +84,6 @@ export interface HandlerOptions {
   assets: Assets;
   /** `http://host:port` of the master now. */
   master: () => string;
-  /** Milliseconds of a clock that never goes back. */
-  now: () => number;
   pause: (ms: number) => Promise<void>;
   metrics: () => Promise<{ text: string; contentType: string }>;
   uptimeMs: () => number;

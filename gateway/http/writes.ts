@@ -32,8 +32,6 @@ export interface WriterOptions {
   /** Where the master is now, `http://host:port`. */
   master: () => string;
   fetch: typeof fetch;
-  /** Milliseconds of a clock that never goes back. */
-  now: () => number;
   pause: (ms: number) => Promise<void>;
 }
 
@@ -53,7 +51,7 @@ export async function ingest(
   }
   const signal = AbortSignal.timeout(from.timeoutMs);
   const mayRepeat = IDEMPOTENCY_KEY in headers;
-  const deadline = options.now() + from.timeoutMs;
+  let pausedMs = 0;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MOST_PAUSE_MS, 2 * pauseMs)) {
     let answer: MasterAnswer;
     try {
@@ -61,7 +59,8 @@ export async function ingest(
     } catch {
       if (signal.aborted)
         throw new KamaitachiError('deadline', `the master did not answer within ${from.timeoutMs} ms`);
-      if (mayRepeat && options.now() + pauseMs + LEAST_LEFT_MS < deadline) {
+      if (mayRepeat && pausedMs + pauseMs + LEAST_LEFT_MS < from.timeoutMs) {
+        pausedMs += pauseMs;
         await options.pause(pauseMs);
         continue;
       }

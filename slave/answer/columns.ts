@@ -19,7 +19,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { membersInOrder } from './pool.ts';
+import { look, membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -108,11 +108,14 @@ function* period(
   const records = yield* membersInOrder(sources, pool, need, slots);
   // A long series is written as it is evaluated; what `limit` or `bucket` leave of it is put together first.
   const isDirect = query.bucket === undefined && query.limit === 0;
-  for (const [place, record] of records.entries()) {
-    const member = memberAt(record, pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
+  for (const [place, listed] of records.entries()) {
+    if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
     writer.coming = () => records.slice(place).map(nameOf);
-    const { block } = sources.cache.lookup(record, need);
+    const looked = look(sources, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record } = looked;
+    const { block } = looked.entry;
+    const member = memberAt(record, pool, query.asOf);
     writer.begin(nameOf(record));
     if (isDirect) {
       items.open(block);

@@ -27,6 +27,8 @@ export interface Moment {
   asOf: number;
 }
 
+export const LATEST: Moment = { time: Infinity, asOf: Infinity };
+
 /** Members of a pool at a moment; 'ever' = all that may be members at some time, whoever they are. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
 export function* poolMembers(
   directory: Directory,
@@ -48,6 +50,31 @@ export function* poolMembers(
     if (when !== 'ever' && !isMember(record.info, topic, when.time, when.asOf)) continue;
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
+}
+
+/**
+ * A subject that was listed, with its data, both of one state: since it was listed it may have changed, and what the look-up
+ * reads may be ahead of what was known here. Undefined where it is there no more, or no member of the pool.
+ */
+export function look(
+  { directory, cache }: Pick<Sources, 'directory' | 'cache'>,
+  listed: Subject,
+  need: Need,
+  pool?: Pool,
+  when: Moment | 'ever' = 'ever',
+  isAgain = false,
+): { record: Subject; entry: Entry } | undefined {
+  const entry = cache.lookup(listed, need, isAgain);
+  const record = directory.get(listed.subject);
+  if (record === listed) return { record, entry };
+  if (record === undefined || (pool !== undefined && !isIn(record, pool, when))) return undefined;
+  return { record, entry };
+}
+
+function isIn(record: Subject, pool: Pool, when: Moment | 'ever'): boolean {
+  if ('subjects' in pool) return true;
+  if (when !== 'ever' && !isMember(record.info, pool.topic, when.time, when.asOf)) return false;
+  return pool.tag === undefined || hasTag(record, pool.tag);
 }
 
 /** All that may be members of a pool at some time: named subjects in the order asked, a topic's ascending. */

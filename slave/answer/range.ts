@@ -21,7 +21,7 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, named, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -35,10 +35,11 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   const rows = new Rows(whole);
   const places: number[] = [];
   for (const [place, subject] of query.subjects.entries()) {
-    const record = directory.get(subject);
-    if (record === undefined) cache.countHits(1, need.columns.length);
-    else {
-      const entry = cache.lookup(record, need);
+    const listed = directory.get(subject);
+    if (listed === undefined) cache.countHits(1, need.columns.length);
+    const looked = listed && look({ directory, cache }, listed, need);
+    if (looked !== undefined) {
+      const { record, entry } = looked;
       let text: string | string[] | undefined = entry.row(plan)?.text;
       if (text === undefined) {
         const parts = yield* encodePeriodRow(record, entry.block, query, keys);
@@ -120,10 +121,16 @@ export function* dated(
   const keysOfIds = keysOf(query.ids);
   const byDate = new Map<string, Top<DatedCandidate>>();
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
-    const member = 'topic' in query.pool ? memberIntervals(record.info, query.pool.topic, asOf) : ALWAYS;
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const { block } = cache.lookup(record, need);
+  const { pool } = query;
+  const memberOf = ({ info }: Subject) =>
+    'topic' in pool ? memberIntervals(info, pool.topic, asOf) : ALWAYS;
+  for (const listed of poolMembers(directory, cache, pool, need, slots, 'ever')) {
+    if (!touchesRange(memberOf(listed), query.from, query.to)) continue;
+    const looked = look({ directory, cache }, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
+    const { block } = entry;
+    const member = memberOf(record);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
       if (member !== ALWAYS && !isWithin(member, item.time)) continue;
       const date = dateOf(item.time);
@@ -186,8 +193,11 @@ export function* table(
   let steps = 0;
   const records =
     query.subjects === null ? directory.inSlots(slots!) : named(directory, cache, query.subjects, need);
-  for (const record of records) {
-    const { block } = cache.lookup(record, need);
+  for (const listed of records) {
+    const looked = look({ directory, cache }, listed, need);
+    if (looked === undefined) continue;
+    const { record } = looked;
+    const { block } = looked.entry;
     if (itemsOf(block, ids, from, to, Infinity).length > 0) {
       count++;
       top.add({ record, block });

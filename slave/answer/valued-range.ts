@@ -25,7 +25,7 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, membersInOrder, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
@@ -48,10 +48,12 @@ export function* valuedPeriod(
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  for (const record of yield* membersInOrder(sources, pool, need, slots)) {
+  for (const listed of yield* membersInOrder(sources, pool, need, slots)) {
+    if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
+    const looked = look(sources, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const member = memberAt(record, pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const entry = cache.lookup(record, need);
     let text: string | string[] | undefined = entry.row(plan)?.text;
     if (text === undefined) {
       const texts = yield* itemsOfSubject(items, record, entry.block, query, member, steps, form);
@@ -213,10 +215,13 @@ export function* bestByDate(
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || timeOf(b) - timeOf(a);
   const byDate = new Map<string, Top<DatedCandidate>>();
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    if (!touchesRange(memberAt(listed, query.pool, query.asOf), query.from, query.to)) continue;
+    const looked = look({ directory, cache }, listed, need, query.pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
+    const { block } = entry;
     const member = memberAt(record, query.pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const { block } = cache.lookup(record, need);
     items.open(block);
     for (const axis of items.candidates()) {
       if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { EncodedRow } from '../../shared/answer/encode.ts';
 import type { Steps } from '../../shared/answer/steps.ts';
 import type { Block } from '../../shared/data/block.ts';
-import type { IngestLine } from '../../shared/data/lines.ts';
+import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
 import { CachedFilter } from './cached-filter.ts';
 import type { Subject } from './directory.ts';
 import type { Entry, Need } from './entry.ts';
@@ -48,6 +48,8 @@ export class SubjectCache {
   private rowBytes = 0;
   /** The seq up to which lines have been applied to everything cached. */
   patchedTo = 0;
+  /** Hears the info of a subject that was read where the file is ahead of what is known here. */
+  onAhead: ((subject: string, info: StoredInfo | null, seq: number) => void) | undefined;
   /** How often the file has been emptied, as far as the main thread has heard. */
   resets = 0;
   counters: CacheCounters = noCounts();
