@@ -19,7 +19,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { look, membersInOrder } from './pool.ts';
+import { lookInTurns, membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -111,7 +111,7 @@ function* period(
   for (const [place, listed] of records.entries()) {
     if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
     writer.coming = () => records.slice(place).map(nameOf);
-    const looked = look(sources, listed, need, pool);
+    const looked = yield* lookInTurns(sources, listed, need, pool);
     if (looked === undefined) continue;
     const { record } = looked;
     const { block } = looked.entry;

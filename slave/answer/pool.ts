@@ -71,6 +71,44 @@ export function look(
   return { record, entry };
 }
 
+/** Progress lost this often, to writes that come all the time, the rest is read at once. */
+const MOST_RESTARTS = 20;
+
+/**
+ * The same for a range of which much may have to be read: from its end on, a part in each turn. With `isEnough` it ends as soon as
+ * that is true of what is known; `from` says how far that reaches.
+ */
+export function* lookInTurns(
+  sources: Pick<Sources, 'directory' | 'cache'>,
+  listed: Subject,
+  need: Need & { kind: 'range' },
+  pool?: Pool,
+  isEnough: (entry: Entry, from: number) => boolean = () => false,
+): Work<{ record: Subject; entry: Entry; from: number } | undefined> {
+  const { cache } = sources;
+  const starts = cache.partsOf(listed, need);
+  let wanted = need;
+  if (starts !== undefined) {
+    cache.countPartsOf(listed, need);
+    let before: Entry | undefined;
+    let restarts = 0;
+    for (let i = starts.length - 1; i >= 0; i--) {
+      const part = { ...need, from: starts[i] };
+      const entry = cache.fill(listed, part);
+      if (isEnough(entry, part.from)) {
+        wanted = part;
+        break;
+      }
+      // The file was ahead, and what was read before is of another state.
+      if (before !== undefined && entry !== before && restarts++ < MOST_RESTARTS) i = starts.length;
+      before = entry;
+      yield;
+    }
+  }
+  const looked = look(sources, listed, wanted, pool, 'ever', starts !== undefined);
+  return looked && { ...looked, from: wanted.from };
+}
+
 function isIn(record: Subject, pool: Pool, when: Moment | 'ever'): boolean {
   if ('subjects' in pool) return true;
   if (when !== 'ever' && !isMember(record.info, pool.topic, when.time, when.asOf)) return false;

@@ -8,6 +8,7 @@ import {
   itemsOf,
   keysOf,
   knownAt,
+  lastItems,
   rowsAt,
 } from '../../shared/answer/encode.ts';
 import { GROUPS, tableFrame, tooLarge } from '../../shared/answer/frame.ts';
@@ -20,8 +21,9 @@ import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/da
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
+import type { Entry } from '../cache/entry.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, look, named, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, lookInTurns, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -37,12 +39,13 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   for (const [place, subject] of query.subjects.entries()) {
     const listed = directory.get(subject);
     if (listed === undefined) cache.countHits(1, need.columns.length);
-    const looked = listed && look({ directory, cache }, listed, need);
+    const looked =
+      listed && (yield* lookInTurns({ directory, cache }, listed, need, undefined, hasEnough(query)));
     if (looked !== undefined) {
-      const { record, entry } = looked;
+      const { record, entry, from } = looked;
       let text: string | string[] | undefined = entry.row(plan)?.text;
       if (text === undefined) {
-        const parts = yield* encodePeriodRow(record, entry.block, query, keys);
+        const parts = yield* encodePeriodRow(record, entry.block, { ...query, from }, keys);
         if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
         else {
           // Joined, not added, since it is kept: see `encodeSnapshotRow`.
@@ -61,6 +64,18 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   return rows.finish(() => ({ kind: 'period', places, lengths: rows.lengths }));
 }
 
+/** Whether as many items as a query wants of a subject are known, the last of them. */
+function hasEnough({ ids, to, asOf, limit }: PeriodQuery): (entry: Entry, from: number) => boolean {
+  if (limit === 0) return () => false;
+  return ({ block }, from) => {
+    const work = lastItems(block, ids, from, to, knownAt(asOf), limit);
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value.length >= limit;
+    }
+  };
+}
+
 /** The row in parts, none where it has no items: those of a long one are never put together here. */
 function* encodePeriodRow(
   record: Subject,
@@ -68,9 +83,8 @@ function* encodePeriodRow(
   { ids, from, to, asOf, limit, descending }: PeriodQuery,
   keys: readonly string[],
 ): Work<string[]> {
-  let items = itemsOf(block, ids, from, to, knownAt(asOf));
+  const items = yield* lastItems(block, ids, from, to, knownAt(asOf), limit);
   if (items.length === 0) return [];
-  if (limit > 0) items = items.slice(-limit);
   const cursor = new Cursor(block, ids, items[0].axis, knownAt(asOf));
   const texts: string[] = [];
   let length = 0;

@@ -110,6 +110,6 @@ it('whatever is read while pages are taken in', async () => {
         alone.close();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
-}, 120_000);
+}, 240_000);

@@ -25,7 +25,7 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, look, membersInOrder, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, lookInTurns, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
 import { Top } from './top.ts';
@@ -50,7 +50,7 @@ export function* valuedPeriod(
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
   for (const listed of yield* membersInOrder(sources, pool, need, slots)) {
     if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
-    const looked = look(sources, listed, need, pool);
+    const looked = yield* lookInTurns(sources, listed, need, pool);
     if (looked === undefined) continue;
     const { record, entry } = looked;
     const member = memberAt(record, pool, query.asOf);

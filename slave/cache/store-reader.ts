@@ -33,6 +33,13 @@ interface Stretch {
   to: number;
 }
 
+/** A chunk: the times that nobody else covers, and its size. */
+export interface ChunkSize {
+  from: number;
+  to: number;
+  bytes: number;
+}
+
 /** What the main thread has heard of: it must not look at a file that has been emptied, and maybe filled, since. */
 export interface Heard {
   patchedTo: number;
@@ -104,6 +111,15 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
     const entry = new Entry(subject, patchedTo);
     knowWhole(entry, slot, rows);
     return entry;
+  }
+
+  /** Where the chunks of a subject begin, and how large each is. */
+  function chunksOf(subject: string, slot: number, resets: number): ChunkSize[] {
+    return database.snapshot(() => {
+      if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
+      const rows = sizes.all(slot, subject);
+      return stretches(rows).map(({ from, to }, i) => ({ from, to, bytes: rows[i].bytes as number }));
+    });
   }
 
   /** The info of a subject as the file has it; null where it has none. */
@@ -181,6 +197,8 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
   return {
     read: (subject: string, slot: number, need: Need, known: Entry | undefined, heard: Heard): Entry =>
       guarded(onDamage, () => read(subject, slot, need, known, heard)),
+    chunks: (subject: string, slot: number, resets: number): ChunkSize[] =>
+      guarded(onDamage, () => chunksOf(subject, slot, resets)),
     /** Slot and info of every subject in the file; undefined where it has been emptied since `resets`, or is damaged. */
     infos(resets: number): Infos | undefined {
       try {
