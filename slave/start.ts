@@ -170,6 +170,11 @@ export async function startSlave(options: Options): Promise<Running> {
   await opened;
   // Not awaited: a slave that starts while the registry is away serves what it holds.
   const registered = discovery.register(member);
+  registered.catch((error: unknown) => {
+    // What the registry refuses it would refuse again.
+    log.error('registration', { message: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  });
   const watching = discovery.watch((view) => {
     if (membership.update(view)) membersChanged();
     const master = view.members.find(({ role }) => role === 'master');

@@ -131,7 +131,8 @@ export function* lastItems(
     found.push(items);
     count += items.length;
     passed += step;
-    if (passed < TIMES_A_STEP) continue;
+    // A short one is made in one turn.
+    if (passed < TIMES_A_STEP || end - step < first) continue;
     passed = 0;
     yield;
   }

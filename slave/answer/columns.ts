@@ -4,6 +4,7 @@ import { ChunkWriter, columnsOf } from '../../shared/answer/columns.ts';
 import { isValued } from '../../shared/answer/program.ts';
 import { RangeItems, SnapshotRows } from '../../shared/answer/valued.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
 import { touchesRange } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -145,21 +146,14 @@ function* dated(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const byDate = yield* bestByDate(sources, query, slots, items, steps);
-  const dates = [...byDate.keys()].sort(compareText).reverse();
+  const byDate = yield* bestByDate(sources, query, slots, items, steps, MOST_DATED_BYTES);
+  const dates = byDate.dates().sort(compareText).reverse();
   writer.coming = () => {
-    const records = new Set(
-      dates.flatMap((date) =>
-        byDate
-          .get(date)!
-          .sorted()
-          .map(({ record }) => record),
-      ),
-    );
+    const records = new Set(dates.flatMap((date) => byDate.sorted(date).map(({ record }) => record)));
     return Array.from(records, nameOf);
   };
   for (const date of dates) {
-    for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
+    for (const { key, record, block, axis } of byDate.sorted(date)) {
       items.open(block);
       items.load(axis);
       writer.begin(nameOf(record), { key, time: block.times[axis] });
@@ -204,6 +198,9 @@ function* subjects(writer: ChunkWriter, sources: Sources, query: SubjectsQuery, 
 function infoOf({ subject, info: { name, status, listing_date, category } }: Subject): string[] {
   return [subject, name, status, listing_date, category];
 }
+
+/** Columns are a fraction of what their rows would be, and flow out as they are made. */
+const MOST_DATED_BYTES = 4 * MAX_ANSWER_BYTES;
 
 function nameOf({ subject, info: { name } }: Subject): string[] {
   return [subject, name];

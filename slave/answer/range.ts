@@ -22,6 +22,7 @@ import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry } from '../cache/entry.ts';
+import { ByDate } from './by-date.ts';
 import { planOf, rangeNeed } from './plan.ts';
 import { byKeyThenSubject, look, lookInTurns, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
@@ -43,15 +44,17 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
       listed && (yield* lookInTurns({ directory, cache }, listed, need, undefined, hasEnough(query)));
     if (looked !== undefined) {
       const { record, entry, from } = looked;
+      const { block } = entry;
       let text: string | string[] | undefined = entry.row(plan)?.text;
       if (text === undefined) {
-        const parts = yield* encodePeriodRow(record, entry.block, { ...query, from }, keys);
+        const parts = yield* encodePeriodRow(record, block, { ...query, from }, keys);
         if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
         else {
           // Joined, not added, since it is kept: see `encodeSnapshotRow`.
           text = parts.join('');
-          // A row small enough to keep was made in one turn, so it still fits its entry.
-          cache.keepRow(entry, plan, { text, time: 0 });
+          // Of a long series the turns may have passed in which it was written to.
+          if (entry.block === block && directory.get(record.subject) === record)
+            cache.keepRow(entry, plan, { text, time: 0 });
         }
       }
       if (text !== '') {
@@ -133,7 +136,7 @@ export function* dated(
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || b.item.time - a.item.time;
   const keysOfIds = keysOf(query.ids);
-  const byDate = new Map<string, Top<DatedCandidate>>();
+  const byDate = new ByDate<DatedCandidate>(query.offset + query.limit, compare);
   let steps = 0;
   const { pool } = query;
   const memberOf = ({ info }: Subject) =>
@@ -148,23 +151,15 @@ export function* dated(
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
       if (member !== ALWAYS && !isWithin(member, item.time)) continue;
       const date = dateOf(item.time);
-      let top = byDate.get(date);
-      if (top === undefined) {
-        top = new Top(query.offset + query.limit, compare);
-        byDate.set(date, top);
-      }
-      top.add({ key: datedKey(query, record, block, item), record, block, item });
+      byDate.add(date, { key: datedKey(query, record, block, item), record, block, item });
       if (++steps % (SUBJECTS_A_STEP * 16) === 0) yield;
     }
     if (++steps % SUBJECTS_A_STEP === 0) yield;
   }
   const rows = new Rows(whole, GROUPS);
   const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
-  for (const date of [...byDate.keys()].sort(compareText)) {
-    for (const { key, record, block, item } of byDate
-      .get(date)!
-      .sorted()
-      .slice(whole ? query.offset : 0)) {
+  for (const date of byDate.dates().sort(compareText)) {
+    for (const { key, record, block, item } of byDate.sorted(date).slice(whole ? query.offset : 0)) {
       dates.push(date);
       keys.push(key);
       subjects.push(record.subject);

@@ -152,7 +152,9 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
       if (from > need.time) continue;
       const columns = entry.missing(need);
       if (columns.length === 0) return;
-      entry.block = joinBlocks([entry.block, readColumns(entry, slot, start, from, to, columns)]);
+      const block = readColumns(entry, slot, start, from, to, columns);
+      // Most chunks before a value have nothing of its column: joined to each, a long block would be copied for every chunk.
+      if (block.rows > 0) entry.block = joinBlocks([entry.block, block]);
     }
   }
 
