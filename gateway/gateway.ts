@@ -10,7 +10,9 @@ import {
 import type { Log } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Discovery, Registration } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import type { Options } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { createTables } from '../shared/query/tables.ts';
 import { Bodies } from './flow/body.ts';
 import { Budget } from './flow/budget.ts';
@@ -33,6 +35,8 @@ import type { Dial } from './slaves/dialer.ts';
 export type GatewayOptions = Pick<
   Options,
   | 'replicas'
+  | 'host'
+  | 'allowedHosts'
   | 'ownershipDelayMs'
   | 'leaseTtlMs'
   | 'edgeCacheBytes'
@@ -127,6 +131,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
+    visitors: new Visitors({
+      ...{ isLocal: isLoopback(options.host), host: options.host },
+      ...{ allowedHosts: options.allowedHosts, origins: options.corsOrigins },
+    }),
     keys: deps.keys,
     limits: options.rateLimit.length === 0 ? undefined : new RateLimits(options.rateLimit, deps.now),
     clientOf: createClientAddress(deps.addressOf ?? (() => ''), options.trustedProxies),
@@ -155,6 +163,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,
     fetch: deps.fetch,
+    pause: wait,
     assets: deps.assets,
     master: () =>
       cluster.master === undefined
@@ -200,6 +209,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         ?.then((held) => held.leave())
         .catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
       await Promise.race([left, wait(LEAVE_MS)]);
+      await Promise.race([reads.idle(), wait(DRAIN_MS)]);
       cluster.close();
     },
   };
@@ -207,6 +217,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
 
 /** A registry that is away must not hold up the end. */
 const LEAVE_MS = 1_000;
+/** Reads under way get this long, and so do runtimes that end sooner. */
+const DRAIN_MS = 5_000;
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -7,23 +7,25 @@ import { type Options, UsageError } from '../../shared/options/config.ts';
 import { checkExposure } from '../../shared/options/exposure.ts';
 import { Cluster } from './cluster.ts';
 import { loadSample, SAMPLE_QUERY, sampleKey } from './load-sample.ts';
+import { withClusterToken } from './own-token.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
 const PARENT_CHECK_MS = 250;
 const SAME_SIGNAL_MS = 1_000;
 
-const options = optionsOrExit('npm start --', 'start');
+const given = optionsOrExit('npm start --', 'start');
 try {
-  await run(options);
+  await run(given);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(error.message);
   process.exit(2);
 }
 
-async function run(options: Options): Promise<void> {
-  checkExposure('start', options);
+async function run(given: Options): Promise<void> {
+  checkExposure('start', given);
+  const options = withClusterToken(given);
   const key = sampleKey(options, process.env.KAMAITACHI_KEY);
   const { access } = readSecrets(options);
   await checkPorts(options);

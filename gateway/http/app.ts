@@ -13,6 +13,7 @@ import {
   STALE,
   tableErrorBody,
 } from '../../shared/http/envelope.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import type { Bodies } from '../flow/body.ts';
 import type { Writing } from '../flow/writing.ts';
 import type { Access, Check } from './access.ts';
@@ -59,6 +60,7 @@ export function createApp(options: AppOptions): Hono {
   const cors = createCors(options.corsOrigins);
   const mayWarn = createWarningLimit();
   const unmatched = metrics.route('*', 'unmatched');
+  const checkHost = createHostCheck(options.access.options.visitors);
 
   const answer = async (
     c: Context,
@@ -74,6 +76,7 @@ export function createApp(options: AppOptions): Hono {
     let request: GatewayRequest | undefined;
     let made: Answer;
     try {
+      checkHost?.(raw.url);
       const client = check?.(raw);
       // What is no path of ours, or not with this method, is that first, however long it is.
       if (counts !== unmatched && raw.url.length > MAX_URL_CHARS)
@@ -203,6 +206,16 @@ function matches({ segments }: { route: Route; segments: string[] }, path: reado
     segments.length === path.length &&
     segments.every((segment, i) => segment === path[i] || (segment.startsWith('{') && path[i] !== ''))
   );
+}
+
+/** Takes a whole URL, as the runtimes make them from the `Host` header: what stands before its path is looked up at once. */
+function createHostCheck(visitors: Visitors | undefined): ((url: string) => void) | undefined {
+  if (visitors === undefined) return undefined;
+  return (url) => {
+    const begin = url.indexOf('://') + 3;
+    const end = url.indexOf('/', begin);
+    visitors.checkHost(end < 0 ? url.slice(begin) : url.slice(begin, end));
+  };
 }
 
 interface Cors {

@@ -87,6 +87,7 @@ export interface HandlerOptions {
   assets: Assets;
   /** `http://host:port` of the master now. */
   master: () => string;
+  pause: (ms: number) => Promise<void>;
   metrics: () => Promise<{ text: string; contentType: string }>;
   uptimeMs: () => number;
   requests: () => number;
@@ -115,11 +116,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** An answer in the form that the request asks for. `key`: kind and text of what is asked. */
   const form = (
-    { raw, startedAt }: GatewayRequest,
+    request: GatewayRequest,
     key: string,
     parsed: () => Asked<Query>,
   ): Answer | Promise<Answer> => {
-    const how = howOf(raw, startedAt);
+    const { raw } = request;
+    const how = howOf(request);
     const accept = raw.headers.get('accept');
     // What nearly every client sends: then it is the request itself that decides, and JSON is kept under its text.
     if (accept === null || accept === '*/*') {
@@ -144,12 +146,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 
   const batch: Handler = async (request) => {
-    const { raw, startedAt } = request;
+    const { raw } = request;
     const place = admission.enter();
     const text = await bodies.text(request, options.maxQueryBytes);
     if (!admission.mayBegin(place)) return shedAnswer(errorBody);
     refuseParams(searchOf(raw));
-    const how = howOf(raw, startedAt);
+    const how = howOf(request);
     const one = async (line: BatchLine) => {
       options.access.count(RATE_OF[line.kind], request);
       if ('error' in line) throw line.error;
@@ -177,12 +179,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
-    { raw, startedAt }: GatewayRequest,
+    request: GatewayRequest,
     key: string,
     parsed: () => Query,
     envelope = successBody,
   ): Answer | Promise<Answer> => {
-    const how = howOf(raw, startedAt);
+    const how = howOf(request);
     const kept = edge?.get(key, how.minSeq);
     return kept === undefined ? ask(parsed(), how, key, envelope) : keptAnswer(kept);
   };
@@ -222,14 +224,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
 
     search,
-    getRow: async ({ raw, param, startedAt }) => {
+    getRow: async (request) => {
+      const { raw, param } = request;
       const table = tableIn(raw, 'tableId', tables);
-      const row = await reads.readRow(rowQuery(table, param('id')), howOf(raw, startedAt));
+      const row = await reads.readRow(rowQuery(table, param('id')), howOf(request));
       if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
     },
     save: async (request) => {
+      expectJson(request.raw, true);
       const lines = saveLines(
         await bodies.text(request, options.maxIngestBytes),
         tableIn(request.raw, 'id', tables),
@@ -258,12 +262,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
     stats: async () => dataAnswer(await collectStats(cluster, edge, options.fetch)),
     cacheReset: async ({ raw }) => {
-      const contentType = raw.headers.get('content-type');
-      if (contentType !== null && ingestKind(contentType) === undefined)
-        throw new KamaitachiError(
-          'unsupported_media_type',
-          `content-type: expected application/json or none, got ${contentType}`,
-        );
+      expectJson(raw, false);
       const clear = paramsOf(raw).get('clear') === 'true';
       edge?.reset(clear);
       return dataAnswer(await resetCaches(cluster, clear, options.fetch));
@@ -301,7 +300,7 @@ const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, m
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
@@ -372,16 +371,26 @@ function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
   return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
 }
 
+/** A web page may send other types to anywhere. `isNeeded`: none is wrong too. */
+function expectJson({ headers }: Request, isNeeded: boolean): void {
+  const contentType = headers.get('content-type');
+  if (contentType === null ? !isNeeded : ingestKind(contentType) !== undefined) return;
+  throw new KamaitachiError(
+    'unsupported_media_type',
+    `content-type: expected application/json${isNeeded ? '' : ' or none'}, got ${contentType ?? 'nothing'}`,
+  );
+}
+
 function tableIn(raw: Request, name: string, tables: Tables): Table {
   return tableOf(name, tableNumber(paramsOf(raw).get(name)), tables);
 }
 
 /** How far a read must be, and how long it may take. */
-function howOf(raw: Request, startedAt: number): ReadOptions {
+function howOf({ raw, startedAt, client }: GatewayRequest): ReadOptions {
   const { headers } = raw;
   const minSeq = parseMinSeq(headers.get(MIN_SEQ));
   const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
-  return { minSeq, timeoutMs, startedAt, request: raw };
+  return { minSeq, timeoutMs, startedAt, request: raw, client };
 }
 
 /** What stands behind the `?` of a URL. */

@@ -4,6 +4,7 @@ import { ChunkWriter, columnsOf } from '../../shared/answer/columns.ts';
 import { isValued } from '../../shared/answer/program.ts';
 import { RangeItems, SnapshotRows } from '../../shared/answer/valued.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
 import { touchesRange } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -19,7 +20,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { membersInOrder } from './pool.ts';
+import { lookInTurns, membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -109,11 +110,14 @@ function* period(
   const records = yield* membersInOrder(sources, pool, need, slots);
   // A long series is written as it is evaluated; what `limit` or `bucket` leave of it is put together first.
   const isDirect = query.bucket === undefined && query.limit === 0;
-  for (const [place, record] of records.entries()) {
-    const member = memberAt(record, pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
+  for (const [place, listed] of records.entries()) {
+    if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
     writer.coming = () => records.slice(place).map(nameOf);
-    const { block } = sources.cache.lookup(record, need);
+    const looked = yield* lookInTurns(sources, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record } = looked;
+    const { block } = looked.entry;
+    const member = memberAt(record, pool, query.asOf);
     writer.begin(nameOf(record));
     if (isDirect) {
       items.open(block);
@@ -144,21 +148,14 @@ function* dated(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const byDate = yield* bestByDate(sources, query, slots, items, steps);
-  const dates = [...byDate.keys()].sort(compareText).reverse();
+  const byDate = yield* bestByDate(sources, query, slots, items, steps, MOST_DATED_BYTES);
+  const dates = byDate.dates().sort(compareText).reverse();
   writer.coming = () => {
-    const records = new Set(
-      dates.flatMap((date) =>
-        byDate
-          .get(date)!
-          .sorted()
-          .map(({ record }) => record),
-      ),
-    );
+    const records = new Set(dates.flatMap((date) => byDate.sorted(date).map(({ record }) => record)));
     return Array.from(records, nameOf);
   };
   for (const date of dates) {
-    for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
+    for (const { key, record, block, axis } of byDate.sorted(date)) {
       items.open(block);
       yield* items.prepare(axis);
       items.load(axis);
@@ -204,6 +201,9 @@ function* subjects(writer: ChunkWriter, sources: Sources, query: SubjectsQuery, 
 function infoOf({ subject, info: { name, status, listing_date, category } }: Subject): string[] {
   return [subject, name, status, listing_date, category];
 }
+
+/** Columns are a fraction of what their rows would be, and flow out as they are made. */
+const MOST_DATED_BYTES = 4 * MAX_ANSWER_BYTES;
 
 function nameOf({ subject, info: { name } }: Subject): string[] {
   return [subject, name];

@@ -16,7 +16,7 @@ import type { SubjectCache } from '../cache/cache.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { panelNeed, stepsPlan } from './plan.ts';
-import { membersInOrder } from './pool.ts';
+import { look, membersInOrder } from './pool.ts';
 import { type Answer, headerOnly, Rows, type Sources, Steps, type Work } from './rows.ts';
 
 export function* panel(
@@ -77,12 +77,17 @@ export class PanelWork {
   }
 
   /** Whether the subject has a value; `lanes` has its values then. */
-  *evaluate(record: Subject): Work<boolean> {
+  *evaluate(listed: Subject): Work<boolean> {
     const { pool, lanes, dates } = this;
     const { cache } = this.sources;
-    const isThere = 'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
-    if (isThere !== undefined && !dates.some(isThere)) return false;
-    const entry = cache.lookup(record, this.need);
+    const thereOf = (record: Subject) =>
+      'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
+    const wasThere = thereOf(listed);
+    if (wasThere !== undefined && !dates.some(wasThere)) return false;
+    const looked = look(this.sources, listed, this.need, pool);
+    if (looked === undefined) return false;
+    const { record, entry } = looked;
+    const isThere = record === listed ? wasThere : thereOf(record);
     const store = new KeptSteps(cache, entry, this.plans);
     const some = yield* lanes.evaluate(entry.block, store, isThere);
     store.hand();

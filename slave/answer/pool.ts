@@ -27,6 +27,8 @@ export interface Moment {
   asOf: number;
 }
 
+export const LATEST: Moment = { time: Infinity, asOf: Infinity };
+
 /** Members of a pool at a moment; 'ever' = all that may be members at some time, whoever they are. A named subject that does not exist was looked up all the same: it is known that there is nothing. */
 export function* poolMembers(
   directory: Directory,
@@ -48,6 +50,69 @@ export function* poolMembers(
     if (when !== 'ever' && !isMember(record.info, topic, when.time, when.asOf)) continue;
     if (tag === undefined || hasTag(record, tag)) yield record;
   }
+}
+
+/**
+ * A subject that was listed, with its data, both of one state: since it was listed it may have changed, and what the look-up
+ * reads may be ahead of what was known here. Undefined where it is there no more, or no member of the pool.
+ */
+export function look(
+  { directory, cache }: Pick<Sources, 'directory' | 'cache'>,
+  listed: Subject,
+  need: Need,
+  pool?: Pool,
+  when: Moment | 'ever' = 'ever',
+  isAgain = false,
+): { record: Subject; entry: Entry } | undefined {
+  const entry = cache.lookup(listed, need, isAgain);
+  const record = directory.get(listed.subject);
+  if (record === listed) return { record, entry };
+  if (record === undefined || (pool !== undefined && !isIn(record, pool, when))) return undefined;
+  return { record, entry };
+}
+
+/** Progress lost this often, to writes that come all the time, the rest is read at once. */
+const MOST_RESTARTS = 20;
+
+/**
+ * The same for a range of which much may have to be read: from its end on, a part in each turn. With `isEnough` it ends as soon as
+ * that is true of what is known; `from` says how far that reaches.
+ */
+export function* lookInTurns(
+  sources: Pick<Sources, 'directory' | 'cache'>,
+  listed: Subject,
+  need: Need & { kind: 'range' },
+  pool?: Pool,
+  isEnough: (entry: Entry, from: number) => boolean = () => false,
+): Work<{ record: Subject; entry: Entry; from: number } | undefined> {
+  const { cache } = sources;
+  const starts = cache.partsOf(listed, need);
+  let wanted = need;
+  if (starts !== undefined) {
+    cache.countPartsOf(listed, need);
+    let before: Entry | undefined;
+    let restarts = 0;
+    for (let i = starts.length - 1; i >= 0; i--) {
+      const part = { ...need, from: starts[i] };
+      const entry = cache.fill(listed, part);
+      if (isEnough(entry, part.from)) {
+        wanted = part;
+        break;
+      }
+      // The file was ahead, and what was read before is of another state.
+      if (before !== undefined && entry !== before && restarts++ < MOST_RESTARTS) i = starts.length;
+      before = entry;
+      yield;
+    }
+  }
+  const looked = look(sources, listed, wanted, pool, 'ever', starts !== undefined);
+  return looked && { ...looked, from: wanted.from };
+}
+
+function isIn(record: Subject, pool: Pool, when: Moment | 'ever'): boolean {
+  if ('subjects' in pool) return true;
+  if (when !== 'ever' && !isMember(record.info, pool.topic, when.time, when.asOf)) return false;
+  return pool.tag === undefined || hasTag(record, pool.tag);
 }
 
 /** All that may be members of a pool at some time: named subjects in the order asked, a topic's ascending. */

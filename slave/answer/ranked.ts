@@ -10,7 +10,7 @@ import { compareText } from '../../shared/base/text.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Need } from '../cache/entry.ts';
-import type { Candidate } from './pool.ts';
+import { type Candidate, LATEST, look } from './pool.ts';
 import type { ColumnSource, RankColumns } from './ranking.ts';
 import { type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
@@ -23,7 +23,7 @@ const MAX_COLUMNS_A_QUERY = 8;
  * the latest values of all members. `counted`: members that count as looked up already.
  */
 export function* rankedByColumns(
-  { cache, rankings }: Sources,
+  { directory, cache, rankings }: Sources,
   query: SnapshotQuery,
   need: Need,
   slots: SlotSet | undefined,
@@ -66,8 +66,10 @@ export function* rankedByColumns(
   // Copies: the columns go on changing while the rows are looked up.
   const places = top.sorted().map((i) => ({ record: members[i], key: keys[i] }));
   const best: Candidate[] = [];
-  for (const [place, { record, key }] of places.entries()) {
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+  for (const [place, { record: listed, key }] of places.entries()) {
+    const looked = look({ directory, cache }, listed, need, pool, LATEST, counted.has(listed.subject));
+    if (looked === undefined) return undefined;
+    const { record, entry } = looked;
     if (!counted.has(record.subject)) uncounted--;
     counted.add(record.subject);
     const { block } = entry;

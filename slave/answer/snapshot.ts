@@ -18,7 +18,7 @@ import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { planOf, snapshotNeed } from './plan.ts';
-import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
+import { byKeyThenSubject, type Candidate, LATEST, look, poolMembers } from './pool.ts';
 import { rankedByColumns } from './ranked.ts';
 import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
@@ -117,8 +117,10 @@ function* valuedSorted(
   const plan = dependsOnClock(query) ? undefined : planOf(query);
   const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const looked = look({ directory, cache }, listed, need, query.pool, when, counted.has(listed.subject));
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const { block } = entry;
     const kept = plan === undefined ? undefined : entry.row(plan);
     if (kept === undefined) {
@@ -158,8 +160,10 @@ function* sorted(
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const looked = look({ directory, cache }, listed, need, query.pool, when, counted.has(listed.subject));
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });
     if (++steps % SUBJECTS_A_STEP === 0) yield;
@@ -172,7 +176,7 @@ function* sorted(
  * those with a sort value, and the members that have none, are for `sorted`.
  */
 function* ranked(
-  { cache, rankings }: Sources,
+  { directory, cache, rankings }: Sources,
   { pool, ids, field, timestamp, asOf, offset, limit, descending }: SnapshotQuery,
   need: Need,
   slots: SlotSet | undefined,
@@ -203,8 +207,16 @@ function* ranked(
   const keys = places.map((i) => values[i]);
   const best: Candidate[] = [];
   for (const [place, i] of places.entries()) {
-    const record = members[i];
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+    const looked = look(
+      { directory, cache },
+      members[i],
+      need,
+      pool,
+      LATEST,
+      counted.has(members[i].subject),
+    );
+    if (looked === undefined) return undefined;
+    const { record, entry } = looked;
     if (!counted.has(record.subject)) uncounted--;
     counted.add(record.subject);
     const { block } = entry;
