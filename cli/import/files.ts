@@ -6,7 +6,7 @@ import { CommandError } from './command.ts';
 import type { SampleRow } from './plan/profile.ts';
 import type { TableSource } from './read/source.ts';
 
-/** Rows of all files of one shape that guesses are made from, and of each file at least. */
+/** Rows of all files together that guesses are made from, and of each file at least. */
 const SAMPLE_ROWS = 5_000;
 const MIN_ROWS = 20;
 
@@ -41,25 +41,22 @@ function place(name: string, folder: string): string {
   return !existsSync(name) && existsSync(there) ? there : name;
 }
 
+/** How many of its first rows each of so many files may keep: all of them wait in memory until the last one was looked at. */
+export function sampleShare(files: number): number {
+  return Math.max(MIN_ROWS, Math.floor(SAMPLE_ROWS / files));
+}
+
 /** The shape of every table, with rows of all of its files. */
 export function shapesOf(tables: readonly { file: string; source: TableSource }[]): Map<string, Shape> {
-  const groups = new Map<string, { file: string; source: TableSource }[]>();
-  for (const table of tables) {
-    const key = shapeOf(table.source.columns);
-    groups.set(key, [...(groups.get(key) ?? []), table]);
+  const shapes = new Map<string, Shape>();
+  for (const { file, source } of tables) {
+    const key = shapeOf(source.columns);
+    const shape = shapes.get(key) ?? { files: [], columns: source.columns, sample: [] };
+    shapes.set(key, shape);
+    const number = shape.files.push(file);
+    for (const row of source.sample) shape.sample.push(tables.length === 1 ? row : { ...row, file: number });
   }
-  return new Map(
-    [...groups].map(([key, group]) => {
-      const share = Math.max(MIN_ROWS, Math.floor(SAMPLE_ROWS / group.length));
-      const sample =
-        group.length === 1
-          ? group[0].source.sample
-          : group.flatMap(({ source }, file) =>
-              source.sample.slice(0, share).map((row) => ({ ...row, file })),
-            );
-      return [key, { files: group.map(({ file }) => file), columns: group[0].source.columns, sample }];
-    }),
-  );
+  return shapes;
 }
 
 export function shapeOf(columns: readonly string[]): string {

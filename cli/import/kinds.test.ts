@@ -375,6 +375,14 @@ describe('layouts', () => {
     expect(values()).toEqual({ 'A|2009-12-31||a': 1, 'A|2009-12-30||a': 2 });
   });
 
+  test('files with the same columns that write their times differently are planned one by one', async () => {
+    expect(await run({ 'A.csv': 'date,x\n43831,1\n', 'B.csv': 'date,x\n20200102093000,2\n' })).toBe(true);
+    expect(values()).toEqual({ 'A|2020-01-01||x': 1, 'B|2020-01-02T09:30||x': 2 });
+    expect(await error({ 'A.csv': 'date,x\n43831,1\n', 'B.csv': 'date,x\n87,2\n' })).toMatch(
+      /\(87\) is no plausible/,
+    );
+  });
+
   test('files of one shape are planned as one', async () => {
     expect(
       await run({ 'A.csv': 'date,x\n01/02/2020,"1,5"\n', 'B.csv': 'date,x\n13/02/2020,"1,234"\n' }),
