@@ -4,7 +4,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { CommandError } from './command.ts';
 import type { SampleRow } from './plan/profile.ts';
-import type { TableSource } from './read/source.ts';
+import type { Reading, Refusal, Row } from './read/rows.ts';
+import type { IngestSource, Source, TableSource } from './read/source.ts';
 
 /** Rows of all files together that guesses are made from, and of each file at least. */
 const SAMPLE_ROWS = 5_000;
@@ -44,6 +45,40 @@ function place(name: string, folder: string): string {
 /** How many of its first rows each of so many files may keep: all of them wait in memory until the last one was looked at. */
 export function sampleShare(files: number): number {
   return Math.max(MIN_ROWS, Math.floor(SAMPLE_ROWS / files));
+}
+
+/** The same with fewer first rows. */
+export function withSample(source: Source, rows: number): Source {
+  return source.kind === 'table' ? { ...source, sample: source.sample.slice(0, rows) } : source;
+}
+
+/** What is known of a source without what it holds: it is opened again when it is read. */
+export function openedAgain(source: Source, open: () => Promise<Source>): Source {
+  if (source.kind === 'ingest') {
+    const { kind, name, origin, says } = source;
+    return {
+      kind,
+      name,
+      origin,
+      says,
+      read: () => readingOf([], async () => (await open()) as IngestSource),
+    };
+  }
+  const { kind, name, origin, says, separator, columns, sample } = source;
+  const read = (): Reading<Row> => readingOf([...columns], async () => (await open()) as TableSource);
+  return { kind, name, origin, says, separator, columns, sample, read };
+}
+
+function readingOf<T extends object>(
+  columns: string[],
+  open: () => Promise<{ read(): Reading<T> }>,
+): Reading<T> {
+  let reading: Reading<T> | undefined;
+  async function* rows(): AsyncGenerator<T | Refusal> {
+    reading = (await open()).read();
+    yield* reading.rows;
+  }
+  return { columns, rows: rows(), done: () => reading?.done() ?? 0 };
 }
 
 /** The shape of every table, with rows of all of its files. */

@@ -4,13 +4,14 @@ import { Client, Interrupted } from './client.ts';
 import { CommandError } from './command.ts';
 import { convertIngestLine, tableConverter } from './convert/convert.ts';
 import { explain } from './explain.ts';
-import { type Shape, sampleShare, shapeOf, shapesOf } from './files.ts';
+import { openedAgain, type Shape, sampleShare, shapeOf, shapesOf, withSample } from './files.ts';
 import type { ImportOptions } from './import-options.ts';
 import { describe } from './plan/describe.ts';
 import { eurostatTable } from './plan/eurostat.ts';
 import { makePlan, planFor } from './plan/make-plan.ts';
 import type { Plan } from './plan/plan.ts';
 import { Replaced } from './plan/replaced.ts';
+import { STDIN } from './read/content.ts';
 import { Scratch } from './read/scratch.ts';
 import { type IngestSource, openSource, type Source, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
@@ -28,6 +29,15 @@ export interface Surroundings {
 
 /** Lines shown by a dry run. */
 const SHOWN = 3;
+
+/** More files than this are opened once more when their turn comes: each keeps its beginning in memory. */
+const KEPT_OPEN = 16;
+
+interface Opened {
+  source: Source;
+  /** Of Eurostat's tables. */
+  dimensions?: number;
+}
 
 interface Table {
   file: string;
@@ -79,16 +89,19 @@ async function prepare(
   replaced: Replaced,
   scratch: Scratch,
 ): Promise<Prepared[]> {
-  const opened: { file: string; source: Source; dimensions?: number }[] = [];
+  const opened: (Opened & { file: string })[] = [];
   for (const file of files) {
-    const { table, sheet, skip, encoding, jsonPath } = options;
-    const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
+    const open = async (): Promise<Opened> => {
+      const { table, sheet, skip, encoding, jsonPath } = options;
+      const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
+      const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
+      return { source: eurostat?.table ?? source, dimensions: eurostat?.dimensions };
+    };
+    const { source, dimensions } = await open();
     if (source.kind === 'ingest') checkIngest(file, options);
-    const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
-    const found = eurostat?.table ?? source;
-    const kept =
-      found.kind === 'table' ? { ...found, sample: found.sample.slice(0, sampleShare(files.length)) } : found;
-    opened.push({ file, source: kept, dimensions: eurostat?.dimensions });
+    const isLight = files.length > KEPT_OPEN && file !== STDIN;
+    const kept = isLight ? openedAgain(source, async () => (await open()).source) : source;
+    opened.push({ file, source: withSample(kept, sampleShare(files.length)), dimensions });
   }
   const shapes = shapesOf(
     opened.flatMap(({ file, source }) => (source.kind === 'table' ? [{ file, source }] : [])),
