@@ -1,4 +1,5 @@
 /** The options of `npm run import`. */
+import { commandOf } from '../../shared/base/program.ts';
 import { CommandError, type Given, gatewayUrl, helpText, type Options, readOptions } from './command.ts';
 import type { Decimal } from './numbers.ts';
 
@@ -83,7 +84,7 @@ const OPTIONS = {
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Options;
 
-export const IMPORT_HELP = `npm run import -- [options] FILE…
+export const IMPORT_HELP = `${commandOf('import')} [options] FILE…
 Writes CSV, JSON, JSON lines, ingest lines or a SQLite file into a running cluster. What no option says is
 guessed from the file, and the guess is printed. Stopped, the same command carries on where it was.
 

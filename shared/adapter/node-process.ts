@@ -4,6 +4,7 @@ import { KamaitachiError } from '../base/errors.ts';
 import { hostPort, type Options, schemeOf, UsageError } from '../options/config.ts';
 import { checkExposure, portTaken, type Role } from '../options/exposure.ts';
 import { optionsOrExit } from './command-line.ts';
+import { stopWithNpm } from './npm.ts';
 
 export interface Running {
   port: number;
@@ -38,6 +39,7 @@ export async function runProcess(
     process.exit(0);
   };
   process.on('SIGTERM', stop);
+  stopWithNpm(role, stop);
   // In a cluster of a launcher's Ctrl-C reaches everybody, and the launcher says who stops when.
   if (process.env.LAUNCHER_PID === undefined) process.on('SIGINT', stop);
 }
