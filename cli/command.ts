@@ -9,9 +9,15 @@ import {
   readCommandLine,
   UsageError,
 } from '../shared/options/command-line.ts';
-import { CommandError } from './import/command.ts';
 
-export { CommandError };
+/** Ends the command with one line on stderr. 2: asked for wrongly; 1: it did not work out; 130: stopped by the user. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 export type Options = OptionTable;
 

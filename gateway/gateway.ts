@@ -145,6 +145,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     edge,
     bodies,
     leaving,
+    access,
+    onBug: ({ id }, thrown) => {
+      requests.bugs++;
+      const cause = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+      deps.log.error('bug', { request_id: id, cause });
+    },
     tables: createTables(),
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,

@@ -1,10 +1,11 @@
 /** The master as a process, with real faults: killed while it writes, and a disk that is full. */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FILL_PATH } from '../shared/data/feed.ts';
-import { INGEST_PATH } from './http/app.ts';
+import { PATHS } from '../shared/http/paths.ts';
 import { readAll } from './testing/content.ts';
 import { scratchFolder } from './testing/engine.ts';
 import { HranaServer } from './testing/hrana-server.ts';
@@ -74,7 +75,7 @@ async function start(...options: string[]): Promise<Master> {
 }
 
 async function write(url: string, lines: object[]): Promise<{ status: number; seq: number }> {
-  const response = await fetch(url + INGEST_PATH, {
+  const response = await fetch(url + PATHS.ingest, {
     method: 'POST',
     headers: { 'content-type': 'application/x-ndjson' },
     body: lines.map((line) => JSON.stringify(line)).join('\n'),

@@ -74,7 +74,7 @@ describe('inside a cluster with a token', () => {
 
   test('a link is refused without it, and to whoever trusts another authority nothing is sent at all', async () => {
     const [slave] = whole.cluster.slaves.values();
-    const events = { onText: () => {}, onClose: () => {} };
+    const events = { onData: () => {}, onClose: () => {} };
     const dial = (token: string | undefined, ca: string) =>
       createNodeDial({ token, ca: readFileSync(ca, 'utf8') })(slave.address, events, 5_000);
     for (const token of [undefined, `${TOKEN}x`])

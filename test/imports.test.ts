@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'shared/options': ['shared/base'],
   'shared/http': ['shared/base'],
   'shared/query': ['shared/base'],
-  'shared/answer': ['shared/base'],
+  'shared/answer': ['shared/base', 'shared/data', 'shared/query'],
   'shared/data': ['shared/base'],
   'shared/discovery': ['shared/base'],
   'shared/ownership': ['shared/base', 'shared/discovery'],
@@ -77,10 +77,10 @@ const PURE_FILES = [
   'shared/link/wire.ts',
   'slave/cache/coverage.ts',
 ];
-/** Packages that the pure folders may use: schemas are data. */
-const PURE_PACKAGES = /^zod$/;
+/** Packages that the pure folders may use: schemas are data, and so is the layout of bytes. */
+const PURE_PACKAGES = /^(zod|flatbuffers)$/;
 /** Packages that run on every runtime as they are. */
-const WEB_PACKAGES = /^(zod|hono|lru-cache)(\/|$)/;
+const WEB_PACKAGES = /^(zod|hono|lru-cache|flatbuffers)(\/|$)/;
 const RUNTIME_GLOBALS = /\b(Deno|process|Buffer|require|__dirname|setImmediate)\b\s*[.(]/;
 const IMPURE =
   /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|crypto\.|setTimeout|setInterval|fetch\()/;

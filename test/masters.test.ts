@@ -1,4 +1,5 @@
 /** Several masters, one elected: who leads may be killed or stand still at any time, and no acknowledged write is lost. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +7,10 @@ import { createClient } from '@libsql/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Part } from '../cli/start/part.ts';
 import { HranaServer } from '../master/testing/hrana-server.ts';
+import { PATHS } from '../shared/http/paths.ts';
 import { call, eventually, post } from './support/cluster.ts';
 import { hasEtcd } from './support/etcd.ts';
-import { INGEST_PATH, type Masters, startMasters, write } from './support/masters.ts';
+import { type Masters, startMasters, write } from './support/masters.ts';
 
 const WRITERS = 4;
 const record = (subject: string, time: number) => ({ type: 'record', subject, time, values: { n: time } });
@@ -37,7 +39,7 @@ describe.runIf(hasEtcd('the tests of several masters'))('of several masters', ()
       503,
       { status: 'not ready', missing: `standby: ${old.address} is the master` },
     ]);
-    const refused = await call(standby.url + INGEST_PATH, { method: 'POST', body: '' });
+    const refused = await call(standby.url + PATHS.ingest, { method: 'POST', body: '' });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
 
     expect(await write(gateway, 'k1', [record('a', 1)])).toEqual({ status: 200, seq: 1 });

@@ -1,4 +1,5 @@
 /** The requests of the scenarios: S1–S4 as KamaitachiGo's load tool means them, S5–S8 beyond. Pure: chance is passed in. */
+import { PATHS } from '../../shared/http/paths.ts';
 import { pick, picks, type Random, zipf } from '../cluster/random.ts';
 
 export interface Pool {
@@ -32,9 +33,9 @@ export interface BenchRequest {
   isWrite: boolean;
 }
 
-export const SNAPSHOT = '/kamaitachi/api/data/v1/snapshot';
-export const PERIOD = '/kamaitachi/api/data/v1/period';
-export const INGEST = '/kamaitachi/api/data/v1/ingest';
+export const SNAPSHOT = PATHS.snapshot;
+export const PERIOD = PATHS.period;
+export const INGEST = PATHS.ingest;
 export const SCENARIOS: Record<number, string> = {
   1: '2 subjects × 3 indicators, sorted by report_date, limit 20',
   2: '1 subject × 2 indicators, limit 8',

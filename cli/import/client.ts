@@ -1,8 +1,9 @@
 /** A patient HTTP client of the gateway: waits when told to, tries again when the network or a node fails, within a bound. */
-
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rootCertificates } from 'node:tls';
 import { commandOf } from '../../shared/base/program.ts';
-import { CommandError } from './command.ts';
+import { CommandError } from '../command.ts';
 
 export interface Answer {
   status: number;
@@ -13,6 +14,8 @@ export interface Answer {
 export interface ClientOptions {
   to: string;
   key?: string;
+  /** File with the certificate of the authority that signed the gateway's. */
+  tlsCa?: string;
   /** Stops waiting and starting requests; one under way is still awaited. */
   signal: AbortSignal;
   /** The seq of the last write, of other clients too that share it: reads are of then or later. */
@@ -39,6 +42,7 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #last: { seq: number };
   #reached = false;
+  #fetch: typeof fetch | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -96,9 +100,11 @@ export class Client {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      this.#fetch ??= await fetchTrusting(this.#options.tlsCa);
+      response = await this.#fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
       text = await response.text();
     } catch (error) {
+      if (error instanceof CommandError) throw error;
       const { code = '', message } = ((error as Error).cause ?? error) as { code?: string; message: string };
       // Before the first answer nobody may ever come; later on it is a restart, and worth waiting for.
       if (!this.#reached)
@@ -124,6 +130,19 @@ export class Client {
       throw new CommandError(`--to: ${to} is no Kamaitachi gateway (${status} for ${API}/…)`);
     return answer;
   }
+}
+
+/** `fetch`, or one that also trusts the authority of a file. The library is loaded only for that. */
+async function fetchTrusting(file: string | undefined): Promise<typeof fetch> {
+  if (file === undefined) return fetch;
+  const ca = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new CommandError(`--tls-ca: ${file} cannot be read (${error.message})`, 2);
+  });
+  if (!ca.includes('-----BEGIN CERTIFICATE-----'))
+    throw new CommandError(`--tls-ca: expected certificates in PEM, got ${file}`, 2);
+  const { Agent, fetch: trusting } = await import('undici');
+  const dispatcher = new Agent({ connect: { ca: [...rootCertificates, ca] } });
+  return ((url: string, init: object) => trusting(url, { ...init, dispatcher })) as unknown as typeof fetch;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,17 +1,23 @@
 /** One import: look at each file, say what it is taken for, bring it to the gateway batch by batch, and report. */
 import { existsSync } from 'node:fs';
-import { type Batch, batches } from './batches.ts';
+import { CommandError } from '../command.ts';
 import { Client, Interrupted } from './client.ts';
-import { CommandError } from './command.ts';
-import { deliver } from './deliver.ts';
+import { convertIngestLine, tableConverter } from './convert/convert.ts';
+import { explain } from './explain.ts';
+import { type Shape, shapeOf, shapesOf } from './files.ts';
 import type { ImportOptions } from './import-options.ts';
-import { convertIngestLine, tableConverter } from './layout.ts';
-import { checkOverwrites } from './overwrites.ts';
-import { describe, makePlan, type Plan } from './plan.ts';
-import { KnownTopics } from './pools.ts';
-import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './progress.ts';
+import { describe } from './plan/describe.ts';
+import { eurostatTable } from './plan/eurostat.ts';
+import { makePlan, planFor } from './plan/make-plan.ts';
+import type { Plan } from './plan/plan.ts';
+import { Replaced } from './plan/replaced.ts';
+import { Scratch } from './read/scratch.ts';
+import { type IngestSource, openSource, type Source, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
-import { type IngestSource, openSource, type TableSource } from './source.ts';
+import { type Batch, batches } from './send/batches.ts';
+import { deliver } from './send/deliver.ts';
+import { KnownTopics } from './send/pools.ts';
+import { count, fresh, identityOf, openProgress, type Progress, type ProgressFile } from './send/progress.ts';
 
 export interface Surroundings {
   output: Output;
@@ -23,37 +29,112 @@ export interface Surroundings {
 /** Lines shown by a dry run. */
 const SHOWN = 3;
 
+interface Table {
+  file: string;
+  source: TableSource;
+  plan: Plan;
+  says: string[];
+}
+
+type Prepared = { file: string; source: IngestSource; plan: undefined; says: string[] } | Table;
+
 /** Whether every row of every file was written. */
 export async function importFiles(
   files: readonly string[],
   options: ImportOptions,
   around: Surroundings,
 ): Promise<boolean> {
-  // All files are looked at before anything is written: a typo in the last name should not surface an hour later.
-  const prepared = [];
-  for (const file of files) {
-    const source = await openSource(file, options.table);
-    if (source.kind === 'ingest') {
-      checkIngest(file, options);
-      prepared.push({ file, source, says: [] });
-    } else {
-      const plan = makePlan(file, source, options);
-      const says = [...describe(plan), ...checkOverwrites(file, plan, source.sample, options)];
-      prepared.push({ file, source, plan, says });
+  const scratch = new Scratch();
+  const replaced = new Replaced(options, () => scratch.folder());
+  try {
+    // All files are looked at before anything is written: a typo in the last name should not surface an hour later.
+    const prepared = await prepare(files, options, replaced, scratch);
+    if (options.explain) {
+      for (const { file, source, plan, says } of prepared) {
+        around.output.say(`${file}: ${[source.says, ...says].join('\n  ')}`);
+        for (const line of await explain(file, source, plan, options)) around.output.say(line);
+      }
+      return true;
     }
+    const whole = await importPrepared(prepared, options, around, replaced);
+    await replaced.finish(prepared.filter((one): one is Table => one.plan !== undefined));
+    for (const line of replaced.report()) around.output.say(line);
+    return whole;
+  } finally {
+    replaced.close();
+    scratch.remove();
   }
+}
+
+async function prepare(
+  files: readonly string[],
+  options: ImportOptions,
+  replaced: Replaced,
+  scratch: Scratch,
+): Promise<Prepared[]> {
+  const opened: { file: string; source: Source; dimensions?: number }[] = [];
+  for (const file of files) {
+    const { table, sheet, skip, encoding, jsonPath } = options;
+    const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
+    if (source.kind === 'ingest') checkIngest(file, options);
+    const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
+    opened.push({ file, source: eurostat?.table ?? source, dimensions: eurostat?.dimensions });
+  }
+  const shapes = shapesOf(
+    opened.flatMap(({ file, source }) => (source.kind === 'table' ? [{ file, source }] : [])),
+  );
+  const plans = new Map<Shape, { plan: Plan; says: string[] }>();
+  return opened.map(({ file, source, dimensions }) => {
+    if (source.kind === 'ingest') return { file, source, plan: undefined, says: [] };
+    const shape = shapes.get(shapeOf(source.columns))!;
+    let planned = plans.get(shape);
+    const isFirst = planned === undefined;
+    if (planned === undefined) {
+      const { name, separator } = source;
+      const plan = makePlan(file, { ...shape, name, separator, dimensions }, options);
+      planned = { plan, says: [...describe(plan), ...replaced.check(file, plan, shape.sample)] };
+      plans.set(shape, planned);
+    }
+    const plan = planFor(planned.plan, source.name);
+    // The first rows have told what they can, and there may be thousands of files.
+    const { plan: first, says } = planned;
+    const own = isFirst
+      ? [
+          ...(shape.files.length > 1 ? [`with ${shape.files.length - 1} more of the same columns`] : []),
+          ...says,
+        ]
+      : [`as ${shape.files[0]}`, ...describe(plan).filter((line) => !describe(first).includes(line))];
+    return { file, source: { ...source, sample: options.explain ? source.sample : [] }, plan, says: own };
+  });
+}
+
+async function importPrepared(
+  prepared: readonly Prepared[],
+  options: ImportOptions,
+  around: Surroundings,
+  replaced: Replaced,
+): Promise<boolean> {
   const last = { seq: 0 };
   let whole = true;
-  for (const { file, source, plan, says } of prepared) {
+  for (const one of prepared) {
+    const { file, source, plan, says } = one;
     around.output.say(`${file}: ${[source.says, ...says].join('\n  ')}`);
-    const opened = open(source, plan);
-    const progress = options.dryRun
+    const opened =
+      plan === undefined
+        ? batches(source.read(), convertIngestLine)
+        : batches(source.read(), tableConverter(plan, replaced.watch(plan)), () => replaced.take());
+    const outcome = options.dryRun
       ? await dryRun(opened, around)
-      : await send(file, opened, options, around, last);
+      : await send(one, opened, options, around, last, replaced);
     if (plan?.layout === 'long')
       for (const [from, to] of plan.names.changed()) around.output.say(`  "${from}" became indicator ${to}`);
-    for (const line of progress.report(file)) around.output.say(line);
-    whole &&= refusedCount(progress.progress) === 0;
+    for (const line of outcome.report(file)) around.output.say(line);
+    const { undeclared } = outcome.progress;
+    if (undeclared > 0)
+      around.output.say(
+        `  ${amount(undeclared)} ${undeclared === 1 ? 'row says' : 'rows say'} nothing in ${plan!.declared!.at.map((at) => `"${plan!.columns[at]}"`).join(' or ')}: its values count as always known`,
+      );
+    whole &&= refusedCount(outcome.progress) === 0;
   }
   return whole;
 }
@@ -65,10 +146,9 @@ interface Outcome {
 
 /** Ingest lines say everything themselves. */
 function checkIngest(file: string, options: ImportOptions): void {
-  const { to, key, dryRun, periodEnd, ...rest } = options;
-  const given = Object.entries({ ...rest, periodEnd: periodEnd || undefined }).find(
-    ([, value]) => value !== undefined,
-  );
+  const { to, key, tlsCa, dryRun, explain, periodEnd, noDeclared, encoding, jsonPath, ...rest } = options;
+  const flags = { periodEnd: periodEnd || undefined, noDeclared: noDeclared || undefined };
+  const given = Object.entries({ ...rest, ...flags }).find(([, value]) => value !== undefined);
   if (given === undefined) return;
   const option = given[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new CommandError(
@@ -77,16 +157,10 @@ function checkIngest(file: string, options: ImportOptions): void {
   );
 }
 
-function open(source: TableSource | IngestSource, plan: Plan | undefined): AsyncGenerator<Batch> {
-  return source.kind === 'ingest'
-    ? batches(source.read(), convertIngestLine)
-    : batches(source.read(), tableConverter(plan!));
-}
-
 async function dryRun(opened: AsyncGenerator<Batch>, { output, signal }: Surroundings): Promise<Outcome> {
   const live = new Live(output);
   const progress = fresh('');
-  for await (const { lines, refused, rows, done } of opened) {
+  for await (const { lines, refused, rows, undeclared, done } of opened) {
     if (signal.aborted) throw new Interrupted();
     if (progress.batches++ === 0)
       for (const { text } of lines.slice(0, SHOWN)) output.say(`  ${text.slice(0, 300)}`);
@@ -94,6 +168,7 @@ async function dryRun(opened: AsyncGenerator<Batch>, { output, signal }: Surroun
       for (const { line, row, reason, value } of refused.slice(0, SHOWN))
         output.say(`  line ${line}, row ${row}: ${reason}, got ${shown(value)}`);
     progress.rows += rows;
+    progress.undeclared += undeclared;
     for (const { observations } of lines) progress.observations += observations;
     count(progress.refused, refused);
     live.update(progress.rows, progress.observations, 0, done);
@@ -103,15 +178,17 @@ async function dryRun(opened: AsyncGenerator<Batch>, { output, signal }: Surroun
 }
 
 async function send(
-  file: string,
+  one: Prepared,
   opened: AsyncGenerator<Batch>,
   options: ImportOptions,
   around: Surroundings,
   last: { seq: number },
+  replaced: Replaced,
 ): Promise<Outcome> {
-  const store = openProgress(file, await identityOf(file, options));
+  const { file, source, says } = one;
+  const store = openProgress(file, await identityOf(source.origin, options, says));
   try {
-    return await sendAll(file, opened, store, options, around, last);
+    return await sendAll(one, opened, store, options, around, last, replaced);
   } catch (error) {
     // Nothing to carry on with.
     if (store.progress.batches === 0) store.remove();
@@ -120,12 +197,13 @@ async function send(
 }
 
 async function sendAll(
-  file: string,
+  one: Prepared,
   opened: AsyncGenerator<Batch>,
   store: ProgressFile,
   options: ImportOptions,
   around: Surroundings,
   last: { seq: number },
+  replaced: Replaced,
 ): Promise<Outcome> {
   const { output, signal, wait } = around;
   const { progress } = store;
@@ -135,6 +213,7 @@ async function sendAll(
   const client = new Client({
     to: options.to,
     key: options.key,
+    tlsCa: options.tlsCa,
     signal,
     last,
     wait,
@@ -146,6 +225,10 @@ async function sendAll(
   let batch = await opened.next();
   while (!batch.done) {
     const { index, lines, refused, rows, done } = batch.value;
+    if (batch.value.replaced > 0 && one.plan !== undefined) {
+      live.clear();
+      await replaced.stop(one);
+    }
     // The next batch is read while this one is on its way.
     const next = opened.next();
     // Should sending fail first, a failure to read is of no more interest; awaiting `next` below still reports it.
@@ -155,7 +238,8 @@ async function sendAll(
       if (signal.aborted) throw new Interrupted();
       const ready = await known.keep(lines);
       const delivered = await deliver(client, ready, `import-${progress.run}-${index}`);
-      store.add(file, { ...delivered, rows, refused: [...refused, ...delivered.refused] });
+      const { undeclared } = batch.value;
+      store.add(one.file, { ...delivered, rows, undeclared, refused: [...refused, ...delivered.refused] });
       live.update(progress.rows - before.rows, progress.observations - before.observations, from, done);
     }
     batch = await next;

@@ -117,6 +117,28 @@ test('also when it read what is said about the progress', async () => {
   expectAllOnce();
 });
 
+test('a pattern in quotes is expanded, from where npm was run', async () => {
+  for (const [name, value] of [
+    ['A', 1],
+    ['B', 2],
+  ])
+    writeFileSync(join(folder, `${name}.price.csv`), `date,price\n2001-01-01,${value}\n`);
+  const { code, stdout } = await run(['--to', gateway.url, '*.price.csv'], { INIT_CWD: folder });
+  expect({ code, stdout }).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('with 1 more of the same columns'),
+  });
+  expect([...observationsOf(gateway.lines)]).toEqual([
+    ['A.price|978307200|0|price', [1]],
+    ['B.price|978307200|0|price', [2]],
+  ]);
+  const none = await run(['--to', gateway.url, '*.nothing'], { INIT_CWD: folder });
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: '*.nothing: no file has a name like this; check the pattern\n',
+  });
+});
+
 test('what goes wrong is one line on stderr and an exit code', async () => {
   const small = join(folder, 'small.csv');
   writeFileSync(small, 'date,price\n2001-01-01,1\n2001-01-02,x\n');
@@ -132,7 +154,7 @@ test('what goes wrong is one line on stderr and an exit code', async () => {
   expect(refused.stdout).toContain('2 rows read, 1 observation written, 1 refused');
   expect(unknown).toMatchObject({
     code: 2,
-    stderr: '--subjet: no such option; did you mean --subject? (--help lists them all)\n',
+    stderr: '--subjet: unknown option, did you mean --subject? (--help shows all options)\n',
   });
   expect(missing).toMatchObject({
     code: 2,

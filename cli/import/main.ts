@@ -1,10 +1,10 @@
 /** `npm run import`: the process around an import, from arguments and signals to the exit code. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+
+import { CommandError } from '../command.ts';
 import { Interrupted } from './client.ts';
-import { CommandError } from './command.ts';
+import { expandFiles } from './files.ts';
 import { importFiles } from './import.ts';
-import { IMPORT_HELP, readImportOptions } from './import-options.ts';
+import { readImportOptions } from './import-options.ts';
 
 process.exitCode = await main();
 
@@ -26,16 +26,13 @@ async function main(): Promise<number> {
   process.stderr.on('error', onReaderGone);
   try {
     const command = readImportOptions(process.argv.slice(2), process.env);
-    if (command === undefined) {
-      console.log(IMPORT_HELP);
-      return 0;
-    }
+    if (command === undefined) return 0;
     const output = {
       say: (line: string) => console.log(line),
       status: process.stderr,
       now: () => performance.now(),
     };
-    const files = command.files.map(fromWhereNpmWasRun);
+    const files = await expandFiles(command.files, process.env.INIT_CWD ?? process.cwd());
     return (await importFiles(files, command.options, { output, signal: stop.signal })) ? 0 : 1;
   } catch (error) {
     if (error instanceof Interrupted) {
@@ -48,10 +45,4 @@ async function main(): Promise<number> {
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-}
-
-/** npm changes to the project's directory; a relative name was meant from where the user stood. */
-function fromWhereNpmWasRun(file: string): string {
-  const there = resolve(process.env.INIT_CWD ?? '.', file);
-  return !existsSync(file) && existsSync(there) ? there : file;
 }

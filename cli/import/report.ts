@@ -1,5 +1,5 @@
 /** Tells the user how far an import is, and at its end what became of every row. */
-import type { Progress } from './progress.ts';
+import type { Progress } from './send/progress.ts';
 
 export interface Output {
   /** Lines that stay: the guess, the report. */

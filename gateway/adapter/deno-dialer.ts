@@ -41,13 +41,12 @@ async function dial(
     const encoder = new TextEncoder();
     await writeAll(conn, encoder.encode(upgradeRequest(address, token)), close);
     const buffer = new Uint8Array(READ_BYTES);
-    const decoder = new TextDecoder();
     const upgrade = new UpgradeReader();
-    let rest: string | undefined;
+    let rest: Uint8Array | undefined;
     while (rest === undefined) {
       const count = await conn.read(buffer);
       if (count === null) throw new Error('closed by the slave before the upgrade');
-      rest = upgrade.push(decoder.decode(buffer.subarray(0, count)));
+      rest = upgrade.push(buffer.subarray(0, count));
     }
     // One buffer for all usual writes, since none begins before the last has ended.
     const usual = new Uint8Array(WRITE_BYTES);
@@ -71,16 +70,15 @@ async function dial(
 async function readAll(
   conn: DenoConn,
   buffer: Uint8Array,
-  first: string,
+  first: Uint8Array,
   events: ConnectionEvents,
   close: () => void,
 ): Promise<void> {
-  const decoder = new TextDecoder();
   let reason = 'closed by the slave';
   try {
-    if (first !== '') events.onText(first);
+    if (first.length > 0) events.onData(first);
     for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer))
-      events.onText(decoder.decode(buffer.subarray(0, count)));
+      events.onData(buffer.subarray(0, count));
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
   }

@@ -6,7 +6,7 @@ import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link/messages.ts';
 import { encodeFrame, FrameReader } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
 import { Budget } from '../flow/budget.ts';
-import { Link } from '../slaves/link.ts';
+import { Link, type PartAnswer } from '../slaves/link.ts';
 import { createNodeDial } from './node-dialer.ts';
 
 const open: { server: Server; sockets: Set<Socket>; links: Link[] }[] = [];
@@ -63,14 +63,18 @@ async function listen(text: string, status = '101 Switching Protocols') {
     onState: () => {},
     onNews: () => {},
     onChange: () => changed(),
+    onSilence: () => {},
   });
   open.push({ server, sockets, links: [link] });
-  link.tick(false);
+  link.tick(0, false);
   await change;
   return { link, sockets };
 }
 
-const share = () => ({ reserved: 0, isOver: false });
+const ask = (link: Link, payload: string) =>
+  new Promise<PartAnswer>((answered, failed) => {
+    link.call(payload, 1_000, { reserved: 0, isOver: false }, { began() {}, answered, failed });
+  });
 
 describe('a link over TCP', () => {
   it('answers one at a time without delay, with messages of more than 2 KB both ways', async () => {
@@ -79,7 +83,7 @@ describe('a link over TCP', () => {
     const times: number[] = [];
     for (let i = 0; i < 50; i++) {
       const before = performance.now();
-      const { text } = await link.call(payload, 1_000, share()).answer;
+      const { text } = await ask(link, payload);
       times.push(performance.now() - before);
       expect(text.length).toBe(3_000);
     }
@@ -89,9 +93,7 @@ describe('a link over TCP', () => {
 
   it('carries many requests at once on one connection', async () => {
     const { link, sockets } = await listen('[]');
-    const answers = await Promise.all(
-      Array.from({ length: 1_000 }, () => link.call('{}', 1_000, share()).answer),
-    );
+    const answers = await Promise.all(Array.from({ length: 1_000 }, () => ask(link, '{}')));
     expect(answers.every(({ text, seq }) => text === '[]' && seq === 1)).toBe(true);
     expect(sockets.size).toBe(1);
   });
@@ -99,7 +101,7 @@ describe('a link over TCP', () => {
   it('says why it could not be opened', async () => {
     const { link } = await listen('', '404 Not Found');
     expect([link.isOpen, link.reason]).toEqual([false, 'upgrade: expected 101, got HTTP/1.1 404 Not Found']);
-    await expect(link.call('{}', 1_000, share()).answer).rejects.toMatchObject({ kind: 'broken' });
+    await expect(ask(link, '{}')).rejects.toMatchObject({ kind: 'broken' });
   });
 
   it('says that its cluster token was refused', async () => {

@@ -28,7 +28,6 @@ const dial = (
     let isOpen = false;
     let reason = 'closed by the slave';
     const timer = setTimeout(() => socket.destroy(new Error(`no upgrade within ${timeoutMs} ms`)), timeoutMs);
-    socket.setEncoding('latin1');
     socket.on(ca === undefined ? 'connect' : 'secureConnect', () =>
       socket.write(upgradeRequest(address, token), 'latin1'),
     );
@@ -40,19 +39,18 @@ const dial = (
       if (isOpen) events.onClose(reason);
       else reject(new Error(reason));
     });
-    socket.on('data', (data) => {
-      const text = String(data);
+    socket.on('data', (data: Buffer) => {
       if (isOpen) {
-        events.onText(text);
+        events.onData(data);
         return;
       }
       try {
-        const rest = upgrade.push(text);
+        const rest = upgrade.push(data);
         if (rest === undefined) return;
         isOpen = true;
         clearTimeout(timer);
         resolve({ write: (chunk) => writeTo(socket, chunk), close: () => socket.destroy() });
-        if (rest !== '') events.onText(rest);
+        if (rest.length > 0) events.onData(rest);
       } catch (error) {
         socket.destroy(error as Error);
       }

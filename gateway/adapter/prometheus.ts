@@ -39,21 +39,23 @@ export function createPrometheus({
     for (const { rateClass, clients } of access.options.limits?.counts() ?? [])
       set(clients(), { class: rateClass });
   });
-  counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.parts));
-  counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.retries));
+  counter('parts_total', 'Parts of queries sent to slaves', [], (add) => add(reads.attempts.parts));
+  counter('retries_total', 'Parts sent again to another slave', [], (add) => add(reads.attempts.retries));
   counter('retries_refused_total', 'Parts not sent again since too many were', [], (add) =>
-    add(reads.retriesRefused),
+    add(reads.attempts.retriesRefused),
   );
-  counter('shed_total', 'Reads refused since too many were under way', [], (add) => add(reads.shedding.shed));
+  counter('shed_total', 'Reads refused since too many were under way', [], (add) =>
+    add(reads.admission.shed),
+  );
   counter('hedges_total', 'Parts sent to a second slave because the first was slow', [], (add) =>
-    add(reads.hedges),
+    add(reads.attempts.hedges),
   );
   counter('edge_hits_total', 'Answers given from the edge cache', [], (add) => add(edge?.hits ?? 0));
   gauge('edge_entries', 'Answers in the edge cache', [], (set) => set(edge?.size ?? 0));
   gauge('edge_bytes', 'Size of the edge cache', [], (set) => set(edge?.bytes ?? 0));
-  gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.underWay));
+  gauge('reads_under_way', 'Reads that are being answered', [], (set) => set(reads.admission.underWay));
   gauge('reads_under_way_limit', 'Reads under way beyond which more are refused', [], (set) =>
-    set(reads.shedding.most),
+    set(reads.admission.most),
   );
   gauge('answer_budget_used_bytes', 'Large answers held at once', [], (set) => set(budget.usedBytes));
   gauge('answer_budget_waiting', 'Large answers that wait for room', [], (set) => set(budget.waiting));

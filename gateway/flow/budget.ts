@@ -91,6 +91,13 @@ export class Budget {
     else line.push({ share, bytes, grant });
   }
 
+  /** Gives a request that has some room more; false where there is none, or others wait for it. */
+  grow(share: Share, bytes: number): boolean {
+    if (share.isOver || this.waiting > 0 || !this.fits(share.reserved + bytes)) return false;
+    this.grantTo({ share, bytes, grant: () => true });
+    return true;
+  }
+
   /** Gives back all that a request has, and lets the next ones in. Only the first call for a request counts. */
   release(share: Share): void {
     if (share.isOver) return;

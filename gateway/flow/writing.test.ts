@@ -144,7 +144,7 @@ describe('the room for large answers', () => {
     await test.advance(2_100);
     for (const answer of late) expect((await answer).status).toBe(504);
     const [node] = test.gateway.cluster.all();
-    expect([node.breaker.kind, node.slow, node.failed, test.gateway.reads.hedges]).toEqual([
+    expect([node.breaker.kind, node.slow, node.failed, test.gateway.reads.attempts.hedges]).toEqual([
       'closed',
       false,
       0,

@@ -6,20 +6,30 @@ import { MAX_ANSWER_STALL_MS, MAX_ANSWER_WRITE_MS } from '../../shared/base/limi
 import { Bag, type Bagged } from './bag.ts';
 import type { Budget } from './budget.ts';
 
-/** An answer too large to be one text. */
-export interface LargeText {
+/** An answer too large to be one text or one array of bytes. */
+export interface LargeBody {
   /** Each is made when it is asked for. */
-  pieces: Iterable<Uint8Array<ArrayBuffer>>;
+  pieces: Pieces;
   /** Its room. */
   bytes: number;
   /** Gives its room back. Only the first call counts. */
   release: () => void;
+  /** Its room is a window: however long it takes, no more is in memory. */
+  isFlow?: boolean;
 }
 
+/** One whose pieces are all here. */
+export interface LargeText extends LargeBody {
+  pieces: Iterable<Uint8Array<ArrayBuffer>>;
+}
+
+export type Pieces = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
+
 interface Writer extends Bagged {
-  pieces: Iterator<Uint8Array<ArrayBuffer>>;
+  pieces: Iterator<Uint8Array<ArrayBuffer>> | AsyncIterator<Uint8Array<ArrayBuffer>>;
   bytes: number;
   release: () => void;
+  isFlow: boolean;
   beganAt: number;
   /** When the client last had room for more. */
   takenAt: number;
@@ -47,11 +57,12 @@ export class Writing {
   }
 
   /** A body whose pieces are made, encoded and written one at a time, between the answers to others. */
-  body({ pieces, bytes, release }: LargeText): ReadableStream<Uint8Array<ArrayBuffer>> {
+  body({ pieces, bytes, release, isFlow = false }: LargeBody): ReadableStream<Uint8Array<ArrayBuffer>> {
     const writer: Writer = {
-      pieces: pieces[Symbol.iterator](),
+      pieces: iteratorOf(pieces),
       bytes,
       release,
+      isFlow,
       beganAt: this.now,
       takenAt: this.now,
       giveUp: () => {},
@@ -69,11 +80,13 @@ export class Writing {
         if (writer.place < 0) return;
         let next: IteratorResult<Uint8Array<ArrayBuffer>>;
         try {
-          next = writer.pieces.next();
+          next = await writer.pieces.next();
         } catch (error) {
           this.end(writer);
           throw error;
         }
+        if (writer.place < 0) return;
+        writer.takenAt = this.now;
         if (next.done) {
           this.end(writer);
           controller.close();
@@ -86,9 +99,9 @@ export class Writing {
   /** Gives up the answers that their clients do not take, and sooner those whose room others wait for. */
   tick(now: number): void {
     this.now = now;
-    const isOver = ({ beganAt, takenAt, bytes }: Writer) =>
+    const isOver = ({ beganAt, takenAt, bytes, isFlow }: Writer) =>
       this.budget.isWanted(bytes)
-        ? now - takenAt >= MAX_ANSWER_STALL_MS || now - beganAt >= MAX_ANSWER_WRITE_MS
+        ? now - takenAt >= MAX_ANSWER_STALL_MS || (!isFlow && now - beganAt >= MAX_ANSWER_WRITE_MS)
         : now - takenAt >= MAX_ANSWER_WRITE_MS;
     for (const writer of this.writers.items.filter(isOver)) {
       this.givenUp++;
@@ -103,6 +116,10 @@ export class Writing {
     writer.pieces = NOTHING;
     writer.release();
   }
+}
+
+function iteratorOf(pieces: Pieces): Writer['pieces'] {
+  return Symbol.iterator in pieces ? pieces[Symbol.iterator]() : pieces[Symbol.asyncIterator]();
 }
 
 const NOTHING: Iterator<Uint8Array<ArrayBuffer>> = { next: () => ({ done: true, value: undefined }) };

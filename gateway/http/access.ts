@@ -1,44 +1,15 @@
-/** The door: who may do what and how often. The scope that each path asks for, and the check that stands before its handler. */
+/** The door: who may do what and how often. The check that stands before each handler. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import type { ApiKey, Scope } from '../../shared/http/keys.ts';
 import type { Keys } from './keys.ts';
 import type { RateLimits } from './rate-limits.ts';
-import type { RouteName } from './routes.ts';
+import type { RateClass, Route } from './routes.ts';
 
 /**
  * Before a handler: throws `unauthorized`, `forbidden` or `rate_limited`. Returns the id of the client's key; undefined where
  * nobody is asked for one.
  */
 export type Check = (request: Request) => string | undefined;
-
-/** `open` to everybody: what says that the gateway lives, what the API is, and pages that hold no data themselves. */
-export const SCOPE_OF: Readonly<Record<RouteName, Scope | 'open'>> = {
-  snapshot: 'read',
-  period: 'read',
-  selectionSnapshot: 'read',
-  selectionPeriod: 'read',
-  topics: 'read',
-  indicators: 'read',
-  subjects: 'read',
-  search: 'read',
-  getRow: 'read',
-  save: 'write',
-  deleteRow: 'write',
-  ingest: 'write',
-  stats: 'admin',
-  cacheReset: 'admin',
-  circuitBreaker: 'admin',
-  status: 'admin',
-  metrics: 'admin',
-  nodes: 'admin',
-  health: 'open',
-  ready: 'open',
-  openapi: 'open',
-  docs: 'open',
-  docsAsset: 'open',
-  console: 'open',
-  consoleAsset: 'open',
-};
 
 /** What happened to requests at the door. */
 export interface AccessCounts {
@@ -65,10 +36,9 @@ export class Access {
   }
 
   /** The check of a route; undefined where there is nothing to check. Call once per route. */
-  check(route: RouteName): Check | undefined {
-    const scope = SCOPE_OF[route];
+  check({ scope, rateClass }: Route): Check | undefined {
     const { keys, limits, clientOf } = this.options;
-    const limit = limits?.of(route);
+    const limit = limits?.of(rateClass);
     if (keys !== undefined && scope !== 'open')
       return ({ headers }) => {
         const { id } = this.allow(keys, headers, scope);
@@ -80,6 +50,13 @@ export class Access {
       limit(clientOf(request));
       return undefined;
     };
+  }
+
+  /** Counts one more request at the rate of a class, of a client that has been let in; throws `rate_limited`. */
+  count(rateClass: RateClass, { raw, client }: { raw: Request; client: string | undefined }): void {
+    const { limits, clientOf } = this.options;
+    const limit = limits?.of(rateClass);
+    if (limit !== undefined) limit(client === undefined ? clientOf(raw) : `key ${client}`);
   }
 
   private allow(keys: Keys, headers: Headers, scope: Scope): ApiKey {

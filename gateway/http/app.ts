@@ -19,6 +19,7 @@ import type { Access, Check } from './access.ts';
 import type { Answer, GatewayRequest, Handler } from './handlers.ts';
 import type { Leaving } from './leaving.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
+import { gzip, isGzipped, tagged } from './representation.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 
 export interface AppOptions {
@@ -65,6 +66,7 @@ export function createApp(options: AppOptions): Hono {
     errorText: (error: KamaitachiError) => string,
     handle: Handler,
     check?: Check,
+    isTagged = false,
   ): Promise<Response> => {
     const { raw } = c.req;
     const startedAt = now();
@@ -89,6 +91,8 @@ export function createApp(options: AppOptions): Hono {
     } finally {
       if (request !== undefined && request.room > 0) options.bodies.release(request);
     }
+    const gzipped = isGzipped(raw, made);
+    if (isTagged) made = await tagged(raw, made, gzipped);
     const { status, body, headers } = made;
     headers[REQUEST_ID] = id;
     cors?.add(raw, headers);
@@ -101,7 +105,10 @@ export function createApp(options: AppOptions): Hono {
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     // Those that are turned away are many: kept for a turn, all that belongs to them would outlive its scavenge.
     if (yieldTurn !== undefined && status !== 503) await yieldTurn();
-    return respond(typeof body === 'string' ? body : bodyOf(raw, body), status, headers);
+    const plain = typeof body === 'string' ? body : bodyOf(raw, body);
+    if (!gzipped || plain === null) return respond(plain, status, headers);
+    headers['content-encoding'] = 'gzip';
+    return respond(gzip(plain), status, headers);
   };
 
   const bodyOf = ({ method }: Request, body: Exclude<Answer['body'], string>): BodyInit | null => {
@@ -113,13 +120,16 @@ export function createApp(options: AppOptions): Hono {
 
   for (const prefix of ['', PREFIX]) {
     for (const route of ROUTES) {
-      const counts = metrics.route(route.method, prefix + route.path);
       const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
       const handle = options.handlers[route.name];
-      const check = options.access.check(route.name);
+      const check = options.access.check(route);
       const errorText = route.isTable ? tableErrorBody : errorBody;
-      const run = (c: Context) => answer(c, counts, errorText, handle, check);
-      app.on(route.method, [pattern, `${pattern}/`], run);
+      for (const method of route.methods) {
+        const counts = metrics.route(method, prefix + route.path);
+        const isTagged = method === 'GET' && isTaggedRoute(route);
+        const run = (c: Context) => answer(c, counts, errorText, handle, check, isTagged);
+        app.on(method, [pattern, `${pattern}/`], run);
+      }
     }
   }
 
@@ -145,6 +155,11 @@ export function createApp(options: AppOptions): Hono {
     return new Response(errorBody(error), { status: error.status, headers: errorHeaders(error) });
   });
   return app;
+}
+
+/** What operates a gateway changes all the time. */
+function isTaggedRoute({ scope, rateClass }: Route): boolean {
+  return scope !== 'admin' && rateClass !== 'none';
 }
 
 function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
@@ -176,8 +191,8 @@ function methodsOf(path: string): string[] {
       .split('/')
       .slice(1);
     for (const { route } of MATCHERS.filter((known) => matches(known, segments))) {
-      methods.add(route.method);
-      if (route.method === 'GET') methods.add('HEAD');
+      for (const method of route.methods) methods.add(method);
+      if (route.methods.includes('GET')) methods.add('HEAD');
     }
   }
   return [...methods].sort();
@@ -201,7 +216,7 @@ function createCors(origins: readonly string[]): Cors | undefined {
     origin !== null && (origins.includes('*') || origins.includes(origin));
   return {
     add(request, headers) {
-      headers.vary = 'origin';
+      headers.vary = headers.vary === undefined ? 'origin' : `${headers.vary}, origin`;
       const origin = request.headers.get('origin');
       if (!isAllowed(origin)) return;
       headers['access-control-allow-origin'] = origin!;

@@ -1,4 +1,6 @@
 /** What each route does with a request. Everything wrong is thrown; the app turns it into an answer. */
+import { COLUMN_FORMATS, type ColumnFormatName } from '../../shared/answer/format.ts';
+import { dependsOnClock } from '../../shared/answer/program.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { ingestKind } from '../../shared/data/ingest.ts';
 import {
@@ -15,22 +17,34 @@ import {
   tableErrorBody,
   tableSuccessBody,
 } from '../../shared/http/envelope.ts';
-import { parseSubjectsParams } from '../../shared/query/params.ts';
-import { parseSearch, type RowKind, rowQuery, tableNumber, tableOf } from '../../shared/query/parse.ts';
+import { type BatchLine, parseBatch } from '../../shared/query/batch.ts';
+import { chooseFormat } from '../../shared/query/format.ts';
+import { parseSubjectsParams, refuseParams } from '../../shared/query/params.ts';
+import {
+  type Asked,
+  type BodyKind,
+  parseSearch,
+  rowQuery,
+  tableNumber,
+  tableOf,
+} from '../../shared/query/parse.ts';
 import type { Query } from '../../shared/query/query.ts';
 import { createRequestParser } from '../../shared/query/request-parser.ts';
 import type { Table, Tables } from '../../shared/query/tables.ts';
 import type { Bodies } from '../flow/body.ts';
-import type { Shedding } from '../flow/shedding.ts';
-import type { LargeText } from '../flow/writing.ts';
+import type { LargeBody, LargeText } from '../flow/writing.ts';
+import { type Admission, TOO_MANY } from '../read/admission.ts';
 import type { EdgeAnswer, EdgeCache } from '../read/edge.ts';
-import { type ReadOptions, type ReadResult, type Reads, TOO_MANY } from '../read/reads.ts';
+import type { ReadOptions, ReadResult, Reads } from '../read/reads.ts';
 import type { Cluster } from '../slaves/cluster.ts';
+import type { Access } from './access.ts';
+import { answerBatch } from './batch.ts';
+import { encodeColumns } from './column-answers.ts';
 import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
 import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
 import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
-import type { RouteName } from './routes.ts';
+import { type RateClass, ROUTES, type RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 
 /** A request as handlers see it. */
@@ -49,8 +63,10 @@ export interface GatewayRequest {
 
 export interface Answer {
   status: number;
-  body: string | LargeText | Uint8Array<ArrayBuffer> | null;
+  body: string | LargeBody | Uint8Array<ArrayBuffer> | null;
   headers: Record<string, string>;
+  /** Of a large body: names the state that it is made of, where the same state makes the same bytes. */
+  stateTag?: string;
 }
 
 export type Handler = (request: GatewayRequest) => Promise<Answer> | Answer;
@@ -61,6 +77,9 @@ export interface HandlerOptions {
   edge: EdgeCache | undefined;
   bodies: Bodies;
   leaving: Leaving;
+  access: Access;
+  /** Something that is no error of a client was thrown for a request. */
+  onBug: (request: GatewayRequest, thrown: unknown) => void;
   tables: Tables;
   maxQueryBytes: number;
   maxIngestBytes: number;
@@ -76,21 +95,85 @@ export interface HandlerOptions {
 export function createHandlers(options: HandlerOptions): Record<RouteName, Handler> {
   const { cluster, reads, edge, bodies, leaving, tables } = options;
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
-  const shedding = edge === undefined ? reads.shedding : ALL_MAY_ENTER;
+  const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
   const parser = createRequestParser();
   let description: string | undefined;
 
-  /** A read whose question is its body. */
-  const asked =
-    (kind: string, parsed: (text: string) => Query, { success, error }: Envelope): Handler =>
+  /** A query in a body or, with GET, in the parameters of the URL. */
+  const query =
+    (kind: BodyKind): Handler =>
     async (request) => {
-      const place = shedding.enter(reads.underWay);
+      const { raw } = request;
+      const search = searchOf(raw);
+      if (raw.method !== 'POST') return form(request, `${kind}?${search}`, () => parser.params(kind, search));
+      const place = admission.enter();
       const text = await bodies.text(request, options.maxQueryBytes);
-      if (!shedding.mayBegin(place)) return shedAnswer(error);
-      return read(request, kind + text, () => parsed(text), success);
+      if (!admission.mayBegin(place)) return shedAnswer(errorBody);
+      if (search !== '') refuseParams(search);
+      return form(request, kind + text, () => parser.body(kind, text));
     };
 
-  const query = (kind: RowKind) => asked(kind, (text) => parser.body(kind, text).query, DATA_ENVELOPE);
+  /** An answer in the form that the request asks for. `key`: kind and text of what is asked. */
+  const form = (
+    { raw, startedAt }: GatewayRequest,
+    key: string,
+    parsed: () => Asked<Query>,
+  ): Answer | Promise<Answer> => {
+    const how = howOf(raw, startedAt);
+    const accept = raw.headers.get('accept');
+    // What nearly every client sends: then it is the request itself that decides, and JSON is kept under its text.
+    if (accept === null || accept === '*/*') {
+      const kept = edge?.get(key, how.minSeq);
+      if (kept !== undefined) return keptAnswer(kept);
+    }
+    const { query, columns, format } = parsed();
+    const chosen = chooseFormat(format, accept);
+    return chosen === 'json' ? ask(query, how, key, successBody) : inColumns(query, how, columns, chosen);
+  };
+
+  const inColumns = async (
+    query: Query,
+    how: ReadOptions,
+    keys: readonly string[],
+    format: ColumnFormatName,
+  ): Promise<Answer> => {
+    const result = await reads.readColumns(query, how);
+    const body = await encodeColumns(result, keys, format);
+    const answer = readAnswer(body, result, COLUMN_FORMATS[format].contentType);
+    return withState(answer, `${format} ${keys}`, query, result);
+  };
+
+  const batch: Handler = async (request) => {
+    const { raw, startedAt } = request;
+    const place = admission.enter();
+    const text = await bodies.text(request, options.maxQueryBytes);
+    if (!admission.mayBegin(place)) return shedAnswer(errorBody);
+    refuseParams(searchOf(raw));
+    const how = howOf(raw, startedAt);
+    const one = async (line: BatchLine) => {
+      options.access.count(RATE_OF[line.kind], request);
+      if ('error' in line) throw line.error;
+      return reads.read(line.asked.query, how);
+    };
+    const { body, seq, staleSeconds } = await answerBatch(parseBatch(text), one, (thrown) =>
+      options.onBug(request, thrown),
+    );
+    return readAnswer(body, { seq, staleSeconds }, NDJSON);
+  };
+
+  const search: Handler = async (request) => {
+    const place = admission.enter();
+    const text = await bodies.text(request, options.maxQueryBytes);
+    if (!admission.mayBegin(place)) return shedAnswer(tableErrorBody);
+    return read(request, `search${text}`, () => parseSearch(text, tables), tableSuccessBody);
+  };
+
+  const catalogue =
+    (kind: 'topics' | 'indicators'): Handler =>
+    (request) => {
+      refuseParams(searchOf(request.raw));
+      return read(request, kind, () => ({ kind }));
+    };
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
@@ -99,12 +182,9 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     parsed: () => Query,
     envelope = successBody,
   ): Answer | Promise<Answer> => {
-    const { headers } = raw;
-    const minSeq = parseMinSeq(headers.get(MIN_SEQ));
-    const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
-    const kept = edge?.get(key, minSeq);
-    if (kept !== undefined) return keptAnswer(kept);
-    return ask(parsed(), { minSeq, timeoutMs, startedAt, request: raw }, key, envelope);
+    const how = howOf(raw, startedAt);
+    const kept = edge?.get(key, how.minSeq);
+    return kept === undefined ? ask(parsed(), how, key, envelope) : keptAnswer(kept);
   };
 
   const ask = async (query: Query, how: ReadOptions, key: string, envelope: typeof successBody) => {
@@ -112,7 +192,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const result = await reads.read(query, how);
     const body = inEnvelope(result.data, envelope);
     if (typeof body === 'string') edge?.keep(key, query, since, body, result);
-    return readAnswer(body, result);
+    return withState(readAnswer(body, result), 'json', query, result);
   };
 
   const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
@@ -129,25 +209,22 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   return {
     snapshot: query('snapshot'),
     period: query('period'),
+    panel: query('panel'),
     selectionSnapshot: query('selection_snapshot'),
     selectionPeriod: query('selection_period'),
 
-    topics: (request) => read(request, 'topics', () => ({ kind: 'topics' })),
-    indicators: (request) => read(request, 'indicators', () => ({ kind: 'indicators' })),
+    batch,
+    topics: catalogue('topics'),
+    indicators: catalogue('indicators'),
     subjects: (request) => {
-      const params = paramsOf(request.raw);
-      return read(request, `subjects?${params}`, () => parseSubjectsParams(String(params)).query);
+      const params = searchOf(request.raw);
+      return form(request, `subjects?${params}`, () => parseSubjectsParams(params));
     },
 
-    search: asked('search', (text) => parseSearch(text, tables), TABLE_ENVELOPE),
+    search,
     getRow: async ({ raw, param, startedAt }) => {
       const table = tableIn(raw, 'tableId', tables);
-      const row = await reads.readRow(rowQuery(table, param('id')), {
-        minSeq: parseMinSeq(raw.headers.get(MIN_SEQ)),
-        timeoutMs: parseTimeoutMs(raw.headers.get(TIMEOUT)),
-        startedAt,
-        request: raw,
-      });
+      const row = await reads.readRow(rowQuery(table, param('id')), howOf(raw, startedAt));
       if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
@@ -216,15 +293,11 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 }
 
-/** How an API wraps what it answers, right or wrong. */
-interface Envelope {
-  success: typeof successBody;
-  error: typeof errorBody;
-}
-
-const DATA_ENVELOPE: Envelope = { success: successBody, error: errorBody };
-const TABLE_ENVELOPE: Envelope = { success: tableSuccessBody, error: tableErrorBody };
-const ALL_MAY_ENTER: Pick<Shedding, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
+/** By what a query asks: the rates of the paths. */
+const RATE_OF = Object.fromEntries(
+  ROUTES.flatMap(({ kind, rateClass }) => (kind === undefined ? [] : [[kind, rateClass]])),
+) as Record<BodyKind, RateClass>;
+const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
 /** Pages load nothing from elsewhere, whatever a bug might let into them. */
 const PAGE_POLICY =
@@ -250,13 +323,26 @@ function* enveloped(pieces: LargeText['pieces'], envelope: typeof successBody): 
 const encoder = new TextEncoder();
 
 function readAnswer(
-  body: string | LargeText,
+  body: Answer['body'],
   { seq, staleSeconds }: Pick<ReadResult, 'seq' | 'staleSeconds'>,
+  contentType = JSON_TYPE,
 ): Answer {
-  const headers: Record<string, string> = { 'content-type': JSON_TYPE };
+  const headers: Record<string, string> = { 'content-type': contentType };
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
   return { status: 200, body, headers };
+}
+
+/** `form`: what makes other bytes of the same state. Where ages count from now, the same state makes other bytes too. */
+function withState(
+  answer: Answer,
+  form: string,
+  query: Query,
+  { states }: Pick<ReadResult, 'states'>,
+): Answer {
+  const { body } = answer;
+  if (typeof body === 'string' || body instanceof Uint8Array || dependsOnClock(query)) return answer;
+  return { ...answer, stateTag: `${form} ${JSON.stringify(query)} ${states()}` };
 }
 
 function shedAnswer(errorText: typeof errorBody): Answer {
@@ -290,9 +376,22 @@ function tableIn(raw: Request, name: string, tables: Tables): Table {
   return tableOf(name, tableNumber(paramsOf(raw).get(name)), tables);
 }
 
-function paramsOf({ url }: Request): URLSearchParams {
+/** How far a read must be, and how long it may take. */
+function howOf(raw: Request, startedAt: number): ReadOptions {
+  const { headers } = raw;
+  const minSeq = parseMinSeq(headers.get(MIN_SEQ));
+  const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
+  return { minSeq, timeoutMs, startedAt, request: raw };
+}
+
+/** What stands behind the `?` of a URL. */
+function searchOf({ url }: Request): string {
   const at = url.indexOf('?');
-  return new URLSearchParams(at < 0 ? '' : url.slice(at));
+  return at < 0 ? '' : url.slice(at + 1);
+}
+
+function paramsOf(raw: Request): URLSearchParams {
+  return new URLSearchParams(searchOf(raw));
 }
 
 async function asset(name: string, known: Readonly<Record<string, string>>, assets: Assets): Promise<Answer> {

@@ -1,10 +1,9 @@
 /** The API's description (OpenAPI 3.1), made from the route table. */
 import { z } from 'zod';
-import { STATUS_OF } from '../../shared/base/errors.ts';
+import { type ErrorCode, STATUS_OF } from '../../shared/base/errors.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from '../../shared/base/limits.ts';
 import { MIN_SEQ, REQUEST_ID, SEQ, STALE, TIMEOUT } from '../../shared/http/envelope.ts';
-import { SCOPE_OF } from './access.ts';
-import { ROUTES, type Route } from './routes.ts';
+import { type Method, ROUTES, type Route } from './routes.ts';
 
 type Json = Record<string, unknown>;
 
@@ -13,7 +12,7 @@ export function describeApi(version: string): Json {
   for (const route of ROUTES) {
     if (route.isHidden) continue;
     paths[route.path] ??= {};
-    paths[route.path][route.method.toLowerCase()] = operation(route);
+    for (const method of route.methods) paths[route.path][method.toLowerCase()] = operation(route, method);
   }
   return {
     openapi: '3.1.0',
@@ -52,15 +51,15 @@ export function describeApi(version: string): Json {
 const KEY_TEXT =
   'Asked for where the gateway was started with --keys. The scope that a key needs stands beside each operation.';
 
-function operation(route: Route): Json {
-  const scope = SCOPE_OF[route.name];
+function operation(route: Route, method: Method): Json {
+  const { scope } = route;
   return {
     operationId: route.name,
     tags: [route.tag],
     summary: route.summary,
     ...(scope === 'open' ? {} : { security: [{ bearer: [scope] }, { apiKey: [scope] }] }),
     parameters: parametersOf(route),
-    ...(route.body === undefined ? {} : { requestBody: requestBody(route, route.body) }),
+    ...(route.body === undefined || method === 'GET' ? {} : { requestBody: requestBody(route, route.body) }),
     responses: {
       200: answerOf(route),
       ...Object.fromEntries(
@@ -70,7 +69,7 @@ function operation(route: Route): Json {
   };
 }
 
-function parametersOf({ name, path, query = {}, tag }: Route): Json[] {
+function parametersOf({ scope, path, query = {}, tag }: Route): Json[] {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, segment]) => ({
     name: segment,
     in: 'path',
@@ -94,9 +93,9 @@ function parametersOf({ name, path, query = {}, tag }: Route): Json[] {
       }),
     );
   }
-  if (SCOPE_OF[name] === 'read')
+  if (scope === 'read')
     headers.push(header(MIN_SEQ, 'answer from this state or a later one', { type: 'integer', minimum: 0 }));
-  if (SCOPE_OF[name] === 'write')
+  if (scope === 'write')
     headers.push(header('idempotency-key', 'the same key and body are written once', { type: 'string' }));
   return [...inPath, ...inQuery, ...headers];
 }
@@ -105,10 +104,10 @@ function header(name: string, description: string, schema: Json): Json {
   return { name, in: 'header', required: false, description, schema };
 }
 
-function requestBody(route: Route, body: z.ZodType): Json {
-  const { example } = route;
-  const content: Json = { 'application/json': { schema: schemaOf(body), example } };
-  if (route.isIngest)
+function requestBody({ example, isNdjson, isIngest }: Route, body: z.ZodType): Json {
+  const content: Json = {};
+  if (!isNdjson || isIngest) content['application/json'] = { schema: schemaOf(body), example };
+  if (isNdjson)
     content['application/x-ndjson'] = {
       schema: { type: 'string', description: 'the items of the list, one a line' },
       example: (example as unknown[]).map((line) => `${JSON.stringify(line)}\n`).join(''),
@@ -136,17 +135,11 @@ function answerOf({ data, isTable, tag }: Route): Json {
   return { description: 'success', ...headers, content: { 'application/json': { schema } } };
 }
 
-function errorsOf({ tag, name, isIngest, body }: Route): number[] {
-  const statuses = new Set<number>([500]);
-  if (tag !== 'operating') for (const status of [400, 503, 504]) statuses.add(status);
-  if (body !== undefined) for (const status of [408, 413]) statuses.add(status);
-  if (SCOPE_OF[name] !== 'open') for (const status of [401, 403, 429]) statuses.add(status);
-  if (SCOPE_OF[name] === 'write') statuses.add(422);
-  if (isIngest) statuses.add(415);
-  if (name === 'getRow') statuses.add(404);
-  if (name === 'ready' || name === 'stats' || name === 'cacheReset') statuses.add(503);
-  if (name === 'cacheReset') statuses.add(415);
-  return [...statuses].sort((a, b) => a - b);
+function errorsOf({ errors, scope, rateClass }: Route): number[] {
+  const codes: ErrorCode[] = ['internal', ...errors];
+  if (scope !== 'open') codes.push('unauthorized', 'forbidden');
+  if (rateClass !== 'none') codes.push('rate_limited');
+  return [...new Set(codes.map((code) => STATUS_OF[code]))].sort((a, b) => a - b);
 }
 
 function envelope(data: unknown, properties: Json): Json {

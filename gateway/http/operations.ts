@@ -1,11 +1,10 @@
 /** What operators ask: health, readiness, statistics of all slaves, breakers, status. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { SLOTS } from '../../shared/ownership/slot.ts';
 import type { EdgeCache } from '../read/edge.ts';
 import type { Cluster, SlaveNode } from '../slaves/cluster.ts';
 
-const STATS_PATH = '/kamaitachi/api/data/v1/stats';
-const RESET_PATH = '/kamaitachi/api/data/v1/cache/reset';
 /** A slave that does not tell its numbers within this is left out. */
 const ASK_TIMEOUT_MS = 3_000;
 
@@ -66,7 +65,7 @@ export async function resetCaches(
   clear: boolean,
   fetchFrom: typeof fetch,
 ): Promise<{ nodes: string[]; cleared: boolean }> {
-  const path = clear ? `${RESET_PATH}?clear=true` : RESET_PATH;
+  const path = clear ? `${PATHS.cacheReset}?clear=true` : PATHS.cacheReset;
   const nodes = cluster.all();
   await Promise.all(
     nodes.map(async ({ member }) => {
@@ -115,6 +114,7 @@ export function describeNode(node: SlaveNode, cluster: Cluster, head: number): R
     weight: node.member.weight,
     version: node.link.hello?.version ?? node.member.version,
     linked: node.link.isOpen,
+    protocol: node.protocol,
     ...(node.link.isOpen ? {} : { reason: node.link.reason }),
     live: cluster.membership.isLive(node.id),
     leaving: node.leaving,
@@ -175,7 +175,7 @@ export function statusOf(
 }
 
 async function statsOf({ member }: SlaveNode, fetchFrom: typeof fetch): Promise<NodeStats> {
-  const { data, error } = await ask(member.address, STATS_PATH, 'GET', fetchFrom);
+  const { data, error } = await ask(member.address, PATHS.stats, 'GET', fetchFrom);
   if (error !== undefined) return { node: member.address, cache: null, error };
   const cache = (data as { cache?: Record<string, number | string> } | undefined)?.cache;
   return { node: member.address, cache: cache ?? null };

@@ -45,7 +45,7 @@ export async function consoleNodes(options: {
     master: options.master(),
     slots_missing: cluster.missing(),
     requests: options.requests(),
-    reads_under_way: reads.underWay,
+    reads_under_way: reads.admission.underWay,
     aggregate: stats.aggregate,
     slaves: nodes.map((node) => ({
       ...describeNode(node, cluster, head),

@@ -4,6 +4,7 @@ import type { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_LIMITED_CLIENTS } from '../../shared/base/limits.ts';
 import { startTestGateway, type TestGateway, type TestOptions } from '../testing/fake-gateway.ts';
 import { RateLimits } from './rate-limits.ts';
+import type { RateClass } from './routes.ts';
 
 const open: TestGateway[] = [];
 afterEach(async () => {
@@ -19,9 +20,9 @@ async function start(options: TestOptions) {
 function asker(rates: string[]) {
   const clock = { ms: 0 };
   const limits = new RateLimits(rates, () => clock.ms);
-  const ask = (client = 'a', route: 'snapshot' | 'period' | 'topics' | 'health' = 'snapshot') => {
+  const ask = (client = 'a', rateClass: RateClass = 'snapshot') => {
     try {
-      limits.of(route)?.(client);
+      limits.of(rateClass)?.(client);
       return 'in';
     } catch (error) {
       return (error as KamaitachiError).retryAfterSeconds;
@@ -73,8 +74,8 @@ describe('a rate', () => {
   it('is each client’s and each class’s own; a class without one has the default, health has none', () => {
     const { ask } = asker(['snapshot=1', 'default=2']);
     expect([ask('a'), ask('a'), ask('b')]).toEqual(['in', 1, 'in']);
-    expect([ask('a', 'period'), ask('a', 'topics'), ask('a', 'topics')]).toEqual(['in', 'in', 1]);
-    for (let i = 0; i < 10; i++) expect(ask('a', 'health')).toBe('in');
+    expect([ask('a', 'period'), ask('a', 'default'), ask('a', 'default')]).toEqual(['in', 'in', 1]);
+    for (let i = 0; i < 10; i++) expect(ask('a', 'none')).toBe('in');
     const { ask: free } = asker(['period=1']);
     for (let i = 0; i < 10; i++) expect(free()).toBe('in');
   });

@@ -6,22 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_LIMITED_CLIENTS } from '../../shared/base/limits.ts';
-import type { RouteName } from './routes.ts';
-
-export type RateClass = 'snapshot' | 'period' | 'selection' | 'ingest' | 'default';
-
-/** KamaitachiGo's classes. `none`: those who look whether the gateway lives must be told. */
-const CLASS_OF: Readonly<Partial<Record<RouteName, RateClass | 'none'>>> = {
-  snapshot: 'snapshot',
-  period: 'period',
-  selectionSnapshot: 'selection',
-  selectionPeriod: 'selection',
-  ingest: 'ingest',
-  save: 'ingest',
-  deleteRow: 'ingest',
-  health: 'none',
-  ready: 'none',
-};
+import type { RateClass } from './routes.ts';
 
 /** Counts a request of a client in, or throws `rate_limited`. */
 export type Limit = (client: string) => void;
@@ -50,9 +35,8 @@ export class RateLimits {
     }
   }
 
-  /** The limit of a path: its class's, or where that was given none, the default; undefined = there is none. */
-  of(route: RouteName): Limit | undefined {
-    const rateClass = CLASS_OF[route] ?? 'default';
+  /** The limit of a class, or where that was given none, the default; undefined = there is none. */
+  of(rateClass: RateClass): Limit | undefined {
     if (rateClass === 'none') return undefined;
     return (this.limits.get(rateClass) ?? this.limits.get('default'))?.limit;
   }

@@ -3,11 +3,11 @@ import { badRequest, KamaitachiError } from '../../shared/base/errors.ts';
 import { MAX_TIME, MIN_TIME } from '../../shared/base/limits.ts';
 import { A_SUBJECT, asciiJson, isSubject } from '../../shared/base/text.ts';
 import { CLIENT, JSON_TYPE, REQUEST_ID, SEQ } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isFreeText } from '../../shared/query/fields.ts';
 import { parseObject } from '../../shared/query/parse.ts';
 import type { Table } from '../../shared/query/tables.ts';
 
-const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 export const IDEMPOTENCY_KEY = 'idempotency-key';
 /** A write with an idempotency key is tried this often; one without, once: nobody knows what became of it. */
 const ATTEMPTS = 3;
@@ -47,7 +47,7 @@ export async function ingest(
   for (let attempt = 1; ; attempt++) {
     let answer: MasterAnswer;
     try {
-      answer = await send(`${options.master()}${INGEST_PATH}`, { headers, body, signal }, options.fetch);
+      answer = await send(`${options.master()}${PATHS.ingest}`, { headers, body, signal }, options.fetch);
     } catch {
       if (signal.aborted)
         throw new KamaitachiError('deadline', `the master did not answer within ${from.timeoutMs} ms`);

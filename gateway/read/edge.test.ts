@@ -81,10 +81,11 @@ describe('an answer', () => {
 
   it('is that to the same question at the same path', async () => {
     const test = await start();
-    const both = { ...body, from: 0, to: 1 };
-    await test.post(PATH, both);
-    await test.post(`${API}/period`, both);
-    await test.post(PATH, { ...both, limit: 3 });
+    const asked = 'ids=eps&selection.id=x&selection.topic=t';
+    for (const path of [PATH, PATH.replace('data', 'selection')])
+      await test.gateway.app.request(`${path}?${asked}`);
+    await test.post(PATH, body);
+    await test.post(PATH, { ...body, limit: 3 });
     expect(test.asked()).toBe(3);
   });
 
@@ -378,7 +379,7 @@ describe('a slave', () => {
     expect([await test.read(), await test.read()]).toEqual([[1], [2]]);
   });
 
-  it('that answered in place of a slow one is not remembered for it', async () => {
+  it('that answered in place of a slow one is remembered as the one that did', async () => {
     const test = await start();
     test.first.reply = () => 'silence';
     const answer = test.read();
@@ -386,6 +387,8 @@ describe('a slave', () => {
     await test.beats(250);
     expect(await answer).toEqual([1]);
     test.first.reply = () => ({ text: '["first"]' });
+    expect(await test.read()).toEqual([1]);
+    test.second.kill();
     expect(await test.read()).toEqual(['first']);
   });
 

@@ -3,9 +3,10 @@
  * slaves that made them would give the same.
  */
 import { LRUCache } from 'lru-cache';
+import { dependsOnClock } from '../../shared/answer/program.ts';
 import { MAX_EDGE_ENTRY_BYTES, MAX_EDGE_KEY_CHARS } from '../../shared/base/limits.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
-import { namedSubjects, type Query } from '../../shared/query/query.ts';
+import { type Query, subjectsConsulted } from '../../shared/query/query.ts';
 import type { Changes, Source } from '../slaves/changes.ts';
 import type { ReadResult } from './reads.ts';
 
@@ -72,8 +73,8 @@ export class EdgeCache {
   /** Keeps an answer, unless something may have made it old while it was read. `since`: from `begin`. */
   keep(key: string, query: Query, since: number, body: string, result: ReadResult): void {
     const { seq, staleSeconds, answeredBy } = result;
-    if (seq === undefined || staleSeconds > 0 || answeredBy === undefined || key.length > MAX_EDGE_KEY_CHARS)
-      return;
+    if (dependsOnClock(query)) return;
+    if (seq === undefined || staleSeconds > 0 || key.length > MAX_EDGE_KEY_CHARS) return;
     const slots = slotsOf(query);
     // Bodies are ASCII; what is asked may be anything.
     const size = ENTRY_BYTES + body.length + 2 * key.length + (slots?.byteLength ?? 0);
@@ -106,6 +107,6 @@ export class EdgeCache {
 }
 
 function slotsOf(query: Query): Uint16Array | null {
-  const subjects = namedSubjects(query);
+  const subjects = subjectsConsulted(query);
   return subjects === null ? null : Uint16Array.from(new Set(subjects.map(slotOf)));
 }

@@ -4,7 +4,10 @@
  */
 
 const LEAST_DELAY_MS = 50;
-const MOST_DELAY_MS = 1_000;
+/** The budget keeps hedges few, so heavy queries of some clients need not make the others wait for theirs. */
+const MOST_DELAY_MS = 100;
+/** What is usual here is never taken to be more. */
+const MOST_USUAL_MS = 1_000;
 /** One hedge for this many answers, and this many in store at most. */
 const ANSWERS_PER_HEDGE = 20;
 const MOST_IN_STORE = 100;
@@ -20,16 +23,22 @@ export class HedgePolicy {
     return Math.min(MOST_DELAY_MS, Math.max(LEAST_DELAY_MS, 2 * this.p95Ms));
   }
 
+  /** An answer that took longer was late. */
+  get lateMs(): number {
+    return Math.min(MOST_USUAL_MS, Math.max(LEAST_DELAY_MS, 2 * this.p95Ms));
+  }
+
+  /** `ms`: from the sending of a request to its answer, by whichever slave. */
   answered(ms: number): void {
     const step = STEP * Math.max(this.p95Ms, 1);
-    this.p95Ms = Math.min(MOST_DELAY_MS, Math.max(0.1, this.p95Ms + (ms > this.p95Ms ? 0.95 : -0.05) * step));
+    this.p95Ms = Math.min(MOST_USUAL_MS, Math.max(0.1, this.p95Ms + (ms > this.p95Ms ? 0.95 : -0.05) * step));
     if (this.store < MOST_IN_STORE) this.store += 1 / ANSWERS_PER_HEDGE;
   }
 
-  /** Whether one more hedge may be sent; it counts. */
-  take(): boolean {
-    if (this.store < 1) return false;
-    this.store--;
+  /** Whether so many more hedges may be sent; they count. */
+  take(hedges: number): boolean {
+    if (this.store < hedges) return false;
+    this.store -= hedges;
     return true;
   }
 }

@@ -13,9 +13,11 @@ import {
 } from '../../shared/answer/frame.ts';
 import type { PartHeader } from '../../shared/answer/header.ts';
 import { compareRows, type SortKey } from '../../shared/answer/order.ts';
+import { panelFrame } from '../../shared/answer/panel.ts';
 import { MAX_ANSWER_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
-import type { DatedQuery, PeriodQuery, Query } from '../../shared/query/query.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
+import type { DatedQuery, PanelQuery, PeriodQuery, Query } from '../../shared/query/query.ts';
 import type { PartText } from '../slaves/link.ts';
 
 /** A part as it was asked and answered: one line of header, `\n`, rows. */
@@ -32,9 +34,14 @@ export function mergeParts(query: Query, parts: readonly AnsweredPart[]): Text {
         cut(mergeSorted(partsOf('snapshot', parts), byKey(query.descending)), query.offset, query.limit),
       );
     case 'period':
+      if (query.topic !== undefined) return framed([...mergeSorted(partsOf('period', parts), bySubject)]);
       return framed(mergePeriods(query, parts));
     case 'dated':
       return mergeDated(query, partsOf('dated', parts));
+    case 'panel':
+      return mergePanels(query, partsOf('panel', parts));
+    case 'calendar':
+      return JSON.stringify(partsOf('calendar', parts)[0].header.dates);
     case 'table': {
       const tables = partsOf('table', parts);
       const rows = cut(mergeSorted(tables, bySubject), query.offset, query.limit);
@@ -181,13 +188,13 @@ function pieceAt(starts: Float64Array, at: number): number {
   return low;
 }
 
-type Keyed = { keys?: SortKey[]; subjects: string[]; times?: number[] };
+type Keyed = { keys?: SortKey[]; subjects?: string[]; times?: number[] };
 
 function rowAt(part: { header: Keyed; rows: Rows }, index: number): Row {
   const { keys, subjects, times } = part.header;
   return {
     key: keys?.[index] ?? null,
-    subject: subjects[index],
+    subject: subjects?.[index] ?? '',
     time: times?.[index] ?? 0,
     rows: part.rows,
     index,
@@ -197,7 +204,7 @@ function rowAt(part: { header: Keyed; rows: Rows }, index: number): Row {
 /** All rows of parts that are each in order, in order. Lazy: the caller stops at its limit. */
 function* mergeSorted(parts: readonly { header: Keyed; rows: Rows }[], compare: Compare): Iterable<Row> {
   yield* mergeRuns(
-    parts.map((part) => ({ part, from: 0, to: part.header.subjects.length })),
+    parts.map((part) => ({ part, from: 0, to: part.rows.ends.length })),
     compare,
   );
 }
@@ -254,6 +261,25 @@ function mergePeriods(query: PeriodQuery, parts: readonly AnsweredPart[]): Place
     });
   }
   return found.filter((place) => place !== undefined);
+}
+
+/** Its dates are known here: slaves were asked for these. */
+function mergePanels({ pool, when, ids }: PanelQuery, parts: readonly Read<'panel'>[]): Text {
+  const dates = 'dates' in when ? when.dates : [];
+  const members = parts.reduce((sum, { header }) => sum + header.members, 0);
+  checkPanelSize(members, dates.length, ids.length);
+  const frame = panelFrame(ids, dates);
+  if (!('subjects' in pool)) return framed([...mergeSorted(parts, bySubject)], frame);
+  const placeOf = new Map(pool.subjects.map((subject, place) => [subject, place]));
+  const found: (Place | undefined)[] = new Array(pool.subjects.length);
+  for (const { header, rows } of parts)
+    header.subjects.forEach((subject, index) => {
+      found[placeOf.get(subject)!] = { rows, index };
+    });
+  return framed(
+    found.filter((place) => place !== undefined),
+    frame,
+  );
 }
 
 function mergeDated(query: DatedQuery, parts: readonly Read<'dated'>[]): Text {

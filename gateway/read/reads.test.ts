@@ -9,8 +9,9 @@ import {
   RETRIES_IN_STORE,
   RETRIES_PER_READ,
 } from '../../shared/base/limits.ts';
+import { LINK_PROTOCOL } from '../../shared/link/messages.ts';
 import { SLOTS, SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import type { PeriodQuery } from '../../shared/query/query.ts';
+import type { PeriodQuery, SnapshotQuery } from '../../shared/query/query.ts';
 import { settle, startTestGateway, type TestGateway, type TestOptions } from '../testing/fake-gateway.ts';
 import { FakeSlave } from '../testing/fake-slaves.ts';
 
@@ -35,6 +36,47 @@ async function inOrder(test: TestGateway) {
   const [a, b] = test.slaves;
   return a.requests.length > 0 ? [a, b] : [b, a];
 }
+
+describe('during an update', () => {
+  it('slaves of the protocol before are linked, and asked for nothing that they do not understand', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.hello = { ...first.hello, protocol: LINK_PROTOCOL - 1 };
+    first.kill();
+    first.isUp = true;
+    await test.advance(2_000);
+    expect(first.isLinked).toBe(true);
+    // A slave of protocol 1 demands that a gateway says 1.
+    expect(first.gateway?.protocol).toBe(LINK_PROTOCOL - 1);
+    const asked = first.requests.length;
+    const { reads } = test.gateway;
+    const query: SnapshotQuery = {
+      ...{ kind: 'snapshot', pool: { subjects: ['s'] }, ids: ['eps'], field: 'eps', descending: true },
+      ...{ offset: 0, limit: 10, asOf: 0, timestamp: 0, withTime: false },
+    };
+    const how = { minSeq: 0, timeoutMs: 1_000, startedAt: test.now() };
+    await reads.read(query, how);
+    expect(first.requests.length).toBe(asked + 1);
+    await reads.read({ ...query, requireDeclared: true }, how);
+    expect(first.requests.length).toBe(asked + 1);
+    second.kill();
+    await test.advance(100);
+    await reads.read(query, { ...how, startedAt: test.now() });
+    await expect(
+      reads.read({ ...query, requireDeclared: true }, { ...how, startedAt: test.now() }),
+    ).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('protocol 2') });
+  });
+
+  it('a slave that also speaks the next protocol is linked', async () => {
+    const test = await start({ slaves: 1 });
+    const [slave] = test.slaves;
+    slave.kill();
+    slave.hello = { ...slave.hello, protocol: LINK_PROTOCOL, newest: LINK_PROTOCOL + 1 };
+    slave.isUp = true;
+    await test.advance(2_000);
+    expect((await test.post(PATH, body)).status).toBe(200);
+  });
+});
 
 describe('a read', () => {
   it('of one part passes the answer through untouched, with its seq', async () => {
@@ -108,7 +150,7 @@ describe('a read', () => {
     first.reply = () => full;
     second.reply = () => ({ text: '["second"]' });
     expect(await (await test.post(PATH, body)).json()).toMatchObject({ data: ['second'] });
-    expect(test.gateway.reads.shedding.most).toBe(MIN_READS_UNDER_WAY);
+    expect(test.gateway.reads.admission.most).toBe(MIN_READS_UNDER_WAY);
     second.reply = () => 'silence';
     held.push(...Array.from({ length: 9 }, () => test.post(PATH, body)));
     await settle();
@@ -207,7 +249,7 @@ describe('a read', () => {
     expect((await answer).status).toBe(504);
     await settle();
     expect(first.cancelled).toHaveLength(1);
-    expect(test.gateway.reads.underWay).toBe(0);
+    expect(test.gateway.reads.admission.underWay).toBe(0);
   });
 
   it('is given up when the client goes away', async () => {
@@ -226,7 +268,7 @@ describe('a read', () => {
     expect((await answer).status).toBe(503);
     await settle();
     expect(first.cancelled).toHaveLength(1);
-    expect(test.gateway.reads.underWay).toBe(0);
+    expect(test.gateway.reads.admission.underWay).toBe(0);
   });
 
   it('that is slow is asked of a second holder too, and the slow one is told to stop', async () => {
@@ -240,7 +282,9 @@ describe('a read', () => {
     expect(await (await answer).json()).toMatchObject({ data: ['second'] });
     expect((await answer).headers.get('x-kamaitachi-seq')).toBe('3');
     await settle();
-    expect([first.cancelled.length, second.cancelled.length, test.gateway.reads.hedges]).toEqual([1, 0, 1]);
+    expect([first.cancelled.length, second.cancelled.length, test.gateway.reads.attempts.hedges]).toEqual([
+      1, 0, 1,
+    ]);
   });
 
   it('that was asked twice tells the second holder to stop when the first one answers', async () => {
@@ -288,7 +332,8 @@ describe('a read', () => {
     await test.advance(2_000);
     refuse();
     expect((await answer).status).toBe(503);
-    expect(first.requests.length + second.requests.length).toBe(asked + 1);
+    // The second one was asked because the first one was late, and nobody after that.
+    expect(first.requests.length + second.requests.length).toBe(asked + 2);
   });
 
   it('with a wished seq is asked of the holder that has it where the first one falls silent', async () => {
@@ -298,10 +343,7 @@ describe('a read', () => {
     second.reply = () => ({ text: '["second"]' });
     const answer = test.post(PATH, body, { 'x-kamaitachi-min-seq': '7' });
     await settle();
-    for (let left = 3_500; left > 0; left -= 250) {
-      second.push();
-      await test.advance(250);
-    }
+    await test.advance(150);
     expect(await (await answer).json()).toMatchObject({ data: ['second'] });
   });
 
@@ -337,8 +379,10 @@ describe('a read', () => {
     for (const slave of test.slaves) slave.reply = () => ({ code: 'unavailable', message: 'not now' });
     const reads = 3 * RETRIES_IN_STORE;
     for (let i = 0; i < reads; i++) await test.post(PATH, body);
-    expect(test.gateway.reads.retries).toBeLessThanOrEqual(RETRIES_IN_STORE + RETRIES_PER_READ * reads);
-    expect(test.gateway.reads.retriesRefused).toBeGreaterThan(0);
+    expect(test.gateway.reads.attempts.retries).toBeLessThanOrEqual(
+      RETRIES_IN_STORE + RETRIES_PER_READ * reads,
+    );
+    expect(test.gateway.reads.attempts.retriesRefused).toBeGreaterThan(0);
   }, 60_000);
 
   it('is answered by another holder where a slave dies with as many as it may have under way', async () => {
@@ -442,7 +486,7 @@ describe('a read', () => {
     for (const answer of asked) expect((await answer).status).toBe(504);
     const again = Array.from({ length: 600 }, () => test.post(PATH, body));
     await settle();
-    expect(test.gateway.reads.underWay).toBe(MIN_READS_UNDER_WAY);
+    expect(test.gateway.reads.admission.underWay).toBe(MIN_READS_UNDER_WAY);
     for (const slave of test.slaves) slave.kill();
     const statuses = await Promise.all(again.map(async (answer) => (await answer).status));
     expect(new Set(statuses)).toEqual(new Set([503]));
@@ -470,6 +514,152 @@ describe('a read', () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ status_msg: 'answer: expected at most 67108864 bytes' });
     expect(second.requests).toHaveLength(0);
+  });
+});
+
+describe('the tail', () => {
+  const half = (odd: number) => new SlotSet(Array.from({ length: SLOTS / 2 }, (_, i) => 2 * i + odd));
+  /** Answers with its rows in their shape. */
+  const rows =
+    (name: string): FakeSlave['reply'] =>
+    ({ query, whole }) => {
+      const { subjects } = query as PeriodQuery;
+      const texts = subjects.map((subject) => JSON.stringify(`${subject} of ${name}`));
+      if (whole) return { text: `[${texts}]` };
+      const header = {
+        ...{ kind: 'period', places: subjects.map((_, i) => i), lengths: texts.map(({ length }) => length) },
+      };
+      return { text: `${JSON.stringify(header)}\n${texts.join('')}` };
+    };
+  /** Milliseconds pass in which these slaves say that they are there. */
+  const pass = async (test: TestGateway, ms: number, heard: readonly FakeSlave[]) => {
+    for (let left = ms; left > 0; left -= 50) {
+      for (const slave of heard) slave.push();
+      await test.advance(50);
+    }
+  };
+  const nodeOf = (test: TestGateway, slave: FakeSlave) =>
+    test.gateway.cluster.all().find(({ id }) => id === slave.id)!;
+
+  it('of a read of several parts: each that is late is asked of those who hold it', async () => {
+    const test = await start({ slaves: 3 });
+    const [all, even, odd] = test.slaves;
+    even.ready = half(0);
+    odd.ready = half(1);
+    for (const slave of test.slaves) {
+      slave.reply = rows(slave.id);
+      slave.push();
+    }
+    all.reply = () => 'silence';
+    const subjects = Array.from({ length: 40 }, (_, i) => `s${i}`);
+    const answer = test.post(PERIOD, { ids: 'eps', subjects, from: 0, to: 1 });
+    await settle();
+    await test.advance(150);
+    const { data } = await (await answer).json();
+    expect(data).toEqual(
+      subjects.map((subject) => `${subject} of ${slotOf(subject) % 2 === 0 ? even.id : odd.id}`),
+    );
+    await settle();
+    expect(all.cancelled).toHaveLength(1);
+  });
+
+  it.each([0, 7])(
+    'of a silent slave: what it was asked goes elsewhere at once, and so does what is new (min-seq %i)',
+    async (minSeq) => {
+      const test = await start();
+      const [first, second] = await inOrder(test);
+      const headers: Record<string, string> = minSeq === 0 ? {} : { 'x-kamaitachi-min-seq': String(minSeq) };
+      first.reply = () => 'silence';
+      second.reply = () => ({ text: '["second"]' });
+      // Far more than the budget of hedges.
+      const waiting = Array.from({ length: 1_000 }, () => test.post(PATH, body, headers));
+      await settle();
+      const askedAt = test.now();
+      await pass(test, 100, [second]);
+      for (const answer of waiting) expect((await answer).status).toBe(200);
+      expect(test.now() - askedAt).toBeLessThanOrEqual(100);
+      const asked = first.requests.length;
+      expect(await (await test.post(PATH, body, headers)).json()).toMatchObject({ data: ['second'] });
+      expect(first.requests.length).toBe(asked);
+      expect(nodeOf(test, first)).toMatchObject({ silent: true, slow: false, failed: 0 });
+    },
+  );
+
+  it('of a slave that is late and yet there: hedges are counted, and it is asked last', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    first.reply = () => 'silence';
+    second.reply = () => ({ text: '["second"]' });
+    const waiting = Array.from({ length: 1_000 }, () =>
+      test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '500' }),
+    );
+    await settle();
+    await pass(test, 200, test.slaves);
+    expect(test.gateway.reads.attempts.hedges).toBeLessThanOrEqual(110);
+    expect(nodeOf(test, first).slow).toBe(true);
+    await pass(test, 500, test.slaves);
+    await Promise.all(waiting);
+  });
+
+  it('is no reason for a storm where all slaves are slow, or silent', async () => {
+    const test = await start({ slaves: 3 });
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    const waiting = Array.from({ length: 1_000 }, () =>
+      test.post(PATH, body, { 'x-kamaitachi-timeout-ms': '900' }),
+    );
+    await settle();
+    await test.advance(1_000);
+    for (const answer of waiting) expect((await answer).status).toBe(504);
+    // One may seem to be the only silent one for a moment.
+    expect(test.gateway.reads.attempts.parts).toBeLessThanOrEqual(2_200);
+  });
+
+  it('keeps what the second one says where the first one fails meanwhile', async () => {
+    const test = await start();
+    const [first, second] = await inOrder(test);
+    let fail = () => {};
+    let reply = () => {};
+    const failing = new Promise<void>((resolve) => {
+      fail = resolve;
+    });
+    const replying = new Promise<void>((resolve) => {
+      reply = resolve;
+    });
+    first.reply = async () => {
+      await failing;
+      return { code: 'internal', message: 'oops' };
+    };
+    second.reply = async () => {
+      await replying;
+      return { text: '["second"]' };
+    };
+    const answer = test.post(PATH, body);
+    await settle();
+    await pass(test, 150, test.slaves);
+    fail();
+    await settle();
+    const asked = second.requests.length;
+    reply();
+    expect(await (await answer).json()).toMatchObject({ data: ['second'] });
+    expect([first.requests.length, second.requests.length]).toEqual([2, asked]);
+  });
+
+  it('of a query that silences whoever gets it: two slaves, and no breaker opens for it', async () => {
+    const test = await start({ slaves: 3 });
+    for (const slave of test.slaves) slave.reply = () => 'silence';
+    for (let i = 0; i < BREAKER_FAILURES; i++) {
+      const before = test.gateway.reads.attempts.parts;
+      const answer = test.post(PATH, body);
+      await settle();
+      for (let left = 5_200; left > 0; left -= 50) {
+        // Those that were not asked, or have been let go of, are there.
+        for (const slave of test.slaves) if (nodeOf(test, slave).load === 0) slave.push();
+        await test.advance(50);
+      }
+      expect([503, 504]).toContain((await answer).status);
+      expect(test.gateway.reads.attempts.parts - before).toBeLessThanOrEqual(2);
+      for (const { breaker } of test.gateway.cluster.all()) expect(breaker.kind).toBe('closed');
+    }
   });
 });
 

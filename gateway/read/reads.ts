@@ -1,19 +1,17 @@
-/** One read from plan to answer: its parts go out over the links, failed ones to the next holder, and come back merged. */
+/** One read from plan to answer: it is let in, its parts are asked for, and what comes back is merged. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import { MAX_ATTEMPTS, MIN_SEQ_WAIT_MS } from '../../shared/base/limits.ts';
-import { asciiJson } from '../../shared/base/text.ts';
-import type { SlotSet } from '../../shared/ownership/slot.ts';
+import type { AnswerShape } from '../../shared/link/messages.ts';
+import { checkPanelSize } from '../../shared/query/panel-dates.ts';
 import type { Query } from '../../shared/query/query.ts';
 import { Bag, type Bagged } from '../flow/bag.ts';
-import type { Budget, Share } from '../flow/budget.ts';
-import { Shedding } from '../flow/shedding.ts';
+import type { Budget } from '../flow/budget.ts';
 import type { LargeText } from '../flow/writing.ts';
+import type { Chunk, ChunkStream } from '../slaves/chunk-stream.ts';
 import type { Cluster, SlaveNode } from '../slaves/cluster.ts';
-import { type Call, PartFailure } from '../slaves/link.ts';
 import { type Part, planQuery } from '../slaves/plan.ts';
-import { HedgePolicy } from './hedge.ts';
-import { type AnsweredPart, firstRow, mergeParts, type Text } from './merge.ts';
-import { RetryBudget } from './retry-budget.ts';
+import { Admission, TOO_MANY } from './admission.ts';
+import { type Answered, Attempts, asRows, type PartRead, type Reading } from './attempts.ts';
+import { firstRow, mergeParts, type Text } from './merge.ts';
 
 export interface ReadOptions {
   minSeq: number;
@@ -30,74 +28,119 @@ export interface ReadResult {
   /** Every part was read from state ≥ this; undefined where nobody had to be asked. */
   seq: number | undefined;
   staleSeconds: number;
-  /** The slaves whose answers it is made of; undefined where that was left open. */
-  answeredBy?: readonly SlaveNode[];
+  /** The slaves whose answers it is made of. */
+  answeredBy: readonly SlaveNode[];
+  /** Names what was read: the slaves, and the state of each. */
+  states(): string;
 }
 
-/** A slave that lets a request pass this much time without an answer has failed; less says something about the client. */
-const SLOW_MS = 1_000;
+/** An answer as columns, by parts. */
+export interface ColumnsRead extends Omit<ReadResult, 'data'> {
+  /** As slaves were asked it. */
+  query: Query;
+  /** The first chunk of each, and what comes behind it. */
+  parts: { first: Chunk; rest?: ChunkStream }[];
+  /** Its room. */
+  readonly bytes: number;
+  /** Takes more room; false where there is none now. */
+  grow(bytes: number): boolean;
+  /** It is being written: from now on it is its client that takes time, and its deadline does not count. */
+  flows(): void;
+  /** Ends it and gives its room back. Only the first call counts. */
+  release(): void;
+}
+
 /** Only requests older than this are asked whether their client is still there: it costs, and most are over by then. */
 const ABORT_CHECK_MS = 100;
-/** A read that waited this long for its seq at one slave has waited long enough. */
-const SEQ_WAITED_MS = MIN_SEQ_WAIT_MS - 100;
 
 export class Reads {
   private readonly cluster: Cluster;
   private readonly budget: Budget;
   private readonly running = new Bag<Run>();
-  private readonly hedging = new HedgePolicy();
-  private readonly retrying = new RetryBudget();
-  readonly shedding = new Shedding();
+  readonly admission = new Admission();
+  readonly attempts: Attempts;
   private tickedAt = 0;
-  retries = 0;
-  hedges = 0;
-  parts = 0;
+  private onIdle: (() => void) | undefined;
 
   constructor(cluster: Cluster, budget: Budget) {
     this.cluster = cluster;
     this.budget = budget;
-  }
-
-  /** Retries that the budget did not allow. */
-  get retriesRefused(): number {
-    return this.retrying.refused;
-  }
-
-  get underWay(): number {
-    return this.running.items.length;
+    this.attempts = new Attempts(cluster, () => this.admission.full());
+    cluster.onSilence = () => this.attempts.tick(cluster.options.now());
   }
 
   /** The answer to a query. */
-  async read(query: Query, options: ReadOptions): Promise<ReadResult> {
+  read(query: Query, options: ReadOptions): Promise<ReadResult> {
+    return this.byCalendar(query, options, (planned) => this.readPlanned(planned, options));
+  }
+
+  /** The answer to a query as columns, as they come. Whoever takes it has to give its room back. */
+  readColumns(query: Query, options: ReadOptions): Promise<ColumnsRead> {
+    return this.byCalendar(query, options, (planned) => this.readChunks(planned, options));
+  }
+
+  /** A panel whose dates are the days of a subject: that subject's slave is asked for them first. */
+  private async byCalendar<Result extends Omit<ReadResult, 'data'>>(
+    query: Query,
+    options: ReadOptions,
+    read: (query: Query) => Promise<Result>,
+  ): Promise<Result> {
+    if (query.kind !== 'panel' || 'dates' in query.when) return read(query);
+    const { calendar, from, to } = query.when;
+    const asked = await this.readPlanned({ kind: 'calendar', subject: calendar, from, to }, options);
+    const dates = JSON.parse(asked.data as string) as number[];
+    if ('subjects' in query.pool) checkPanelSize(query.pool.subjects.length, dates.length, query.ids.length);
+    const result = await read({ ...query, when: { dates } });
+    const seqs = [asked.seq, result.seq].filter((seq) => seq !== undefined);
+    return {
+      ...result,
+      seq: seqs.length === 0 ? undefined : Math.min(...seqs),
+      staleSeconds: Math.max(asked.staleSeconds, result.staleSeconds),
+      answeredBy: [...asked.answeredBy, ...result.answeredBy],
+      states: () => `${asked.states()} ${result.states()}`,
+    };
+  }
+
+  private async readChunks(query: Query, options: ReadOptions): Promise<ColumnsRead> {
+    const run = this.begin(options, 'columns');
+    const release = () => {
+      for (const stream of run.streams) stream.cancel(UNWANTED);
+      this.end(run);
+      this.budget.release(run.share);
+    };
+    try {
+      const wish = { minSeq: run.minSeq, shape: run.shape };
+      const parts = planQuery(query, this.cluster.routes(), wish).map(asRows);
+      const answered = await this.answerAll(run, parts);
+      const used = answered.map(({ text, rest }) => ({ first: text[0] as Chunk, rest }));
+      // Where a part was asked of two.
+      for (const stream of run.streams)
+        if (!used.some(({ rest }) => rest === stream)) stream.cancel(UNWANTED);
+      run.isHandedOver = true;
+      return {
+        ...summaryOf(answered),
+        query,
+        parts: used,
+        get bytes() {
+          return run.share.reserved;
+        },
+        grow: (bytes) => this.budget.grow(run.share, bytes),
+        flows: () => this.end(run),
+        release,
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  private async readPlanned(query: Query, options: ReadOptions): Promise<ReadResult> {
     const run = this.begin(options);
     try {
-      let parts = planQuery(query, this.cluster.routes(), options);
-      let past = NOTHING;
-      while (parts.length === 1 && parts[0].whole) {
-        const [part] = parts;
-        try {
-          run.only = part;
-          const { text, seq, staleSeconds, isHedged } = await this.ask(run, part).answer;
-          if (isHedged !== true) part.holder.succeeded();
-          // When the link heard it; of a hedged one that would be another link's time.
-          const heardAt = isHedged ? this.cluster.options.now() : part.holder.link.lastHeard;
-          const ms = heardAt - run.askedAt;
-          if (isHedged !== true && ms < this.hedging.delayMs) part.holder.pace.wasInTime(heardAt);
-          this.hedging.answered(ms);
-          this.shedding.took(heardAt - run.startedAt, run.timeoutMs);
-          const data = this.handOver(run, text);
-          // Who it was that answered a hedged request does not matter enough to be remembered.
-          return { data, seq, staleSeconds, answeredBy: isHedged ? undefined : [part.holder] };
-        } catch (thrown) {
-          past = withFailure(past, part, thrown);
-          parts = this.planAgain(run, part, past, thrown);
-        }
-      }
-      run.only = undefined;
-      const answered = await this.answerAll(run, parts, past);
-      const data = this.handOver(run, mergeParts(query, answered));
-      const { seq, staleSeconds, answeredBy } = run;
-      return { data, seq, staleSeconds, answeredBy };
+      const answered = await this.answerAll(run, planQuery(query, this.cluster.routes(), options));
+      const text =
+        answered.length === 1 && answered[0].whole ? answered[0].text : mergeParts(query, answered);
+      return this.resultOf(run, text, answered);
     } finally {
       this.end(run);
     }
@@ -108,66 +151,45 @@ export class Reads {
     const run = this.begin(options);
     try {
       const parts = planQuery(query, this.cluster.routes(), options).map(asRows);
-      const row = firstRow(await this.answerAll(run, parts, NOTHING));
-      if (row === undefined) return undefined;
-      return { data: this.handOver(run, row), seq: run.seq, staleSeconds: run.staleSeconds };
+      const answered = await this.answerAll(run, parts);
+      const row = firstRow(answered);
+      return row === undefined ? undefined : this.resultOf(run, row, answered);
     } finally {
       this.end(run);
     }
   }
 
-  /** Ends what has passed its deadline or lost its client. */
+  /** Ends what has passed its deadline or lost its client, and asks others where slaves are late. */
   tick(now: number): void {
     this.tickedAt = now;
-    this.shedding.tick(now);
-    for (const run of this.running.items) {
+    this.admission.tick(now);
+    const { items } = this.running;
+    for (let i = items.length - 1; i >= 0; i--) {
+      const run = items[i];
       if (now >= run.deadline) {
-        this.shedding.expired(run.timeoutMs);
-        this.fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`), now);
+        this.admission.expired(run);
+        for (const part of run.parts) part.expire(now);
+        fail(run, new KamaitachiError('deadline', `no answer within ${run.timeoutMs} ms`));
       } else if (now - run.startedAt > ABORT_CHECK_MS && run.request?.signal.aborted)
-        this.fail(run, new KamaitachiError('unavailable', 'the client is gone'), now);
-      else if (
-        run.only !== undefined &&
-        !run.isHedged &&
-        now - run.askedAt >= this.hedging.delayMs &&
-        // One that has begun to answer is not slow: the rest waits for room here.
-        !run.calls[run.calls.length - 1].call.hasBegun
-      ) {
-        run.only.holder.wasLate(now);
-        this.hedge(run, run.only);
-      }
+        fail(run, new KamaitachiError('unavailable', 'the client is gone'));
     }
+    this.attempts.tick(now);
   }
 
-  /** Asks another holder too; whoever answers first answers the request. Only where that other one has everything. */
-  private hedge(run: Run, { holder, query, slots }: Part<SlaveNode>): void {
-    run.isHedged = true;
-    if (run.minSeq > 0 || !this.hedging.take()) return;
-    const first = run.calls[run.calls.length - 1];
-    let parts: Part<SlaveNode>[];
-    try {
-      parts = planQuery(query, this.cluster.routes(), { minSeq: 0, exclude: new Set([holder.id]), slots });
-    } catch {
-      // Nobody else holds it: the first one stays the only hope.
-      return;
-    }
-    const [part] = parts;
-    if (parts.length > 1 || (holder.fresh && !part.holder.fresh)) return;
-    this.hedges++;
-    this.ask(run, part).answer.then(
-      (answer) => {
-        part.holder.succeeded();
-        first.holder.link.settle(first.call, { ...answer, isHedged: true });
-      },
-      // The first one is still being waited for.
-      () => undefined,
-    );
+  /** Resolves when no read is under way. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.running.items.length === 0) resolve();
+      else this.onIdle = resolve;
+    });
   }
 
-  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions): Run {
-    if (this.shedding.refuses(this.underWay)) throw TOO_MANY;
-    this.retrying.earn();
+  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions, shape?: AnswerShape): Run {
+    this.admission.begin();
+    this.attempts.earn();
     const run: Run = {
+      shape,
+      streams: [],
       minSeq,
       timeoutMs,
       request,
@@ -175,25 +197,33 @@ export class Reads {
       askedAt: Math.max(startedAt, this.tickedAt),
       heardAt: startedAt,
       deadline: startedAt + timeoutMs,
-      calls: [],
+      parts: NO_PARTS,
       share: { reserved: 0, isOver: false },
-      failure: undefined,
-      only: undefined,
-      isHedged: false,
+      isRetried: false,
       isHandedOver: false,
-      seq: undefined,
-      staleSeconds: 0,
-      answeredBy: [],
+      isLarge: false,
       place: -1,
+      began: () => {
+        if (!this.admission.becameLarge(run)) fail(run, TOO_MANY);
+      },
     };
     this.running.add(run);
     return run;
   }
 
-  private end(run: Run): void {
-    this.running.remove(run);
-    if (run.isHedged) for (const { call, holder } of run.calls) holder.link.cancel(call, LATE);
-    if (!run.isHandedOver) this.budget.release(run.share);
+  private async answerAll(run: Run, parts: readonly Part<SlaveNode>[]): Promise<Answered[]> {
+    run.parts = parts.map((part) => this.attempts.ask(part, run));
+    const [only] = run.parts;
+    const answered =
+      run.parts.length === 1
+        ? await only.done
+        : (await Promise.all(run.parts.map(({ done }) => done))).flat();
+    this.admission.took(run);
+    return answered;
+  }
+
+  private resultOf(run: Run, text: Text, answered: readonly Answered[]): ReadResult {
+    return { data: this.handOver(run, text), ...summaryOf(answered) };
   }
 
   /** A large answer takes its room along. */
@@ -204,154 +234,51 @@ export class Reads {
     return { pieces: text, bytes: reserved, release: () => this.budget.release(run.share) };
   }
 
-  private ask(run: Run, { holder, query, slots, whole }: Part<SlaveNode>): Call {
-    // The clock is asked only where time has passed: on Deno that is a call.
-    const left = run.calls.length === 0 ? run.timeoutMs : run.deadline - this.cluster.options.now();
-    holder.breaker.begin();
-    this.parts++;
-    const call = holder.link.call(payloadOf(query, slots, whole, run.minSeq), left, run.share);
-    run.calls.push({ call, holder });
-    return call;
-  }
-
-  /** Ends a request: what is under way for it is cancelled. Returns the first reason given. */
-  private fail(run: Run, error: KamaitachiError, now: number): KamaitachiError {
-    run.failure ??= error;
-    for (const { call, holder } of run.calls) {
-      const isSlow = error.code === 'deadline' && now - run.askedAt >= SLOW_MS && !call.hasBegun;
-      if (holder.link.cancel(call, error) && isSlow) this.holderFailed(holder);
-    }
-    return run.failure;
-  }
-
-  /** All parts answered as rows; a part that fails is asked of others, perhaps in several parts. */
-  private async answerAll(run: Run, parts: readonly Part<SlaveNode>[], past: Past): Promise<AnsweredPart[]> {
-    const lists = await Promise.all(parts.map((part) => this.answerPart(run, part, past)));
-    if (past === NOTHING && parts.length > 0) this.shedding.took(run.heardAt - run.startedAt, run.timeoutMs);
-    return lists.flat();
-  }
-
-  private async answerPart(run: Run, part: Part<SlaveNode>, past: Past): Promise<AnsweredPart[]> {
-    try {
-      const { text, seq, staleSeconds } = await this.ask(run, part).answer;
-      part.holder.succeeded();
-      run.heardAt = part.holder.link.lastHeard;
-      run.seq = run.seq === undefined ? seq : Math.min(run.seq, seq);
-      run.staleSeconds = Math.max(run.staleSeconds, staleSeconds);
-      run.answeredBy.push(part.holder);
-      return [{ query: part.query, text }];
-    } catch (thrown) {
-      const now = withFailure(past, part, thrown);
-      return this.answerAll(run, this.planAgain(run, part, now, thrown).map(asRows), now);
-    }
-  }
-
-  /** Parts in place of one that failed, for others than those excluded. Throws where nobody may be asked any more. */
-  private planAgain(
-    run: Run,
-    { holder, query, slots }: Part<SlaveNode>,
-    { attempts, exclude }: Past,
-    thrown: unknown,
-  ): Part<SlaveNode>[] {
-    if (!(thrown instanceof PartFailure)) throw thrown;
-    const { kind, error } = thrown;
-    if (kind === 'failed') this.holderFailed(holder);
-    else if (kind === 'refused' || kind === 'full' || kind === 'not_held') {
-      holder.refused++;
-      holder.breaker.succeed();
-      if (kind === 'full') this.shedding.full(this.underWay);
-    }
-    const now = this.cluster.options.now();
-    // One that broke off waited for nothing: another may be there already.
-    const hasWaited = kind === 'refused' && run.minSeq > 0 && now - run.askedAt >= SEQ_WAITED_MS;
-    // When one part is lost the others are of no use any more.
-    if (run.failure !== undefined || kind === 'final' || hasWaited || attempts >= MAX_ATTEMPTS)
-      throw this.fail(run, error, now);
-    let parts: Part<SlaveNode>[];
-    try {
-      parts = planQuery(query, this.cluster.routes(), { minSeq: run.minSeq, exclude, slots });
-    } catch {
-      // That nobody is left says less than why this one did not answer.
-      throw this.fail(run, error, now);
-    }
-    // One that has half as much to do or more would soon say the same.
-    const isOfUse = kind !== 'full' || parts.every((other) => 2 * other.holder.load < holder.load);
-    if (!isOfUse || !this.retrying.take()) throw this.fail(run, error, now);
-    this.retries++;
-    return parts;
-  }
-
-  private holderFailed(holder: SlaveNode): void {
-    holder.failed++;
-    holder.breaker.fail();
+  /** When one part is lost the others are of no use any more. */
+  private end(run: Run): void {
+    for (const part of run.parts) part.stop();
+    if (!this.running.remove(run)) return;
+    this.admission.end(run);
+    if (!run.isHandedOver) this.budget.release(run.share);
+    if (this.running.items.length === 0) this.onIdle?.();
   }
 }
 
-interface Run extends Bagged {
-  minSeq: number;
-  timeoutMs: number;
+interface Run extends Reading, Bagged {
   request: { readonly signal: AbortSignal } | undefined;
   startedAt: number;
-  /**
-   * When its body was there, to a tick: from then on it is the slaves that take time. A client may send as slowly as it
-   * likes, and says nothing of them by it.
-   */
-  askedAt: number;
-  /** When the last part was answered. */
-  heardAt: number;
-  deadline: number;
-  calls: { call: Call; holder: SlaveNode }[];
-  share: Share;
-  /** Why the whole request is over. */
-  failure: KamaitachiError | undefined;
-  /** The one part that everything was asked with. */
-  only: Part<SlaveNode> | undefined;
-  isHedged: boolean;
+  parts: readonly PartRead[];
   /** Its room belongs to the answer now. */
   isHandedOver: boolean;
-  seq: number | undefined;
-  staleSeconds: number;
-  answeredBy: SlaveNode[];
+  /** A large answer has begun to come for it: from then on it is room and its client that it waits for. */
+  isLarge: boolean;
 }
 
-/** Said to those that are not let in: made once, since it says nothing of where and many hear it at once. */
-export const TOO_MANY = new KamaitachiError('unavailable', 'too many requests are under way; try again');
-/** For the slower of two that were asked the same. */
-const LATE = new KamaitachiError('unavailable', 'another slave has answered');
+/** For chunks that nobody takes any more. */
+const UNWANTED = new KamaitachiError('unavailable', 'the client is gone');
 
-/** What a part has been through: how often it was asked, and who is not to be asked again. */
-interface Past {
-  readonly attempts: number;
-  readonly exclude: ReadonlySet<string>;
-}
-
-const NOTHING: Past = { attempts: 0, exclude: new Set() };
-
-/** With one more failure. A slave that lacks one slot may be the only one that has the others, and routes know by now which. */
-function withFailure({ attempts, exclude }: Past, { holder }: Part<SlaveNode>, thrown: unknown): Past {
-  const lacksSlot = thrown instanceof PartFailure && thrown.kind === 'not_held';
-  return { attempts: attempts + 1, exclude: lacksSlot ? exclude : new Set(exclude).add(holder.id) };
-}
-
-function asRows(part: Part<SlaveNode>): Part<SlaveNode> {
-  return { ...part, whole: false };
-}
-
-/** Queries and slot sets are the same objects again and again (parsed bodies, routes): they are spelt once. */
-const queryTexts = new WeakMap<Query, string>();
-const slotTexts = new WeakMap<SlotSet, string>();
-
-function payloadOf(query: Query, slots: SlotSet | undefined, whole: boolean, minSeq: number): string {
-  let text = queryTexts.get(query);
-  if (text === undefined) {
-    text = asciiJson(query);
-    queryTexts.set(query, text);
+function summaryOf(answered: readonly Answered[]): Omit<ReadResult, 'data'> {
+  let seq: number | undefined;
+  let staleSeconds = 0;
+  for (const part of answered) {
+    seq = seq === undefined ? part.seq : Math.min(seq, part.seq);
+    staleSeconds = Math.max(staleSeconds, part.staleSeconds);
   }
-  if (slots === undefined) return `{"query":${text},"whole":${whole},"minSeq":${minSeq}}`;
-  let set = slotTexts.get(slots);
-  if (set === undefined) {
-    set = slots.toBase64();
-    slotTexts.set(slots, set);
-  }
-  return `{"query":${text},"slots":"${set}","whole":${whole},"minSeq":${minSeq}}`;
+  return {
+    seq,
+    staleSeconds,
+    answeredBy: answered.map(({ holder }) => holder),
+    states: () =>
+      answered
+        .map(({ holder, seq }) => `${holder.id} ${holder.history} ${seq}`)
+        .sort()
+        .join(),
+  };
+}
+
+const NO_PARTS: readonly PartRead[] = [];
+
+function fail(run: Run, error: KamaitachiError): void {
+  for (const part of run.parts) part.abort(error);
+  for (const stream of run.streams) stream.cancel(error);
 }

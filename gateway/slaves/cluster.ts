@@ -7,7 +7,7 @@ import { BREAKER_FAILURES, BREAKER_OPEN_MS, STALE_AFTER_MS, TICK_MS } from '../.
 import type { LogEvent } from '../../shared/base/log.ts';
 import type { Discovery, Member, RegistryView, Watching } from '../../shared/discovery/discovery.ts';
 import type { Hello, SlaveState } from '../../shared/link/messages.ts';
-import { LINK_PROTOCOL } from '../../shared/link/messages.ts';
+import { SPOKEN } from '../../shared/link/protocol.ts';
 import { Membership } from '../../shared/ownership/membership.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import type { Budget } from '../flow/budget.ts';
@@ -62,12 +62,17 @@ export class SlaveNode implements Holder {
 
   private readonly onChange: () => void;
 
-  constructor(member: Member, cluster: ClusterOptions, onChange: (reason?: string) => void) {
+  constructor(
+    member: Member,
+    cluster: ClusterOptions,
+    onChange: (reason?: string) => void,
+    onSilence: () => void,
+  ) {
     this.onChange = onChange;
     this.id = member.id;
     this.member = member;
     const hello: Hello = {
-      protocol: LINK_PROTOCOL,
+      ...SPOKEN,
       slots: SLOTS,
       hash: HASH_ID,
       node: cluster.node,
@@ -103,6 +108,10 @@ export class SlaveNode implements Holder {
         if (reason === undefined) this.breaker.succeed();
         onChange(reason ?? 'open');
       },
+      onSilence: () => {
+        this.wasLate(cluster.now());
+        onSilence();
+      },
     });
   }
 
@@ -116,6 +125,14 @@ export class SlaveNode implements Holder {
 
   get slow(): boolean {
     return this.pace.isSlow;
+  }
+
+  get silent(): boolean {
+    return this.link.isSilent;
+  }
+
+  get protocol(): number {
+    return this.link.protocol;
   }
 
   get isReachable(): boolean {
@@ -165,6 +182,8 @@ export class Cluster {
   master: string | undefined;
   /** Called on every tick, with the time. */
   onTick: (now: number) => void = () => {};
+  /** Called when a slave has fallen silent with requests under way. */
+  onSilence: () => void = () => {};
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -260,10 +279,11 @@ export class Cluster {
 
   tick(): void {
     const now = this.options.now();
-    const wasAsleep = now - this.lastTick > ASLEEP_MS;
+    const elapsedMs = now - this.lastTick;
+    const wasAsleep = elapsedMs > ASLEEP_MS;
     this.lastTick = now;
     for (const node of this.nodes.values()) {
-      node.link.tick(wasAsleep);
+      node.link.tick(elapsedMs, wasAsleep);
       const isHeard = wasAsleep || node.link.quietMs < STALE_AFTER_MS;
       if (isHeard !== node.isHeard) {
         node.isHeard = isHeard;
@@ -294,7 +314,12 @@ export class Cluster {
       node?.link.close();
       this.nodes.set(
         member.id,
-        new SlaveNode(member, this.options, (reason) => this.changed(member.id, reason)),
+        new SlaveNode(
+          member,
+          this.options,
+          (reason) => this.changed(member.id, reason),
+          () => this.onSilence(),
+        ),
       );
     }
     this.dropLost();

@@ -3,7 +3,7 @@
 import { TOKEN_REFUSED } from '../../shared/http/peers.ts';
 import { LINK_PATH, LINK_UPGRADE } from '../../shared/link/messages.ts';
 
-/** An open link, both ways ASCII text. */
+/** An open link: ASCII text from the gateway, frames of text and bytes from the slave. */
 export interface Connection {
   /** Sends; resolves when the transport has room for more. Never called again before that. */
   write(text: string): Promise<void>;
@@ -12,8 +12,10 @@ export interface Connection {
 }
 
 export interface ConnectionEvents {
-  /** Text as it comes, cut anywhere; the first of it perhaps before `Dial` resolves. */
-  onText(text: string): void;
+  /**
+   * What comes, cut anywhere; the first of it perhaps before `Dial` resolves. Bytes stand only until the call returns.
+   */
+  onData(data: string | Uint8Array): void;
   /** Called once, and nothing after it. */
   onClose(reason: string): void;
 }
@@ -40,8 +42,9 @@ export class UpgradeReader {
   private head = '';
 
   /** What came behind the head, once it is complete; undefined before. Throws where it is no upgrade. */
-  push(text: string): string | undefined {
-    this.head += text;
+  push(bytes: Uint8Array): Uint8Array | undefined {
+    const before = this.head.length;
+    this.head += decoder.decode(bytes);
     const end = this.head.indexOf('\r\n\r\n');
     if (end < 0) {
       if (this.head.length > MAX_HEAD_CHARS) throw new RangeError('upgrade: the head does not end');
@@ -50,6 +53,9 @@ export class UpgradeReader {
     const [status] = this.head.split('\r\n', 1);
     if (/^HTTP\/1\.1 401( |$)/.test(status)) throw new RangeError(`upgrade refused: ${TOKEN_REFUSED}`);
     if (!/^HTTP\/1\.1 101( |$)/.test(status)) throw new RangeError(`upgrade: expected 101, got ${status}`);
-    return this.head.slice(end + 4);
+    return bytes.subarray(end + 4 - before);
   }
 }
+
+/** A character for each byte. */
+const decoder = new TextDecoder('windows-1252');

@@ -6,6 +6,8 @@
 import { tooLarge } from '../../shared/answer/frame.ts';
 import { type ErrorCode, KamaitachiError, STATUS_OF } from '../../shared/base/errors.ts';
 import {
+  CHUNK_OF_COLUMNS_BYTES,
+  CHUNKS_AHEAD,
   DIAL_TIMEOUT_MS,
   LINK_SILENCE_MS,
   LINK_WINDOW_BYTES,
@@ -14,14 +16,18 @@ import {
   MAX_RECONNECT_MS,
   PIECE_BYTES,
   RECONNECT_MS,
+  SUSPECT_MS,
+  TICK_MS,
 } from '../../shared/base/limits.ts';
 import { type Hello, LINK_PROTOCOL, type PartError, type SlaveState } from '../../shared/link/messages.ts';
 import { decodeChanged } from '../../shared/link/news.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader } from '../../shared/link/wire.ts';
 import type { Budget, Share } from '../flow/budget.ts';
 import { Credit } from '../flow/credit.ts';
 import { Pending } from '../flow/pending.ts';
 
+import { ChunkStream } from './chunk-stream.ts';
 import type { Connection, Dial } from './dialer.ts';
 
 /**
@@ -48,14 +54,16 @@ export interface LinkOptions {
   onNews: (seq: number, slots: Iterable<number>) => void;
   /** `reason` undefined: the link is open now. */
   onChange: (reason: string | undefined) => void;
+  /** The slave has fallen silent with requests under way. */
+  onSilence: () => void;
 }
 
 export interface PartAnswer {
   text: PartText;
   seq: number;
   staleSeconds: number;
-  /** Another slave answered in place of the one asked. */
-  isHedged?: boolean;
+  /** What comes behind the chunk of columns in `text`. */
+  rest?: ChunkStream;
 }
 
 /** Why a part was not answered, and so what may be done about it. */
@@ -73,32 +81,36 @@ export type FailureKind =
   /** Nobody will answer it better. */
   | 'final';
 
-export class PartFailure extends Error {
+export interface PartFailure {
   readonly kind: FailureKind;
   readonly error: KamaitachiError;
-
-  constructor(kind: FailureKind, error: KamaitachiError) {
-    super(error.message);
-    this.kind = kind;
-    this.error = error;
-  }
+  /** The link was given up because nothing came over it. */
+  readonly isSilence?: boolean;
 }
 
 /** A request that is under way. */
 export interface Call {
-  readonly answer: Promise<PartAnswer>;
   /** The slave has answered: a piece of it is here, and the others come as there is room for them. */
   readonly hasBegun: boolean;
+}
+
+/** Who asked. Hears one of `answered` and `failed`, once, and nothing after `cancel`. */
+export interface CallListener {
+  /** A piece of a large answer is here. */
+  began(): void;
+  answered(answer: PartAnswer): void;
+  failed(failure: PartFailure): void;
 }
 
 interface PendingCall extends Call {
   id: number;
   share: Share;
+  listener: CallListener;
   pieces: Uint8Array<ArrayBuffer>[];
   received: number;
   hasBegun: boolean;
-  resolve: (answer: PartAnswer) => void;
-  reject: (failure: PartFailure) => void;
+  /** Its first chunk is handed over; the others go here. */
+  rest: ChunkStream | undefined;
 }
 
 /** One connection from dialling to its end. */
@@ -125,6 +137,10 @@ export class Link {
   });
   /** When something came from the slave last. */
   lastHeard = 0;
+  /** Since when it has owed us a word, with requests under way; 0 = it does not. */
+  private unheardSince = 0;
+  /** Requests are under way, and nothing has come for SUSPECT_MS. */
+  isSilent = false;
   private failures = 0;
   private isScheduled = false;
   private readonly flushLater = () => {
@@ -158,29 +174,28 @@ export class Link {
     return this.state.kind === 'open' ? this.state.attempt.hello : undefined;
   }
 
-  /** Sends a request. `payload`: the PartRequest as ASCII JSON. */
-  call(payload: string, timeoutMs: number, share: Share): Call {
-    const call = {
+  /** The newest protocol that both ends speak; 0 while the link is not open. */
+  get protocol(): number {
+    return (this.hello && agreedProtocol(this.hello)) ?? 0;
+  }
+
+  /** Sends a request. `payload`: the PartRequest as ASCII JSON. `listener` hears nothing before this returns. */
+  call(payload: string, timeoutMs: number, share: Share, listener: CallListener): Call {
+    const call: PendingCall = {
       id: 0,
       share,
+      listener,
       pieces: NO_PIECES,
       received: 0,
       hasBegun: false,
-    } as unknown as PendingCall & {
-      answer: Promise<PartAnswer>;
+      rest: undefined,
     };
-    call.answer = new Promise((resolve, reject) => {
-      call.resolve = resolve;
-      call.reject = reject;
-    });
-    if (this.state.kind !== 'open') call.reject(broken(this.options.node, this.reason));
+    if (this.state.kind !== 'open') failSoon(call, broken(this.options.node, this.reason));
     else if (this.pending.isFull || this.state.attempt.out.length > MAX_LINK_BACKLOG_BYTES)
-      call.reject(
-        new PartFailure(
-          'refused',
-          new KamaitachiError('unavailable', `slave ${this.options.node}: too much waits to be sent`),
-        ),
-      );
+      failSoon(call, {
+        kind: 'refused',
+        error: new KamaitachiError('unavailable', `slave ${this.options.node}: too much waits to be sent`),
+      });
     else {
       this.pending.add(call);
       this.send(this.state.attempt, encodeFrame('Q', [call.id, Math.max(1, Math.ceil(timeoutMs))], payload));
@@ -188,23 +203,13 @@ export class Link {
     return call;
   }
 
-  /** Fails a call with `error` and tells the slave to stop; false if it is over already. */
-  cancel(call: Call, error: KamaitachiError): boolean {
+  /** Tells the slave to stop; false if the call is over already. */
+  cancel(call: Call): boolean {
     const own = call as PendingCall;
     if (!this.pending.delete(own.id)) return false;
     this.credit.end(own.id);
     if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
-    own.reject(new PartFailure('final', error));
     return true;
-  }
-
-  /** Answers a call with what another slave said, and tells this one to stop. Nothing happens if it is over already. */
-  settle(call: Call, answer: PartAnswer): void {
-    const own = call as PendingCall;
-    if (!this.pending.delete(own.id)) return;
-    this.credit.end(own.id);
-    if (this.state.kind === 'open') this.send(this.state.attempt, encodeFrame('C', [own.id]));
-    own.resolve(answer);
   }
 
   /** How long nothing has come from the slave; it sends something several times a second. */
@@ -212,16 +217,35 @@ export class Link {
     return this.options.now() - this.lastHeard;
   }
 
-  /** Opens the link when it is due and notices silence. `wasAsleep`: this process itself stood still, so silence says nothing. */
-  tick(wasAsleep: boolean): void {
+  /**
+   * Opens the link when it is due and notices silence. `elapsedMs`: since the last tick; what is more than usual, this process
+   * itself stood still. `wasAsleep`: for so long that silence says nothing.
+   */
+  tick(elapsedMs: number, wasAsleep: boolean): void {
     const now = this.options.now();
     if (this.state.kind === 'waiting') {
       if (now >= this.state.until) this.connect();
     } else if (this.state.kind !== 'closed') {
       if (wasAsleep) this.lastHeard = now;
-      else if (now - this.lastHeard > LINK_SILENCE_MS)
-        this.end(this.state.attempt, `silent for over ${LINK_SILENCE_MS} ms`);
+      else if (now - this.lastHeard > LINK_SILENCE_MS) this.end(this.state.attempt, SILENT);
+      this.suspect(now, elapsedMs);
     }
+  }
+
+  /**
+   * A slave that has requests under way sends something every ALIVE_MS; one of protocol 1 only has to answer. What came while
+   * this process stood still is read first.
+   */
+  private suspect(now: number, elapsedMs: number): void {
+    if (this.unheardSince === 0 || this.isSilent) return;
+    this.unheardSince += Math.max(0, elapsedMs - MOST_TICK_MS);
+    if (now - this.unheardSince < SUSPECT_MS) return;
+    const since = this.unheardSince;
+    this.options.schedule(() => {
+      if (this.unheardSince !== since || this.pending.size === 0) return;
+      this.isSilent = true;
+      this.options.onSilence();
+    });
   }
 
   /** Ends the link for good. */
@@ -243,7 +267,7 @@ export class Link {
     this.state = { kind: 'connecting', attempt };
     this.lastHeard = now();
     const events = {
-      onText: (text: string) => this.read(attempt, text),
+      onData: (data: string | Uint8Array) => this.read(attempt, data),
       onClose: (reason: string) => this.end(attempt, reason),
     };
     dial(address, events, DIAL_TIMEOUT_MS).then(
@@ -274,20 +298,23 @@ export class Link {
     if (connection === undefined || attempt.isWriting || out === '') return;
     attempt.out = '';
     attempt.isWriting = true;
+    if (this.unheardSince === 0 && this.pending.size > 0) this.unheardSince = this.options.now();
     connection.write(out).then(() => {
       attempt.isWriting = false;
       if (this.isCurrent(attempt)) this.flush();
     });
   }
 
-  private read(attempt: Attempt, text: string): void {
+  private read(attempt: Attempt, data: string | Uint8Array): void {
     if (!this.isCurrent(attempt)) return;
     this.lastHeard = this.options.now();
+    this.isSilent = false;
     try {
-      for (const frame of attempt.reader.push(text)) this.take(attempt, frame);
+      for (const frame of attempt.reader.push(data)) this.take(attempt, frame);
     } catch (error) {
       this.end(attempt, error instanceof Error ? error.message : String(error));
     }
+    this.unheardSince = this.pending.size > 0 && this.protocol >= ALIVE_PROTOCOL ? this.lastHeard : 0;
   }
 
   private take(attempt: Attempt, frame: Frame): void {
@@ -296,6 +323,9 @@ export class Link {
     switch (frame.type) {
       case 'R':
         this.takeAnswer(attempt, frame);
+        break;
+      case 'B':
+        this.takeBytes(attempt, frame);
         break;
       case 'S':
         this.options.onState(JSON.parse(frame.payload) as SlaveState);
@@ -330,16 +360,20 @@ export class Link {
     if (call === undefined) return;
     if (payload.length === total) {
       this.pending.delete(id);
-      call.resolve({ text: payload, seq, staleSeconds });
+      call.listener.answered({ text: payload, seq, staleSeconds });
       return;
     }
     if (total > MAX_ANSWER_BYTES) {
-      this.cancel(call, tooLarge());
+      this.cancel(call);
+      call.listener.failed({ kind: 'final', error: tooLarge() });
       return;
     }
     if (call.received === 0) {
       call.pieces = [];
       call.hasBegun = true;
+      call.listener.began();
+      // Whoever asked may have let go of it.
+      if (this.pending.get(id) === undefined) return;
       this.askForRest(attempt, call, total);
     } else this.credit.came(id, payload.length);
     call.pieces.push(encoder.encode(payload));
@@ -348,11 +382,65 @@ export class Link {
     // Before it is taken out: the end of a link fails all that is in.
     if (call.received > total) throw new RangeError(`answer: expected ${total} bytes, got ${call.received}`);
     this.pending.delete(id);
-    call.resolve({ text: call.pieces, seq, staleSeconds });
+    call.listener.answered({ text: call.pieces, seq, staleSeconds });
   }
 
-  private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number): void {
-    this.options.budget.reserve(share, total, () => {
+  /** A chunk of columns: its bytes go into one piece, where the columns can be read as they are. */
+  private takeBytes(attempt: Attempt, { numbers, bytes = NO_BYTES }: Frame): void {
+    const [id, seq, staleSeconds, total, more] = numbers;
+    const call = this.pending.get(id);
+    if (call === undefined) return;
+    if (total > MAX_ANSWER_BYTES) {
+      this.cancel(call);
+      failCall(call, { kind: 'final', error: tooLarge() });
+      return;
+    }
+    if (call.received === 0 && !this.beginChunk(attempt, call, total, more === 1)) return;
+    if (call.received > 0) this.credit.came(id, bytes.length);
+    const [chunk] = call.pieces;
+    if (call.received + bytes.length > chunk.length)
+      throw new RangeError(`answer: expected ${chunk.length} bytes, got more`);
+    chunk.set(bytes, call.received);
+    call.received += bytes.length;
+    if (call.received < total) return;
+    call.received = 0;
+    if (more === 0) this.pending.delete(id);
+    if (call.rest !== undefined) call.rest.push(chunk, more === 0);
+    else {
+      if (more === 1) call.rest = this.restOf(attempt, call);
+      call.listener.answered({ text: [chunk], seq, staleSeconds, rest: call.rest });
+    }
+  }
+
+  /** False where nobody wants it any more. */
+  private beginChunk(attempt: Attempt, call: PendingCall, total: number, hasMore: boolean): boolean {
+    call.pieces = [new Uint8Array(total)];
+    call.hasBegun = true;
+    if (call.rest !== undefined) {
+      // The room that the first one took stays the answer's.
+      if (total > PIECE_BYTES) this.credit.want(call.id, total - PIECE_BYTES);
+      return true;
+    }
+    if (total <= PIECE_BYTES && !hasMore) return true;
+    call.listener.began();
+    // Whoever asked may have let go of it.
+    if (this.pending.get(call.id) === undefined) return false;
+    this.askForRest(attempt, call, total, hasMore ? CHUNKS_AHEAD * CHUNK_OF_COLUMNS_BYTES : 0);
+    return true;
+  }
+
+  private restOf(attempt: Attempt, call: PendingCall): ChunkStream {
+    return new ChunkStream(
+      () => {
+        if (this.isCurrent(attempt)) this.send(attempt, encodeFrame('P', [call.id]));
+      },
+      () => this.cancel(call),
+    );
+  }
+
+  /** `aheadBytes`: room for what comes behind it. */
+  private askForRest(attempt: Attempt, { id, share }: PendingCall, total: number, aheadBytes = 0): void {
+    this.options.budget.reserve(share, total + aheadBytes, () => {
       if (!this.isCurrent(attempt) || this.pending.get(id) === undefined) return false;
       if (total > PIECE_BYTES) this.credit.want(id, total - PIECE_BYTES);
       return true;
@@ -367,12 +455,10 @@ export class Link {
     this.pending.delete(id);
     this.credit.end(id);
     const known = code in STATUS_OF ? code : 'internal';
-    call.reject(
-      new PartFailure(
-        refusal ?? kindOf(known),
-        new KamaitachiError(known, message, retryAfterSeconds || undefined),
-      ),
-    );
+    failCall(call, {
+      kind: refusal ?? kindOf(known),
+      error: new KamaitachiError(known, message, retryAfterSeconds || undefined),
+    });
   }
 
   private end(attempt: Attempt, reason: string): void {
@@ -383,20 +469,37 @@ export class Link {
     this.reason = reason;
     attempt.connection?.close();
     this.credit.clear();
-    for (const call of this.pending.clear()) call.reject(broken(node, reason));
+    this.unheardSince = 0;
+    this.isSilent = false;
+    for (const call of this.pending.clear()) failCall(call, broken(node, reason));
     this.options.onChange(reason);
   }
 }
 
+/** From this protocol on a slave that has requests under way says so all the time. */
+const ALIVE_PROTOCOL = 2;
+/** Between two ticks, however busy this process is, unless it stood still. */
+const MOST_TICK_MS = 2 * TICK_MS;
+
+/** Whoever hears of it: who asked, or once that has the first chunk, who takes the others. */
+function failCall({ listener, rest }: PendingCall, failure: PartFailure): void {
+  if (rest === undefined) listener.failed(failure);
+  else rest.fail(failure.error);
+}
+
+function failSoon({ listener }: PendingCall, failure: PartFailure): void {
+  queueMicrotask(() => listener.failed(failure));
+}
+
+const SILENT = `silent for over ${LINK_SILENCE_MS} ms`;
 const NO_PIECES: Uint8Array<ArrayBuffer>[] = [];
+const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 
-function mismatchOf(
-  { protocol, slots, hash, node }: Hello,
-  { hello, node: expected }: LinkOptions,
-): string | undefined {
-  if (protocol !== LINK_PROTOCOL && protocol !== LINK_PROTOCOL - 1)
-    return `protocol: expected ${LINK_PROTOCOL} or ${LINK_PROTOCOL - 1}, got ${protocol}`;
+function mismatchOf(said: Hello, { hello, node: expected }: LinkOptions): string | undefined {
+  const { protocol, slots, hash, node } = said;
+  if (agreedProtocol(said) === undefined)
+    return `protocol: expected ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, got ${protocol}`;
   if (slots !== hello.slots) return `slots: expected ${hello.slots}, got ${slots}`;
   if (hash !== hello.hash) return `hash: expected ${hello.hash}, got ${hash}`;
   return node === expected ? undefined : `node: expected ${expected}, got ${node}`;
@@ -408,5 +511,9 @@ function kindOf(code: ErrorCode): FailureKind {
 }
 
 function broken(node: string, reason: string): PartFailure {
-  return new PartFailure('broken', new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`));
+  return {
+    kind: 'broken',
+    error: new KamaitachiError('unavailable', `slave ${node}: ${reason}; try again`),
+    isSilence: reason === SILENT,
+  };
 }

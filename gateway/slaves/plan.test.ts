@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LINK_PROTOCOL } from '../../shared/link/messages.ts';
 import { SLOTS, SlotSet, slotOf } from '../../shared/ownership/slot.ts';
 import type { PeriodQuery, Query, SnapshotQuery } from '../../shared/query/query.ts';
-import { type Holder, planQuery, Routes } from './plan.ts';
+import { type Holder, planQuery, Routes, type Wish } from './plan.ts';
 
 const snapshot = (pool: SnapshotQuery['pool']): SnapshotQuery => ({
   kind: 'snapshot',
@@ -19,7 +20,17 @@ const snapshot = (pool: SnapshotQuery['pool']): SnapshotQuery => ({
 const topics: Query = { kind: 'topics' };
 
 function holder(id: string, more: Partial<Holder> = {}): Holder {
-  return { id, ready: SlotSet.all(), fresh: true, slow: false, seq: 0, load: 0, ...more };
+  return {
+    id,
+    ready: SlotSet.all(),
+    fresh: true,
+    slow: false,
+    silent: false,
+    seq: 0,
+    load: 0,
+    protocol: LINK_PROTOCOL,
+    ...more,
+  };
 }
 
 function routesOf(holders: Holder[], owners: (slot: number) => string[] = () => holders.map(({ id }) => id)) {
@@ -27,6 +38,26 @@ function routesOf(holders: Holder[], owners: (slot: number) => string[] = () => 
 }
 
 const none = { minSeq: 0 };
+
+describe('while some holders speak an older protocol', () => {
+  const holders = [holder('old', { protocol: LINK_PROTOCOL - 1 }), holder('new')];
+  const newer = { ...snapshot({ subjects: ['x', 'y'] }), requireDeclared: true as const };
+  const asked = (query: Query, among = holders, more: Partial<Wish> = {}) =>
+    planQuery(query, routesOf(among), { ...none, ...more }).map((part) => part.holder.id);
+
+  it('a query that it carries goes to its first owner', () => {
+    expect(asked(snapshot({ subjects: ['x', 'y'] }))).toEqual(['old']);
+  });
+
+  it('a query that it does not carry goes only to the others', () => {
+    expect(asked(newer)).toEqual(['new']);
+    expect(asked({ ...newer, pool: { topic: 't' } })).toEqual(['new']);
+    expect(asked(snapshot({ subjects: ['x'] }), holders, { shape: 'columns' })).toEqual(['new']);
+    expect(() => asked(newer, holders.slice(0, 1))).toThrow('speaks protocol 2');
+    expect(() => asked({ ...newer, pool: { topic: 't' } }, holders.slice(0, 1))).toThrow('speaks protocol 2');
+    expect(() => asked(newer, holders, { exclude: new Set(['new']) })).toThrow('speaks protocol 2');
+  });
+});
 
 describe('one subject', () => {
   it('is asked of its first owner', () => {

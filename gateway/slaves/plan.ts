@@ -3,6 +3,8 @@
  * touches is in exactly one part, so nothing is counted twice or missed while slots move.
  */
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { type AnswerShape, LINK_PROTOCOL } from '../../shared/link/messages.ts';
+import { needsProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { SLOTS, SlotSet, slotOf } from '../../shared/ownership/slot.ts';
 import { namedSubjects, type Query } from '../../shared/query/query.ts';
 
@@ -11,12 +13,16 @@ export interface Holder {
   readonly id: string;
   readonly ready: SlotSet;
   readonly fresh: boolean;
+  /** It has requests under way and says nothing; changes without a new plan of routes. */
+  readonly silent: boolean;
   /** Late again and again: of those that are equal otherwise it is asked last. */
   readonly slow: boolean;
   /** What it said last about how far it is; grows without a new plan of routes. */
   readonly seq: number;
   /** Requests under way. */
   readonly load: number;
+  /** The link protocol that it understands. */
+  readonly protocol: number;
 }
 
 export interface Part<H extends Holder = Holder> {
@@ -37,6 +43,10 @@ export interface Wish {
   slots?: SlotSet;
   /** What holders have under way does not matter: the plan is for longer than a moment. */
   anyLoad?: boolean;
+  /** Only holders that speak this protocol or a newer one; absent = any. */
+  protocol?: number;
+  /** Absent = rows. */
+  shape?: AnswerShape;
 }
 
 /**
@@ -46,13 +56,15 @@ export interface Wish {
 const FREE_LOAD = 256;
 /** Beyond this times the mean load the next holder is asked: consistent hashing with bounded loads. */
 const LOAD_FACTOR = 1.25;
-/** A holder of the wrong rank: it may not be asked at all. */
-const NEVER = 8;
+/** Rank of a holder that must not be asked. */
+const NEVER = 16;
 const ALL = SlotSet.all();
 
 /** Who can answer for every slot, best first. Made anew whenever holders, their slots or their freshness change. */
 export class Routes<H extends Holder = Holder> {
   readonly holders: readonly H[];
+  /** Some holders speak an older protocol, as they do during a rolling update. */
+  readonly isMixed: boolean;
   private readonly owners: (slot: number) => readonly string[];
   private readonly known: (readonly H[])[] = new Array(SLOTS);
   /** Every slot at its best holder, by the one that is left out. */
@@ -62,6 +74,7 @@ export class Routes<H extends Holder = Holder> {
 
   constructor(holders: readonly H[], owners: (slot: number) => readonly string[]) {
     this.holders = holders;
+    this.isMixed = holders.some(({ protocol }) => protocol < LINK_PROTOCOL);
     this.owners = owners;
   }
 
@@ -92,9 +105,14 @@ export class Routes<H extends Holder = Holder> {
     return holder.load > (LOAD_FACTOR * total) / this.holders.length;
   }
 
-  isAnyOverloaded(): boolean {
-    for (const holder of this.holders) if (this.isOverloaded(holder)) return true;
-    return false;
+  /** Nobody is overloaded or silent: a plan made before holds. */
+  isCalm(): boolean {
+    for (const holder of this.holders) if (holder.silent || this.isOverloaded(holder)) return false;
+    return true;
+  }
+
+  silent(): string[] {
+    return this.holders.filter(({ silent }) => silent).map(({ id }) => id);
   }
 
   private order(slot: number): readonly H[] {
@@ -109,14 +127,20 @@ export class Routes<H extends Holder = Holder> {
 
 /** The parts of a query. Throws `unavailable` where a slot that it needs has no holder left. */
 export function planQuery<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
+  if (!routes.isMixed) return planAmong(query, routes, wish);
+  const protocol = needsProtocol(query, wish.shape);
+  return planAmong(query, routes, protocol === OLDEST_LINK_PROTOCOL ? wish : { ...wish, protocol });
+}
+
+function planAmong<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
   const subjects = namedSubjects(query);
   if (subjects === null) return planSlots(query, routes, wish);
-  const isPlain = wish.minSeq === 0 && wish.exclude === undefined;
+  const isPlain = wish.minSeq === 0 && wish.exclude === undefined && wish.protocol === undefined;
   const known = isPlain ? routes.plans.get(query) : undefined;
-  if (known !== undefined && !routes.isAnyOverloaded()) return known;
+  if (known !== undefined && routes.isCalm()) return known;
   const parts = planNamed(query, subjects, routes, wish);
-  // What was chosen because of the load of a moment is not for the next one.
-  if (isPlain && !routes.isAnyOverloaded()) routes.plans.set(query, parts);
+  // Do not keep a plan that the load of a moment has shaped.
+  if (isPlain && routes.isCalm()) routes.plans.set(query, parts);
   return parts;
 }
 
@@ -175,10 +199,7 @@ function completeHolder<H extends Holder>(
 
 function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish): Part<H>[] {
   const all = wish.slots ?? ALL;
-  const exclude = [...(wish.exclude ?? [])];
-  const isKnown =
-    all.size === SLOTS && exclude.length < 2 && routes.holders.every(({ seq }) => seq >= wish.minSeq);
-  const parts = isKnown ? routes.everySlot(exclude[0]) : splitSlots(routes, all, wish);
+  const parts = knownSplit(all, routes, wish) ?? splitSlots(routes, all, wish);
   let worst = 0;
   for (const holder of parts.keys()) worst = Math.max(worst, rank(holder, wish));
   let complete: H | undefined;
@@ -190,6 +211,28 @@ function planSlots<H extends Holder>(query: Query, routes: Routes<H>, wish: Wish
   const whole = query.kind !== 'topics' && query.kind !== 'indicators';
   if (complete !== undefined) return [{ holder: complete, query, slots: all, whole }];
   return Array.from(parts, ([holder, slots]) => ({ holder, query, slots, whole: false }));
+}
+
+/** Where one holder at most is left out, that is looked up: silent ones too, as long as others have all that they have. */
+function knownSplit<H extends Holder>(
+  all: SlotSet,
+  routes: Routes<H>,
+  wish: Wish,
+): ReadonlyMap<H, SlotSet> | undefined {
+  const without = new Set([...(wish.exclude ?? []), ...routes.silent()]);
+  const isKnown =
+    all.size === SLOTS &&
+    without.size < 2 &&
+    wish.protocol === undefined &&
+    routes.holders.every(({ seq }) => seq >= wish.minSeq);
+  if (!isKnown) return undefined;
+  const [one] = without;
+  try {
+    return routes.everySlot(one);
+  } catch (error) {
+    if (wish.exclude?.has(one)) throw error;
+    return undefined;
+  }
 }
 
 function splitSlots<H extends Holder>(routes: Routes<H>, wanted: SlotSet, wish: Wish): Map<H, SlotSet> {
@@ -225,21 +268,28 @@ function best<H extends Holder>(routes: Routes<H>, slot: number, wish: Wish): H 
   if (first === undefined)
     throw new KamaitachiError(
       'unavailable',
-      `slot ${slot}: expected a slave that holds it, got none; try again`,
+      `slot ${slot}: expected a slave that holds it${wish.protocol === undefined ? '' : ` and speaks protocol ${wish.protocol}`}, got none; try again`,
     );
   return calm ?? first;
 }
 
-/** 0 = as wished. A holder that has not said that it got to `minSeq` may still get there; one that lags is still right. */
-function rank(holder: Holder, { minSeq, exclude }: Wish): number {
+/**
+ * 0 = as wished. A holder that has not said that it got to `minSeq` may still get there, sooner than a silent one answers; one
+ * that lags is still right, and where the seq is wished for nobody cares how old it says it is.
+ */
+function rank(holder: Holder, { minSeq, exclude, protocol }: Wish): number {
   if (exclude?.has(holder.id)) return NEVER;
-  return (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + (holder.slow ? 1 : 0);
+  if (protocol !== undefined && holder.protocol < protocol) return NEVER;
+  const slow = holder.slow ? 1 : 0;
+  if (minSeq === 0) return (holder.fresh ? 0 : 4) + (holder.silent ? 2 : 0) + slow;
+  return (holder.silent ? 8 : 0) + (holder.seq < minSeq ? 4 : 0) + (holder.fresh ? 0 : 2) + slow;
 }
 
 function narrowed(query: Query, subjects: string[]): Query {
   switch (query.kind) {
     case 'snapshot':
     case 'dated':
+    case 'panel':
       return { ...query, pool: { subjects } };
     case 'period':
     case 'table':

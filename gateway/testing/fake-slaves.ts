@@ -190,7 +190,7 @@ class FakeConnection implements Connection {
 
   send(text: string): void {
     if (!this.isOpen) return;
-    if (this.held === undefined) this.events.onText(text);
+    if (this.held === undefined) this.events.onData(text);
     else this.held.push(text);
   }
 
@@ -199,7 +199,7 @@ class FakeConnection implements Connection {
     if (held === undefined) return;
     const texts = held.splice(0, frames);
     if (held.length === 0) this.held = undefined;
-    if (this.isOpen) for (const text of texts) this.events.onText(text);
+    if (this.isOpen) for (const text of texts) this.events.onData(text);
   }
 }
 

@@ -2,12 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { decodePage, FILL_PATH, TAIL_PATH, type TailHeader } from '../../shared/data/feed.ts';
 import type { Member } from '../../shared/discovery/discovery.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
 import { Registry } from '../registry/registry.ts';
 import { createSlaves } from '../registry/slaves.ts';
 import { createWatchers } from '../registry/watchers.ts';
 import type { SqlClient } from '../thread/sql-client.ts';
-import { createApp, INGEST_PATH } from './app.ts';
+import { createApp } from './app.ts';
 import { createMasterMetrics } from './metrics.ts';
 
 const LINE = '{"type":"delete","subject":"a"}';
@@ -87,7 +88,7 @@ it('a master that may have a successor answers nothing as the master, until it k
   sure = false;
   const unsure = '503 master: it does not know whether it is still the master';
   for (const [path, body] of [
-    [INGEST_PATH, LINE],
+    [PATHS.ingest, LINE],
     [TAIL_PATH, tail],
   ])
     expect(await status(post(path, body, NDJSON))).toBe(unsure);
@@ -99,7 +100,7 @@ it('a master that may have a successor answers nothing as the master, until it k
 describe('POST ingest', () => {
   it('passes the body on and answers what was accepted, with its seq', async () => {
     const { post, asked } = create();
-    const answer = await post(INGEST_PATH, LINE, { ...NDJSON, 'x-request-id': 'r1' });
+    const answer = await post(PATHS.ingest, LINE, { ...NDJSON, 'x-request-id': 'r1' });
     expect(answer.headers.get('x-kamaitachi-seq')).toBe('7');
     expect(answer.headers.get('x-request-id')).toBe('r1');
     expect(await answer.json()).toEqual({
@@ -121,7 +122,7 @@ describe('POST ingest', () => {
       {},
     ];
     for (const headers of keys)
-      await post(INGEST_PATH, LINE, { ...NDJSON, ...headers, 'idempotency-key': 'k' });
+      await post(PATHS.ingest, LINE, { ...NDJSON, ...headers, 'idempotency-key': 'k' });
     const names = asked.map(({ request }) => (request as { key: { name: string } }).key.name);
     expect(names[0]).toBe(names[1]);
     expect(new Set(names).size).toBe(3);
@@ -129,13 +130,13 @@ describe('POST ingest', () => {
 
   it('refuses what cannot be a write', async () => {
     const { post, status, asked } = create();
-    expect(await status(post(INGEST_PATH, 'x'.repeat(101), NDJSON))).toBe(
+    expect(await status(post(PATHS.ingest, 'x'.repeat(101), NDJSON))).toBe(
       '413 body: expected at most 100 bytes, got more',
     );
-    expect(await status(post(INGEST_PATH, LINE, { 'content-type': 'text/plain' }))).toMatch(
+    expect(await status(post(PATHS.ingest, LINE, { 'content-type': 'text/plain' }))).toMatch(
       /^415 content-type/,
     );
-    expect(await status(post(INGEST_PATH, LINE, { ...NDJSON, 'idempotency-key': 'k'.repeat(257) }))).toMatch(
+    expect(await status(post(PATHS.ingest, LINE, { ...NDJSON, 'idempotency-key': 'k'.repeat(257) }))).toMatch(
       /^400 Idempotency-Key: expected at most 256 bytes/,
     );
     expect(asked).toEqual([]);
@@ -144,7 +145,7 @@ describe('POST ingest', () => {
   it('gives a body up that does not come', async () => {
     const { post, status } = create();
     const never = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
-    const answer = await post(INGEST_PATH, never, NDJSON);
+    const answer = await post(PATHS.ingest, never, NDJSON);
     expect(answer.headers.get('connection')).toBe('close');
     expect(await status(answer)).toBe('408 body: expected all of it within 50 ms');
   });
@@ -154,22 +155,22 @@ describe('POST ingest', () => {
     slaves.headAt(state.head);
     pass(5_001);
     slaves.asked('s1', 4);
-    const answer = await post(INGEST_PATH, LINE, NDJSON);
+    const answer = await post(PATHS.ingest, LINE, NDJSON);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await status(answer)).toBe('429 ingest: slave s1 is 5001 ms behind');
     pass(5_001);
-    expect((await post(INGEST_PATH, LINE, NDJSON)).status).toBe(200);
+    expect((await post(PATHS.ingest, LINE, NDJSON)).status).toBe(200);
   });
 
   it('says of a bug nothing from inside, of anything else what it is', async () => {
     const { post, status } = create(() => {
       throw new Error('secret');
     });
-    expect(await status(post(INGEST_PATH, LINE, NDJSON))).toMatch(/^500 internal error/);
+    expect(await status(post(PATHS.ingest, LINE, NDJSON))).toMatch(/^500 internal error/);
     const other = create(() => {
       throw new KamaitachiError('unavailable', 'no disk');
     });
-    const answer = await other.post(INGEST_PATH, LINE, NDJSON);
+    const answer = await other.post(PATHS.ingest, LINE, NDJSON);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await other.status(answer)).toBe('503 no disk');
   });
@@ -193,6 +194,12 @@ describe('the feed over HTTP', () => {
     expect(header).toEqual({ history: 'h', upTo: 5, head: 5, reset: false, entries: [] });
     expect(asked).toEqual([]);
     expect(slaves.list()).toMatchObject([{ node: 's', seq: 5, live: true }]);
+  });
+
+  it('counts a slave as far as its answers are, not its file', async () => {
+    const { post, slaves } = create(() => new Uint8Array([1, 2]));
+    await post(TAIL_PATH, request({ taken: 2 }));
+    expect(slaves.list()).toMatchObject([{ node: 's', seq: 2, live: true }]);
   });
 
   it('does not count one of another history as behind: it may have to wait for others', async () => {
@@ -314,7 +321,7 @@ describe('what operators ask', () => {
   it('names the paths and methods there are not', async () => {
     const { app, status } = create();
     expect(await status(app.request('/nothing'))).toBe('404 /nothing: no such path');
-    const wrong = await app.request(INGEST_PATH, { method: 'PUT' });
+    const wrong = await app.request(PATHS.ingest, { method: 'PUT' });
     expect(wrong.headers.get('allow')).toBe('POST');
     expect(await status(wrong)).toMatch(/^405 /);
     expect((await app.request('/health', { method: 'POST' })).headers.get('allow')).toBe('GET, HEAD');

@@ -17,6 +17,7 @@ import {
   SEQ,
   successBody,
 } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
 import { idempotencyKey } from '../engine/idempotency.ts';
@@ -35,8 +36,6 @@ import {
   watchRequest,
 } from './internal.ts';
 import type { MasterMetrics } from './metrics.ts';
-
-export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 
 export interface AppParts {
   sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'>;
@@ -88,7 +87,7 @@ export function createApp(parts: AppParts): Hono {
     });
   };
 
-  route('POST', INGEST_PATH, async (c) => {
+  route('POST', PATHS.ingest, async (c) => {
     checkSure();
     const slow = slaves.laggard();
     if (slow !== undefined)
@@ -130,13 +129,14 @@ export function createApp(parts: AppParts): Hono {
     checkSure();
     // One of another history is not behind: it waits, perhaps for others to fill first, and then begins at the head.
     const isOurs = history === sql.state.history;
-    if (isOurs) slaves.asked(node, after);
+    const standsAt = request.taken ?? after;
+    if (isOurs) slaves.asked(node, standsAt);
     const upToDate = () =>
       sql.state.head === after && canFollow(sql.state, sql.state.history, history, after);
     if (upToDate()) await sql.headOver(after, request.waitMs);
     // Nothing new is known without asking the worker: the heartbeat does not wait for what that is doing.
     const page = upToDate() ? emptyTailPage(history, after) : await sql.ask('tail', request);
-    if (isOurs) slaves.asked(node, after);
+    if (isOurs) slaves.asked(node, standsAt);
     return feedPage(c, 'tail', page);
   });
 

@@ -16,6 +16,7 @@ export const tailRequest = z.object({
   node: name,
   history: z.string().max(64),
   after: count,
+  taken: count.optional(),
   slots: slotSet,
   waitMs: count.transform((ms) => Math.min(ms, HEARTBEAT_MS)),
 });

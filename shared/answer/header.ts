@@ -8,7 +8,13 @@ import type { SortKey } from './order.ts';
 export type PartHeader =
   | { kind: 'snapshot'; keys: SortKey[]; subjects: string[]; lengths: number[] }
   /** `places`: index of each row's subject in the part's own list. */
-  | { kind: 'period'; places: number[]; lengths: number[] }
+  | {
+      kind: 'period';
+      places: number[];
+      /** Of a topic's rows, in place of `places`: ascending. */
+      subjects?: string[];
+      lengths: number[];
+    }
   | {
       kind: 'dated';
       dates: string[];
@@ -17,6 +23,10 @@ export type PartHeader =
       times: number[];
       lengths: number[];
     }
+  /** Of named subjects in the part's own order, of a topic ascending. `members`: subjects looked at. */
+  | { kind: 'panel'; subjects: string[]; lengths: number[]; members: number }
+  /** No rows. */
+  | { kind: 'calendar'; dates: number[] }
   /** `count`: rows before cutting. */
   | { kind: 'table'; subjects: string[]; lengths: number[]; count: number }
   | { kind: 'subjects'; subjects: string[]; lengths: number[] }

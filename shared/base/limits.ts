@@ -26,6 +26,8 @@ export const MAX_PANEL_DATES = 5_000;
 export const MAX_PANEL_CELLS = 50_000_000;
 export const MAX_DELAY_DAYS = 3_650;
 export const MAX_BATCH_LINES = 1_000;
+/** Queries of one batch that a gateway works on at once. */
+export const MAX_BATCH_QUERIES_AT_ONCE = 8;
 export const MAX_LIMIT = 10_000;
 export const DEFAULT_LIMIT = 10;
 export const MAX_OFFSET = 100_000;
@@ -57,6 +59,14 @@ export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 export const PIECE_BYTES = 64 * 1024;
 /** Bytes of large answers that may be on their way over one link: a small answer waits behind no more than these. */
 export const LINK_WINDOW_BYTES = 128 * 1024;
+/** A chunk of an answer in columns ends at the first row past this size. */
+export const CHUNK_OF_COLUMNS_BYTES = 256 * 1024;
+/** Chunks of one part that a gateway holds or has asked for, while others of its answer go out. */
+export const CHUNKS_AHEAD = 2;
+/** An answer in Arrow up to about this size is held whole before it is sent: then its dictionaries hold no more than it needs. */
+export const MAX_HELD_ARROW_BYTES = 32 * 1024 * 1024;
+/** An answer in csv, ndjson or Arrow. */
+export const MAX_STREAMED_BYTES = 1024 * 1024 * 1024;
 /**
  * All bytes of large answers that a gateway holds at once, until they are written; further ones wait for room. What the
  * runtime has not given back yet comes on top: a gateway takes up to four times this.
@@ -101,6 +111,10 @@ export const CHUNKS_PER_TRANSACTION = 1_000;
 
 /** A gateway that has heard nothing from a slave for this long takes the link for dead. */
 export const LINK_SILENCE_MS = 3_000;
+/** A slave that has requests under way and nothing to say to a gateway says that it is there, this often. */
+export const ALIVE_MS = 20;
+/** One that has requests under way and says nothing for this long is asked for nothing new where others hold the same. */
+export const SUSPECT_MS = 50;
 /** How often a gateway looks for deadlines that have passed: one timer for all requests, not one each. */
 export const TICK_MS = 20;
 /** Bytes that wait to be written to one slave; more and its requests are refused at once. */
@@ -124,6 +138,8 @@ export const BREAKER_OPEN_MS = 5_000;
  */
 export const MAX_READS_UNDER_WAY = 4_096;
 export const MIN_READS_UNDER_WAY = 128;
+/** Reads whose large answers wait for room at a gateway, or are on their way to it. */
+export const MAX_LARGE_READS = 4_096;
 /** Parts that a gateway may ask again for every read, and how many of them in store: what one slave may have under way when it dies. */
 export const RETRIES_PER_READ = 0.2;
 export const RETRIES_IN_STORE = MAX_READS_UNDER_WAY;

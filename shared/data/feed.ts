@@ -14,8 +14,10 @@ export interface TailRequest {
   node: string;
   /** The history that `after` belongs to; `''` = none known. */
   history: string;
-  /** Everything up to this seq is applied. */
+  /** Everything up to this seq is in the slave's file. */
   after: number;
+  /** Everything up to this seq is in its answers too; absent: as far as `after`. */
+  taken?: number;
   /** Base64 SlotSet of the slots whose lines are wanted. */
   slots: string;
   /** With nothing new, wait this long for something before answering; at most HEARTBEAT_MS. */

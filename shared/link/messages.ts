@@ -2,8 +2,8 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { Query } from '../query/query.ts';
 
-/** N talks to N and N−1. */
-export const LINK_PROTOCOL = 1;
+/** The newest protocol that this version speaks; it speaks the one before it too. What came with which: `protocol.ts`. */
+export const LINK_PROTOCOL = 2;
 export const LINK_PATH = '/internal/link';
 export const LINK_UPGRADE = 'kamaitachi-link';
 /** What a slave holds, for other slaves and for tools: `{node, history, ready}`. */
@@ -11,7 +11,10 @@ export const SLOTS_PATH = '/internal/slots';
 
 /** First frame in both directions. A slave's carries `history` and `node`; a mismatch is refused by name. */
 export interface Hello {
+  /** The oldest protocol that the sender speaks. Protocol 1 demands that this is 1. */
   protocol: number;
+  /** The newest one; absent = it speaks only `protocol`. */
+  newest?: number;
   slots: number;
   hash: string;
   node: string;
@@ -60,4 +63,9 @@ export interface PartRequest {
   whole: boolean;
   /** 0 = whatever the slave has. */
   minSeq: number;
+  /** Absent = rows. */
+  shape?: AnswerShape;
 }
+
+/** Rows are text, encoded once per plan and subject; columns are raw values, for the other formats and for large answers. */
+export type AnswerShape = 'rows' | 'columns';

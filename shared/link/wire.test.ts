@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from './wire.ts';
 
-const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2, R: 4, E: 2 };
+const NUMBERS: Record<FrameType, number> = { H: 0, S: 0, N: 1, Q: 2, C: 1, W: 2, P: 1, R: 4, B: 5, E: 2 };
 
 const frame: fc.Arbitrary<Frame> = fc
-  .constantFrom<FrameType>('H', 'S', 'N', 'Q', 'C', 'W', 'R', 'E')
+  .constantFrom<FrameType>('H', 'S', 'N', 'Q', 'C', 'W', 'P', 'R', 'E')
   .chain((type) =>
     fc.record({
       type: fc.constant(type),

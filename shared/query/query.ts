@@ -115,6 +115,14 @@ export interface PanelQuery extends Omit<Values, 'sort' | 'withDeclared'> {
   asOf: number;
 }
 
+/** The last seconds of the days in a range on which a subject has a value of any indicator: the dates of a panel. */
+export interface CalendarQuery {
+  kind: 'calendar';
+  subject: string;
+  from: number;
+  to: number;
+}
+
 /** Rows of a table of the generic API. `subjects` null = every subject that has a value of the table. */
 export interface TableQuery {
   kind: 'table';
@@ -148,20 +156,37 @@ export interface SubjectsQuery {
 }
 
 export type RowQuery = SnapshotQuery | PeriodQuery | DatedQuery;
-export type Query = RowQuery | TableQuery | TopicsQuery | IndicatorsQuery | SubjectsQuery;
+export type Query =
+  | RowQuery
+  | PanelQuery
+  | CalendarQuery
+  | TableQuery
+  | TopicsQuery
+  | IndicatorsQuery
+  | SubjectsQuery;
 
 /** The subjects that a query names itself; null where it asks whole slots (a topic, a catalogue). */
 export function namedSubjects(query: Query): string[] | null {
   switch (query.kind) {
     case 'snapshot':
     case 'dated':
+    case 'panel':
       if ('subjects' in query.pool) return query.pool.subjects;
       return query.pool.subject === undefined ? null : [query.pool.subject];
     case 'period':
       return query.topic === undefined ? query.subjects : null;
     case 'table':
       return query.subjects;
+    case 'calendar':
+      return [query.subject];
     default:
       return null;
   }
+}
+
+/** All subjects that an answer depends on; null where it depends on whole slots. */
+export function subjectsConsulted(query: Query): string[] | null {
+  const named = namedSubjects(query);
+  if (named === null || query.kind !== 'panel' || !('calendar' in query.when)) return named;
+  return [...named, query.when.calendar];
 }

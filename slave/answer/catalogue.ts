@@ -1,11 +1,11 @@
 /** What there is: topics, indicators, subjects. */
+import { knownAt, momentOf } from '../../shared/answer/encode.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { asciiJson, compareText } from '../../shared/base/text.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { Query, SubjectsQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
-import { knownAt, momentOf } from './encode.ts';
 import { type Answer, headerOnly, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -60,12 +60,23 @@ function* indicatorSpans(
   return spans;
 }
 
-function* listSubjects(
+function* listSubjects(sources: Sources, query: SubjectsQuery, slots: SlotSet, whole: boolean): Work<Answer> {
+  const rows = new Rows(whole);
+  const subjects: string[] = [];
+  for (const { subject, info, json } of yield* foundSubjects(sources, query, slots)) {
+    subjects.push(subject);
+    const more = asciiJson({ topics: info.topics, tags: info.tags });
+    if (rows.add(`${json.slice(0, -1)},${more.slice(1)}`)) yield;
+  }
+  return rows.finish(() => ({ kind: 'subjects', subjects, lengths: rows.lengths }));
+}
+
+/** Ascending, cut to the limit. */
+export function* foundSubjects(
   { directory }: Sources,
   query: SubjectsQuery,
   slots: SlotSet,
-  whole: boolean,
-): Work<Answer> {
+): Work<Subject[]> {
   const { topic, prefix, after, limit } = query;
   const top = new Top<Subject>(limit, (a, b) => compareText(a.subject, b.subject));
   const [time, asOf] = [momentOf(query.at ?? 0), knownAt(query.asOf ?? 0)];
@@ -79,12 +90,5 @@ function* listSubjects(
     if (isIn(record)) top.add(record);
     if (++steps % (SUBJECTS_A_STEP * 64) === 0) yield;
   }
-  const rows = new Rows(whole);
-  const subjects: string[] = [];
-  for (const { subject, info, json } of top.sorted()) {
-    subjects.push(subject);
-    const more = asciiJson({ topics: info.topics, tags: info.tags });
-    if (rows.add(`${json.slice(0, -1)},${more.slice(1)}`)) yield;
-  }
-  return rows.finish(() => ({ kind: 'subjects', subjects, lengths: rows.lengths }));
+  return top.sorted();
 }

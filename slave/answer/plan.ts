@@ -1,10 +1,16 @@
 /** A query as a slave works it off: what it needs of every subject, and the name under which its rows are kept. */
+import { knownAt, momentOf } from '../../shared/answer/encode.ts';
+import { isIndicatorField, isValued, programOf } from '../../shared/answer/program.ts';
+import { MIN_TIME } from '../../shared/base/limits.ts';
 import { PERIOD_COLUMN } from '../../shared/data/block.ts';
-import type { DatedQuery, PeriodQuery, RowQuery, SnapshotQuery } from '../../shared/query/query.ts';
+import type {
+  DatedQuery,
+  PanelQuery,
+  PeriodQuery,
+  RowQuery,
+  SnapshotQuery,
+} from '../../shared/query/query.ts';
 import type { Need } from '../cache/entry.ts';
-import { knownAt, momentOf } from './encode.ts';
-
-const ROW_FIELDS = new Set(['subject', 'name', 'listing_date', 'report_date']);
 
 /** Plans whose rows can be reused; with more in use than this the oldest ones' rows are encoded anew. */
 const MAX_PLANS = 4_096;
@@ -34,20 +40,41 @@ function planBy(key: string): number {
   return lastPlan;
 }
 
-export function isIndicatorField(field: string): boolean {
-  return !ROW_FIELDS.has(field);
-}
-
-export function snapshotNeed({ ids, field, timestamp, asOf }: SnapshotQuery): Need {
-  return { kind: 'value', columns: withField(ids, field), time: momentOf(timestamp), asOf: knownAt(asOf) };
+export function snapshotNeed(query: SnapshotQuery): Need {
+  const { ids, field, asOf } = query;
+  const time = momentOf(query.timestamp);
+  if (!isValued(query)) return { kind: 'value', columns: withField(ids, field), time, asOf: knownAt(asOf) };
+  const { indicators, isSimple } = programOf(query);
+  if (isSimple) return { kind: 'value', columns: indicators, time, asOf: knownAt(asOf) };
+  return { kind: 'range', columns: indicators, from: MIN_TIME, to: time };
 }
 
 export function rangeNeed(query: PeriodQuery | DatedQuery): Need {
-  const columns = query.kind === 'dated' ? withField(query.ids, query.field) : query.ids;
-  return { kind: 'range', columns: [...columns, PERIOD_COLUMN], from: query.from, to: query.to };
+  const { ids, from, to } = query;
+  if (!isValued(query)) {
+    const columns = query.kind === 'dated' ? withField(ids, query.field) : ids;
+    return { kind: 'range', columns: [...columns, PERIOD_COLUMN], from, to };
+  }
+  const { indicators, readsBefore } = programOf(query);
+  return { kind: 'range', columns: [...indicators, PERIOD_COLUMN], from: readsBefore ? MIN_TIME : from, to };
+}
+
+/** A panel's values may be of any time before its last date. */
+export function panelNeed(query: PanelQuery, dates: readonly number[]): Need {
+  const { indicators } = programOf(query);
+  return { kind: 'range', columns: indicators, from: MIN_TIME, to: dates[dates.length - 1] ?? MIN_TIME };
+}
+
+/** Number under which the steps of an expression are kept. */
+export function stepsPlan(key: string): number {
+  return planBy(`steps ${key}`);
 }
 
 function planKey(query: RowQuery): string {
+  if (isValued(query)) {
+    const { kind } = query;
+    return `v ${JSON.stringify({ ...query, ...(kind === 'period' ? NOT_IN_RANGES : NOT_IN_ROWS) })}`;
+  }
   switch (query.kind) {
     case 'snapshot':
       return `s ${query.ids} ${query.asOf} ${query.timestamp} ${query.withTime}`;
@@ -57,6 +84,10 @@ function planKey(query: RowQuery): string {
       return `d ${query.ids} ${query.asOf}`;
   }
 }
+
+/** Fields that rows do not show. A row of a topic's range shows when its subject is a member. */
+const NOT_IN_RANGES = { subjects: undefined };
+const NOT_IN_ROWS = { pool: undefined, descending: undefined, offset: undefined, limit: undefined };
 
 function withField(ids: readonly string[], field: string): readonly string[] {
   return isIndicatorField(field) && !ids.includes(field) ? [...ids, field] : ids;

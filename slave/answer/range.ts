@@ -1,17 +1,7 @@
 /** Ranges of time: items per subject, items by date, rows of a table. */
 
-import { GROUPS, tableFrame, tooLarge } from '../../shared/answer/frame.ts';
-import type { SortKey } from '../../shared/answer/order.ts';
-import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
-import { asciiJson, compareText } from '../../shared/base/text.ts';
-import type { Block } from '../../shared/data/block.ts';
-import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/data/topic-intervals.ts';
-import type { SlotSet } from '../../shared/ownership/slot.ts';
-import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
-import type { Subject } from '../cache/directory.ts';
 import {
   Cursor,
-  dateOf,
   encodeCells,
   encodeItem,
   type Item,
@@ -19,14 +9,24 @@ import {
   keysOf,
   knownAt,
   rowsAt,
-} from './encode.ts';
+} from '../../shared/answer/encode.ts';
+import { GROUPS, tableFrame, tooLarge } from '../../shared/answer/frame.ts';
+import type { SortKey } from '../../shared/answer/order.ts';
+import { dateOf } from '../../shared/answer/utc.ts';
+import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
+import { asciiJson, compareText } from '../../shared/base/text.ts';
+import type { Block } from '../../shared/data/block.ts';
+import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/data/topic-intervals.ts';
+import type { SlotSet } from '../../shared/ownership/slot.ts';
+import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
+import type { Subject } from '../cache/directory.ts';
 import { planOf, rangeNeed } from './plan.ts';
 import { byKeyThenSubject, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 /** A period's row larger than this is encoded anew each time rather than kept. */
-const MAX_KEPT_CHARS = 16 * 1024;
+export const MAX_KEPT_CHARS = 16 * 1024;
 
 export function* period({ directory, cache }: Sources, query: PeriodQuery, whole: boolean): Work<Answer> {
   const need = rangeNeed(query);
@@ -85,13 +85,18 @@ function* encodePeriodRow(
     yield;
   }
   if (descending) texts.reverse();
+  return rowOf(record, texts);
+}
+
+/** A subject's row in parts, from its items. */
+export function rowOf(record: Subject, items: readonly string[]): string[] {
   const parts = [`{"subject":${record.json},"data":[`];
-  for (const text of texts) parts.push(parts.length === 1 ? text : `,${text}`);
+  for (const text of items) parts.push(parts.length === 1 ? text : `,${text}`);
   parts.push(']}');
   return parts;
 }
 
-function lengthOf(parts: readonly string[]): number {
+export function lengthOf(parts: readonly string[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 

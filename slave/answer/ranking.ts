@@ -3,9 +3,10 @@
  * entries nor the database. A column holds for as long as nothing is written to its members; those that are written to are
  * looked up again when the column is next used.
  */
+
+import { valueAt } from '../../shared/answer/encode.ts';
 import type { SubjectCache } from '../cache/cache.ts';
 import type { Directory, Subject } from '../cache/directory.ts';
-import { valueAt } from './encode.ts';
 
 /** A column of a topic: `values[i]` is the latest value of `members[i]`, NaN where it has none. */
 export interface RankColumn {

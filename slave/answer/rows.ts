@@ -21,10 +21,14 @@ export interface Sources {
  */
 export type Piece = string | Buffer;
 
-/** An answer in pieces; together they are what `PartHeader` describes, or the final `data`. */
+/** An answer in pieces; together they are what `PartHeader` describes, or the final `data`, or a chunk of columns. */
 export interface Answer {
   pieces: Piece[];
   length: number;
+  /** A chunk of columns: bytes that are no ASCII. */
+  isRaw?: true;
+  /** Makes the next chunk; absent = this is the last one. */
+  rest?: Work<Answer>;
 }
 
 export function textOf({ pieces }: Answer): string {
@@ -40,6 +44,37 @@ export const SUBJECTS_A_STEP = 16;
 
 /** Characters encoded between two yields: about half a millisecond. */
 export const CHARS_A_STEP = 32 * 1024;
+
+/** Nodes of expressions evaluated between two yields: about half a millisecond. */
+const NODES_A_STEP = 4_096;
+
+/** Says when it is time to let others have a turn, where subjects differ in what they cost. */
+export class Steps {
+  private readonly evaluated: { readonly work: number };
+  private subjects = 0;
+  private workBefore = 0;
+
+  constructor(evaluated: { readonly work: number }) {
+    this.evaluated = evaluated;
+  }
+
+  /** Called once a subject. */
+  isOver(): boolean {
+    this.subjects++;
+    return this.subjects >= SUBJECTS_A_STEP || this.isWorkOver() ? this.begin() : false;
+  }
+
+  /** Called as often as wanted within one. */
+  isWorkOver(): boolean {
+    return this.evaluated.work - this.workBefore >= NODES_A_STEP ? this.begin() : false;
+  }
+
+  private begin(): true {
+    this.subjects = 0;
+    this.workBefore = this.evaluated.work;
+    return true;
+  }
+}
 
 /** Collects encoded rows, either as the final `data` or back to back for the merge. */
 export class Rows {

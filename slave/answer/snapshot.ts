@@ -1,15 +1,25 @@
 /** Snapshots: one row a subject, ranked. */
 
+import {
+  type EncodedRow,
+  encodeSnapshotRow,
+  knownAt,
+  latestTime,
+  momentOf,
+  type ValueColumns,
+  valueAt,
+} from '../../shared/answer/encode.ts';
 import type { SortKey } from '../../shared/answer/order.ts';
+import { dependsOnClock, isIndicatorField } from '../../shared/answer/program.ts';
+import { SnapshotRows } from '../../shared/answer/valued.ts';
 import { compareText } from '../../shared/base/text.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
-import type { EncodedRow, Entry, Need } from '../cache/entry.ts';
-import { encodeSnapshotRow, knownAt, latestTime, momentOf, type ValueColumns, valueAt } from './encode.ts';
-import { isIndicatorField, planOf, snapshotNeed } from './plan.ts';
+import type { Entry, Need } from '../cache/entry.ts';
+import { planOf, snapshotNeed } from './plan.ts';
 import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
-import { type Answer, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
+import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
 export function* snapshot(
@@ -18,12 +28,8 @@ export function* snapshot(
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const need = snapshotNeed(query);
   const plan = planOf(query);
-  const counted = new Set<string>();
-  const best =
-    (yield* ranked(sources, query, need, slots, counted)) ??
-    (yield* sorted(sources, query, need, plan, slots, counted));
+  const best = yield* plainBest(sources, query, slots);
   const rows = new Rows(whole);
   const values = { ids: query.ids, time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const keys: SortKey[] = [];
@@ -39,6 +45,71 @@ export function* snapshot(
     if (rows.add(row.text)) yield;
   }
   return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
+/** Snapshots that ask for more than plain values. `now`: seconds, what the latest moment is where ages count. */
+export function* valuedSnapshot(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+  whole: boolean,
+  now: number,
+): Work<Answer> {
+  const plan = dependsOnClock(query) ? undefined : planOf(query);
+  const evaluated = new SnapshotRows(query, now);
+  const steps = new Steps(evaluated);
+  const best = yield* valuedBest(sources, query, slots, evaluated, steps);
+  const rows = new Rows(whole);
+  const keys: SortKey[] = [];
+  const subjects: string[] = [];
+  for (const candidate of best.slice(whole ? query.offset : 0)) {
+    const { key, record, block } = candidate;
+    const encode = () => ({ ...evaluated.encode(record, block), key });
+    const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
+    keys.push(key);
+    subjects.push(record.subject);
+    if (rows.add(row.text) || steps.isOver()) yield;
+  }
+  return rows.finish(() => ({ kind: 'snapshot', keys, subjects, lengths: rows.lengths }));
+}
+
+/** The first `offset + limit` rows of a query that asks for plain values alone; one may have become empty. */
+export function* plainBest(
+  sources: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const counted = new Set<string>();
+  return (
+    (yield* ranked(sources, query, need, slots, counted)) ??
+    (yield* sorted(sources, query, need, planOf(query), slots, counted))
+  );
+}
+
+/** The first `offset + limit` rows of a query that asks for more. */
+export function* valuedBest(
+  { directory, cache }: Sources,
+  query: SnapshotQuery,
+  slots: SlotSet | undefined,
+  evaluated: SnapshotRows,
+  steps: Steps,
+): Work<Candidate[]> {
+  const need = snapshotNeed(query);
+  const plan = dependsOnClock(query) ? undefined : planOf(query);
+  const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
+  const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
+  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const entry = cache.lookup(record, need);
+    const { block } = entry;
+    const kept = plan === undefined ? undefined : entry.row(plan);
+    if (kept === undefined) {
+      const key = evaluated.key(record, block);
+      if (key !== undefined) top.add({ key, record, entry, block });
+    } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
+    if (steps.isOver()) yield;
+  }
+  return top.sorted();
 }
 
 /** The row kept for the plan, or a new one, kept if nothing of the subject has changed since it was looked up. */

@@ -1,9 +1,12 @@
 /** The data-aware cache: an LRU of entries bounded by their real bytes, filled by gap reads, patched by what is written. */
 import { LRUCache } from 'lru-cache';
+import type { EncodedRow } from '../../shared/answer/encode.ts';
+import type { Steps } from '../../shared/answer/steps.ts';
+import type { Block } from '../../shared/data/block.ts';
 import type { IngestLine } from '../../shared/data/lines.ts';
 import { CachedFilter } from './cached-filter.ts';
 import type { Subject } from './directory.ts';
-import type { EncodedRow, Entry, Need } from './entry.ts';
+import type { Entry, Need } from './entry.ts';
 import type { StoreReader } from './store-reader.ts';
 
 /**
@@ -112,6 +115,20 @@ export class SubjectCache {
     this.entries.delete(entry.subject);
     entry.keepRow(plan, row);
     this.store(entry);
+  }
+
+  /** Keeps steps with their entry, if that is still the one that is cached, as it was when they were made. */
+  keepSteps(entry: Entry, block: Block, made: ReadonlyMap<number, Steps>): void {
+    if (made.size === 0 || this.entries.peek(entry.subject) !== entry || entry.block !== block) return;
+    this.entries.delete(entry.subject);
+    for (const [plan, steps] of made) entry.keepSteps(plan, steps);
+    this.store(entry);
+  }
+
+  /** The columns that a subject has, and perhaps some that it had. */
+  columnsOf({ subject, slot }: Subject): readonly string[] {
+    const known = this.entries.peek(subject);
+    return known?.whole ? known.block.names : this.reader.columns(subject, slot, this.resets);
   }
 
   /**

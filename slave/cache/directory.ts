@@ -1,16 +1,13 @@
 /** The subjects of the slots held, in memory: their info, topics, memberships and tags. Observations are in the cache, not here. */
 
+import type { ShownSubject } from '../../shared/answer/encode.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import type { StoredInfo } from '../../shared/data/lines.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
 
-export interface Subject {
-  readonly subject: string;
+export interface Subject extends ShownSubject {
   readonly slot: number;
-  readonly info: StoredInfo;
-  /** `{"subject":…,"name":…,"status":…,"listing_date":…,"category":…}` as ASCII JSON, as every row carries it. */
-  readonly json: string;
 }
 
 export class Directory {

@@ -1,5 +1,7 @@
 /** What the cache knows of one subject: its data as a block, and per column the extents that are known completely. */
 
+import type { EncodedRow } from '../../shared/answer/encode.ts';
+import { type Steps, stepsBytes } from '../../shared/answer/steps.ts';
 import { MIN_TIME } from '../../shared/base/limits.ts';
 import { type Block, PERIOD_COLUMN } from '../../shared/data/block.ts';
 import { EMPTY_BLOCK, putPoints, removePoints } from '../../shared/data/block-edit.ts';
@@ -13,14 +15,6 @@ export type Need =
   /** Per column the value at the greatest time ≤ `time` that has one as known at `asOf` (Infinity = everything known). */
   | { kind: 'value'; columns: readonly string[]; time: number; asOf: number };
 
-/** A subject's rows as encoded for some plan; dropped when anything of the subject changes. */
-export interface EncodedRow {
-  /** ASCII JSON; `''` = the plan has no row of this subject. */
-  text: string;
-  /** Latest time among the row's values. */
-  time: number;
-}
-
 /** Objects, arrays and map slots of an entry besides its slab; measured with `npm run bench -- --core`. */
 const ENTRY_BYTES = 900;
 const EXTENT_BYTES = 80;
@@ -29,6 +23,9 @@ const ROW_BYTES = 100;
 /** Rows kept per subject, in number and bytes; with more plans in use the oldest go. */
 const MAX_ROWS = 256;
 const MAX_ROW_BYTES = 128 * 1024;
+/** Steps of panels kept per subject, in bytes, and what an expression's take besides their numbers: three arrays. */
+const MAX_STEP_BYTES = 128 * 1024;
+const STEPS_BYTES = 400;
 
 export class Entry {
   readonly subject: string;
@@ -41,12 +38,19 @@ export class Entry {
   /** The seq whose state the data shows; lines up to it must not be applied again. */
   seq: number;
   private readonly rows = new Map<number, EncodedRow>();
-  rowBytes = 0;
+  private rowTextBytes = 0;
+  private readonly steps = new Map<number, Steps>();
+  private stepBytes = 0;
 
   constructor(subject: string, seq: number) {
     this.subject = subject;
     this.bucket = bucketOf(subject);
     this.seq = seq;
+  }
+
+  /** Bytes of what has been made of the data: encoded rows, steps of panels. */
+  get rowBytes(): number {
+    return this.rowTextBytes + this.stepBytes;
   }
 
   /** Bytes of slab, texts, extents and index: what the cache is bounded by, together with `rowBytes`. */
@@ -119,19 +123,35 @@ export class Entry {
   }
 
   keepRow(plan: number, row: EncodedRow): void {
-    while (this.rows.size >= MAX_ROWS || (this.rows.size > 0 && this.rowBytes > MAX_ROW_BYTES)) {
+    while (this.rows.size >= MAX_ROWS || (this.rows.size > 0 && this.rowTextBytes > MAX_ROW_BYTES)) {
       const [oldest, { text }] = this.rows.entries().next().value!;
       this.rows.delete(oldest);
-      this.rowBytes -= ROW_BYTES + text.length;
+      this.rowTextBytes -= ROW_BYTES + text.length;
     }
     this.rows.set(plan, row);
-    this.rowBytes += ROW_BYTES + row.text.length;
+    this.rowTextBytes += ROW_BYTES + row.text.length;
+  }
+
+  stepsOf(plan: number): Steps | undefined {
+    return this.steps.get(plan);
+  }
+
+  keepSteps(plan: number, steps: Steps): void {
+    while (this.steps.size >= MAX_ROWS || (this.steps.size > 0 && this.stepBytes > MAX_STEP_BYTES)) {
+      const [oldest, gone] = this.steps.entries().next().value!;
+      this.steps.delete(oldest);
+      this.stepBytes -= STEPS_BYTES + stepsBytes(gone);
+    }
+    this.steps.set(plan, steps);
+    this.stepBytes += STEPS_BYTES + stepsBytes(steps);
   }
 
   /** Called whenever anything that rows show has changed, the subject's info included. */
   forgetRows(): void {
     this.rows.clear();
-    this.rowBytes = 0;
+    this.rowTextBytes = 0;
+    this.steps.clear();
+    this.stepBytes = 0;
   }
 }
 

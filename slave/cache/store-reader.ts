@@ -56,6 +56,9 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
   const summaries = database.prepare(
     'SELECT subject, start, summary, sum FROM chunks WHERE slot = ? ORDER BY subject',
   );
+  const subjectSummaries = database.prepare(
+    'SELECT subject, start, summary, sum FROM chunks WHERE slot = ? AND subject = ?',
+  );
   const infos = database.prepare('SELECT slot, subject, info, sum FROM subjects');
 
   /** Reads what `need` misses into `known`, or into a new entry where what is known is of another state of the file. */
@@ -173,6 +176,15 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
         return undefined;
       }
     },
+    /** The columns of one subject. */
+    columns: (subject: string, slot: number, resets: number): string[] =>
+      guarded(onDamage, () => {
+        const rows = database.snapshot(() => {
+          if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
+          return subjectSummaries.all(slot, subject);
+        });
+        return [...new Set(rows.flatMap((row) => Object.keys(summaryOf(slot, row))))];
+      }),
     /** What the chunks of one slot hold, by subject ascending. */
     summaries: (slot: number, resets: number): { subject: string; summary: Summary }[] =>
       guarded(onDamage, () => {

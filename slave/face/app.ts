@@ -21,11 +21,12 @@ import {
   successBody,
   TIMEOUT,
 } from '../../shared/http/envelope.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { SLOTS_PATH } from '../../shared/link/messages.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
-import { parseQueryBody, type RowKind } from '../../shared/query/parse.ts';
+import { type BodyKind, parseQueryBody } from '../../shared/query/parse.ts';
 import { namedSubjects } from '../../shared/query/query.ts';
 import { textOf } from '../answer/rows.ts';
 import type { PartAnswer, Slave } from '../state/slave.ts';
@@ -45,11 +46,12 @@ export interface AppOptions {
 /** POST begins a comparison with the master (`?refill=false`: what differs is only told), GET says how it goes. */
 export const VERIFY_PATH = '/internal/verify';
 
-const QUERY_PATHS: Record<string, RowKind> = {
-  '/kamaitachi/api/data/v1/snapshot': 'snapshot',
-  '/kamaitachi/api/data/v1/period': 'period',
-  '/kamaitachi/api/selection/v1/snapshot': 'selection_snapshot',
-  '/kamaitachi/api/selection/v1/period': 'selection_period',
+const QUERY_PATHS: Record<string, BodyKind> = {
+  [PATHS.snapshot]: 'snapshot',
+  [PATHS.period]: 'period',
+  [PATHS.panel]: 'panel',
+  [PATHS.selectionSnapshot]: 'selection_snapshot',
+  [PATHS.selectionPeriod]: 'selection_period',
 };
 
 export function createApp(slave: Slave, options: AppOptions): Hono {
@@ -76,7 +78,7 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     }
   }
 
-  async function answerQuery(c: Context, kind: RowKind): Promise<Response> {
+  async function answerQuery(c: Context, kind: BodyKind): Promise<Response> {
     const deadline = options.now() + parseTimeoutMs(c.req.header(TIMEOUT));
     const query = parseQueryBody(kind, decodeUtf8(await bodyOf(c)));
     const part: PartRequest = { query, whole: true, minSeq: parseMinSeq(c.req.header(MIN_SEQ)) };
@@ -100,8 +102,8 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     return c.body(Readable.toWeb(Readable.from(bytes)) as ReadableStream<Uint8Array>);
   }
 
-  app.get('/kamaitachi/api/data/v1/stats', (c) => c.json(envelope({ cache: cacheStats(slave) })));
-  app.post('/kamaitachi/api/data/v1/cache/reset', (c) => {
+  app.get(PATHS.stats, (c) => c.json(envelope({ cache: cacheStats(slave) })));
+  app.post(PATHS.cacheReset, (c) => {
     cache.resetCounters();
     if (c.req.query('clear') === 'true') {
       cache.clear();

@@ -9,6 +9,7 @@ import { KamaitachiError } from '../../shared/base/errors.ts';
 import { PIECE_BYTES } from '../../shared/base/limits.ts';
 import { type Hello, LINK_PATH, LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
+import { SPOKEN } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader, type FrameType } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import { Refusal } from '../answer/refusal.ts';
@@ -127,6 +128,24 @@ async function linked(more: Partial<Hello> = {}): Promise<Gateway> {
   return gateway;
 }
 
+describe('a gateway that waits', () => {
+  it('hears all the time that the slave is there, and one that waits for nothing does not', async () => {
+    let answer = (_made: PartAnswer) => {};
+    answers = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const gateway = await linked();
+    const idle = await linked();
+    gateway.ask(1, 'x');
+    // Several times as many as heartbeats would be.
+    await until(() => gateway.of('S').length >= 20);
+    expect(idle.of('S').length).toBeLessThan(10);
+    answer(small('x'));
+    await until(() => gateway.of('R', 1).length === 1);
+  });
+});
+
 describe('requests that are remembered', () => {
   it('keep nothing of what came in one piece with them', async () => {
     setFlagsFromString('--expose-gc');
@@ -159,7 +178,7 @@ describe('the beginning of a link', () => {
     await until(() => gateway.of('R').length === 1);
     expect(gateway.frames.map(({ type }) => type)).toEqual(['H', 'S', 'R']);
     expect(JSON.parse(gateway.frames[0].payload)).toMatchObject({
-      ...{ protocol: LINK_PROTOCOL, slots: SLOTS, hash: HASH_ID, node: 'sl\u00e4ve', history: 'history' },
+      ...{ ...SPOKEN, slots: SLOTS, hash: HASH_ID, node: 'sl\u00e4ve', history: 'history' },
     });
     expect(JSON.parse(gateway.frames[1].payload)).toEqual({
       ...{
@@ -175,13 +194,26 @@ describe('the beginning of a link', () => {
   });
 
   it.each([
+    ['this protocol', { protocol: LINK_PROTOCOL }],
+    ['the one before it', { protocol: LINK_PROTOCOL - 1 }],
+    ['this one and the next', { protocol: LINK_PROTOCOL, newest: LINK_PROTOCOL + 1 }],
+  ])('with a gateway that speaks %s carries queries', async (_what, spoken) => {
+    answers = (query) => small(query);
+    const gateway = await linked(spoken);
+    gateway.ask(1, 'x');
+    await until(() => gateway.of('R', 1).length === 1);
+  });
+
+  it.each([
     ['another protocol', { protocol: 99 }],
     ['another number of slots', { slots: 1_024 }],
     ['another hash', { hash: 'fnv' }],
   ])('with %s ends it, and the log says what was expected', async (_what, difference) => {
     const gateway = new Gateway(encodeFrame('H', [], JSON.stringify({ ...HELLO, ...difference })));
     await until(() => gateway.isClosed);
-    expect(logged.join()).toContain(`expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}`);
+    expect(logged.join()).toContain(
+      `expected protocol ${LINK_PROTOCOL} or ${LINK_PROTOCOL - 1}, ${SLOTS} slots, ${HASH_ID}`,
+    );
     await until(() => links.links() === 0);
   });
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import { HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
+import { ALIVE_MS, HEARTBEAT_MS, MAX_ANSWERS_WAITING_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { asciiJson } from '../../shared/base/text.ts';
 import { publicError } from '../../shared/http/envelope.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type PartRequest,
   type SlaveState,
 } from '../../shared/link/messages.ts';
+import { agreedProtocol, OLDEST_LINK_PROTOCOL, SPOKEN } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader, frameHead } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
 import { Refusal } from '../answer/refusal.ts';
@@ -67,10 +68,13 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
   const pushAll = () => {
     for (const link of links) link.pushState();
   };
-  const heartbeat = setInterval(() => {
-    for (const link of links) link.dropLate();
-    pushAll();
-  }, HEARTBEAT_MS);
+  const heartbeat = setInterval(pushAll, HEARTBEAT_MS);
+  const aliveness = setInterval(() => {
+    for (const link of links) {
+      link.dropLate();
+      link.sayAlive();
+    }
+  }, ALIVE_MS);
   slave.onChange(pushAll);
   slave.onNews((seq, slots) => {
     let frame: string | undefined;
@@ -84,6 +88,7 @@ export function serveLinks(server: Server, slave: Slave, options: LinkServerOpti
     links: () => links.size,
     close() {
       clearInterval(heartbeat);
+      clearInterval(aliveness);
       for (const link of links) link.close();
     },
     destroy() {
@@ -119,6 +124,10 @@ interface Outgoing {
   /** Bytes that the gateway has room for. */
   credit: number;
   deadline: number;
+  /** Chunks that the gateway has room for, beyond the one that is on its way. */
+  pulls: number;
+  /** The next chunk, where it is made. */
+  following: PartAnswer | undefined;
 }
 
 class Link {
@@ -135,6 +144,8 @@ class Link {
   private greeted = false;
   wantsNews = false;
   private sentReady = '';
+  /** Nothing was sent since `sayAlive` was called last. */
+  private isQuiet = true;
 
   constructor(socket: Duplex, slave: Slave, options: LinkServerOptions) {
     this.socket = socket;
@@ -154,7 +165,7 @@ class Link {
       this.outgoing.clear();
     });
     const hello: Hello = {
-      protocol: LINK_PROTOCOL,
+      ...SPOKEN,
       slots: SLOTS,
       hash: HASH_ID,
       node: slave.node,
@@ -188,6 +199,12 @@ class Link {
     this.send(encodeFrame('S', [], asciiJson(state)));
   }
 
+  /** Long work is no silence: a gateway that waits for something hears all the time that this process runs. */
+  sayAlive(): void {
+    if (this.isQuiet && this.open.size + this.outgoing.size > 0) this.pushState();
+    this.isQuiet = true;
+  }
+
   /** `frame`: the same for every link. */
   pushNews(frame: string): void {
     this.send(frame);
@@ -216,17 +233,23 @@ class Link {
       if (outgoing === undefined) return;
       outgoing.credit += numbers[1];
       this.flushSoon();
+    } else if (type === 'P') {
+      const outgoing = this.outgoing.get(id);
+      if (outgoing === undefined) return;
+      outgoing.pulls++;
+      this.beginNext(id, outgoing);
     } else throw new RangeError(`a gateway does not send ${type} frames`);
   }
 
-  private greet({ protocol, slots, hash, wantsNews }: Hello): void {
-    if (protocol !== LINK_PROTOCOL || slots !== SLOTS || hash !== HASH_ID) {
+  private greet(hello: Hello): void {
+    const { protocol, slots, hash } = hello;
+    if (agreedProtocol(hello) === undefined || slots !== SLOTS || hash !== HASH_ID) {
       throw new RangeError(
-        `expected protocol ${LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
+        `expected protocol ${LINK_PROTOCOL} or ${OLDEST_LINK_PROTOCOL}, ${SLOTS} slots, ${HASH_ID}; got ${protocol}, ${slots}, ${hash}`,
       );
     }
     this.greeted = true;
-    this.wantsNews = wantsNews === true;
+    this.wantsNews = hello.wantsNews === true;
   }
 
   private request(id: number, timeoutMs: number, payload: string): void {
@@ -266,16 +289,47 @@ class Link {
       return;
     }
     this.open.delete(id);
-    if (answer.length <= PIECE_BYTES) {
-      this.send(encodeFrame('R', [id, answer.seq, answer.staleSeconds, answer.length], textOf(answer)));
+    if (answer.length <= PIECE_BYTES && answer.next === undefined) {
+      // Written as latin1, so raw bytes stay what they are.
+      this.send(answerHead(id, answer, answer.length) + textOf(answer));
     } else {
-      this.outgoing.set(id, { answer, sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES, deadline });
+      const outgoing = { answer, ...UNSENT, deadline, pulls: 0, following: undefined };
+      this.outgoing.set(id, outgoing);
+      void this.makeNext(id, outgoing);
       this.flushSoon();
     }
   }
 
+  /** Makes the chunk behind the one that is on its way. */
+  private async makeNext(id: number, outgoing: Outgoing): Promise<void> {
+    const { next } = outgoing.answer;
+    if (next === undefined) return;
+    const isWanted = () => this.outgoing.get(id) === outgoing;
+    try {
+      outgoing.following = await next(isWanted);
+      if (isWanted()) this.beginNext(id, outgoing);
+    } catch (error) {
+      if (isWanted()) this.fail(id, error);
+    }
+  }
+
+  /** Sends the next chunk, where the one before is sent, it is made, and the gateway has room for it. */
+  private beginNext(id: number, outgoing: Outgoing): void {
+    const { answer, sent, following, pulls } = outgoing;
+    if (sent < answer.length || following === undefined || pulls === 0) return;
+    // From here on it is the gateway that knows how long its client waits.
+    Object.assign(outgoing, UNSENT, {
+      answer: following,
+      following: undefined,
+      pulls: pulls - 1,
+      deadline: Infinity,
+    });
+    void this.makeNext(id, outgoing);
+    this.flushSoon();
+  }
+
   private fail(id: number, thrown: unknown): void {
-    if (!this.open.delete(id)) return;
+    if (!this.open.delete(id) && !this.outgoing.delete(id)) return;
     const error = publicError(thrown);
     if (error.code === 'internal')
       this.options.log('bug', { error: thrown instanceof Error ? thrown.stack : String(thrown) });
@@ -285,6 +339,7 @@ class Link {
   }
 
   private send(frame: string): void {
+    this.isQuiet = false;
     this.batch += frame;
     this.flushSoon();
   }
@@ -324,17 +379,30 @@ class Link {
   private sendPieces(): void {
     for (const [id, outgoing] of this.outgoing) {
       if (outgoing.credit <= 0) continue;
+      this.isQuiet = false;
       const { answer, sent, credit } = outgoing;
       const length = Math.min(PIECE_BYTES, credit, answer.length - sent);
-      this.socket.write(
-        frameHead('R', [id, answer.seq, answer.staleSeconds, answer.length], length),
-        'latin1',
-      );
+      this.socket.write(answerHead(id, answer, length), 'latin1');
       for (const piece of nextBytes(outgoing, length)) this.socket.write(piece, 'latin1');
-      if (outgoing.sent === answer.length) this.outgoing.delete(id);
+      if (outgoing.sent === answer.length && answer.next === undefined) this.outgoing.delete(id);
+      else if (outgoing.sent === answer.length) this.beginNext(id, outgoing);
       else if (outgoing.credit > 0) this.flushSoon();
     }
   }
+}
+
+/** A chunk or an answer that nothing has been sent of: the first piece needs no credit. */
+const UNSENT = { sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES };
+
+/** The line before the next `length` bytes of an answer. */
+function answerHead(
+  id: number,
+  { seq, staleSeconds, length: total, isRaw, next }: PartAnswer,
+  length: number,
+): string {
+  return isRaw
+    ? frameHead('B', [id, seq, staleSeconds, total, next === undefined ? 0 : 1], length)
+    : frameHead('R', [id, seq, staleSeconds, total], length);
 }
 
 /** Requests by their text: gateways repeat themselves, and a look-up is cheaper than to parse. Nobody may change one. */

@@ -12,6 +12,7 @@ import {
   type SumsHeader,
   TAIL_PATH,
   type TailHeader,
+  type TailRequest,
 } from '../../shared/data/feed.ts';
 import type { IngestLine, RecordLine } from '../../shared/data/lines.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
@@ -100,6 +101,25 @@ describe('a slave that follows', () => {
       { numRuns: 100 },
     );
   }, 90_000);
+
+  it('hands over only so much to a main thread that stands still, and the master hears how far answers are', async () => {
+    followed.own([slotOf('a')]);
+    await followed.settled();
+    followed.handsAllOver = true;
+    followed.isStill = true;
+    for (let i = 0; i < 200; i++) master.write([record('a', i)]);
+    const last = () => master.asked[master.asked.length - 1] as TailRequest;
+    await until(() => followed.waiting.length >= 32 && last().slots === new SlotSet().toBase64());
+    const waiting = followed.waiting.length;
+    const asked = master.asked.length;
+    await until(() => master.asked.length > asked + 5);
+    expect(followed.waiting.length).toBe(waiting);
+    expect(last()).toMatchObject({ taken: 0, waitMs: 0 });
+    followed.isStill = false;
+    for (const arrive of followed.waiting.splice(0)) arrive();
+    await followed.settled();
+    await until(() => last().taken === 200);
+  });
 
   it('stands where the master stands, also where nothing is for its slots', async () => {
     followed.own([slotOf('a')]);

@@ -20,8 +20,10 @@ import type { IngestLine, StampedLine, StoredInfo } from '../../shared/data/line
 import { SlotSet } from '../../shared/ownership/slot.ts';
 import { damageOf } from '../store/damage.ts';
 import type { StoreWriter, SubjectLines } from '../store/writer.ts';
+import { AsOf } from './as-of.ts';
 import type { FillPace } from './fill-pace.ts';
-import type { BadSlot, FromFollower, ToFollower } from './messages.ts';
+import { HandOver } from './hand-over.ts';
+import type { BadSlot, DataMessage, FromFollower, ToFollower } from './messages.ts';
 import type { Verifier } from './verifier.ts';
 
 export interface FollowerPorts {
@@ -35,6 +37,8 @@ export interface FollowerPorts {
   mayBeCached(subject: string): boolean;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds of the main thread's clock. */
+  clock(): number;
   /** Resolves after `ms`, or at once when there is something to do. */
   pause(ms: number): Promise<void>;
 }
@@ -48,6 +52,9 @@ const HANDOVER_CHARS = 256 * 1024;
 const HANDOVER_SUBJECTS = 256;
 /** One that nobody else answers for and that failed so often waits for those that can be had; a connection may break once. */
 const URGENT_TRIES = 2;
+/** The master hears from a slave that waits for its main thread this often. */
+const SAY_AFTER_MS = 2_000;
+const NO_SLOTS = new SlotSet().toBase64();
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
@@ -89,6 +96,8 @@ export function createFollower(
   let heldText = held.toBase64();
   /** The history that the main thread agreed to go over to. */
   let agreed = '';
+  const standing = new AsOf();
+  const handing = new HandOver(ports.send, position);
 
   async function run(): Promise<void> {
     ports.send({ type: 'opened', ...store.standing() });
@@ -121,8 +130,10 @@ export function createFollower(
 
   /** Takes a page of the log, up to `limit`; returns false where there is none of the history that is held. */
   async function tail(limit = Infinity): Promise<boolean> {
+    const askedAt = ports.clock();
+    const wallAskedAt = ports.now();
     const page = await ports.ask(TAIL_PATH, {
-      ...{ node, history, after: position, slots: heldText, waitMs: tailWaitMs() },
+      ...{ node, history, after: position, taken: handing.taken, slots: heldText, waitMs: tailWaitMs() },
     });
     const { header, blobs } = decodePage<TailHeader>(page);
     if (header.reset && !mayReset(header.history)) {
@@ -131,8 +142,9 @@ export function createFollower(
       return false;
     }
     if (header.reset) reset(header.history, header.upTo);
-    else if (header.upTo > position) apply(cutAt(header, limit), blobs);
-    ports.send({ type: 'heard', head: header.head, caughtUp: position >= header.head });
+    else if (header.upTo > position) await apply(cutAt(header, limit), blobs, wallAskedAt);
+    standing.heard(header.head, askedAt);
+    ports.send({ type: 'heard', head: header.head, asOf: standing.at(position) });
     return true;
   }
 
@@ -151,11 +163,11 @@ export function createFollower(
   }
 
   /** Applies a page: first the file, then the main thread hears of it. */
-  function apply(header: TailHeader, blobs: readonly Uint8Array[]): void {
+  async function apply(header: TailHeader, blobs: readonly Uint8Array[], askedAt: number): Promise<void> {
     const news: SubjectNews[] = [];
-    const infos = store.apply(subjectsIn(newsBySlot(header, blobs), news), header.upTo, ports.now());
+    const infos = store.apply(subjectsIn(newsBySlot(header, blobs), news), header.upTo, askedAt);
     position = header.upTo;
-    handOver(news, infos);
+    await handOver(news, infos);
   }
 
   /** What a page brings for the slots held, by slot; within a slot in the order of the log. */
@@ -209,7 +221,7 @@ export function createFollower(
   }
 
   /** Tells the main thread of a page, in messages small enough that taking one in does not hold it up. */
-  function handOver(news: readonly SubjectNews[], infos: [string, StoredInfo | null][]): void {
+  async function handOver(news: readonly SubjectNews[], infos: [string, StoredInfo | null][]): Promise<void> {
     const infoOf = new Map(infos.map((info) => [info[0], info]));
     let next = 0;
     do {
@@ -229,7 +241,7 @@ export function createFollower(
         if (info !== undefined) message.infos.push(info);
       }
       if (next < news.length) message.more = true;
-      ports.send(message);
+      await hand(message);
     } while (next < news.length);
   }
 
@@ -282,23 +294,37 @@ export function createFollower(
       }
       heldText = held.toBase64();
       wanted = wanted.filter((slot) => !filled.has(slot));
-      tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
+      await tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
     }
   }
 
   /** Tells the main thread of slots that are in the file now, whole ones, few enough subjects at a time. */
-  function tellFilled(filled: FillHeader['slots']): void {
+  async function tellFilled(filled: FillHeader['slots']): Promise<void> {
     let slots: number[] = [];
     let infos: [string, StoredInfo][] = [];
     for (const { slot, subjects } of filled) {
       slots.push(slot);
       for (const { subject, info } of subjects) infos.push([subject, info]);
       if (infos.length < HANDOVER_SUBJECTS) continue;
-      ports.send({ type: 'filled', slots, infos });
+      await hand({ type: 'filled', slots, infos });
       slots = [];
       infos = [];
     }
-    if (slots.length > 0) ports.send({ type: 'filled', slots, infos });
+    if (slots.length > 0) await hand({ type: 'filled', slots, infos });
+  }
+
+  /**
+   * Hands data to the main thread as it has room. Meanwhile the master hears how far answers are: where that is too far behind,
+   * it slows writes.
+   */
+  async function hand(message: DataMessage): Promise<void> {
+    while (handing.isFull && !stopped) {
+      if (await handing.room(SAY_AFTER_MS, ports.pause)) continue;
+      const { taken } = handing;
+      const request = { node, history, after: position, taken, slots: NO_SLOTS, waitMs: 0 };
+      await ports.ask(TAIL_PATH, request).catch((error: unknown) => ports.send(troubleOf(error)));
+    }
+    handing.send(message);
   }
 
   /** Compares some slots with the master, both at the same seq: that of its answer, at which the log is stopped. */
@@ -383,6 +409,7 @@ export function createFollower(
       } else if (message.type === 'drop') {
         if (message.resets === resets) toDrop.push(...message.slots);
       } else if (message.type === 'reset') agreed = message.history;
+      else if (message.type === 'taken') handing.took(message.messages, message.seq);
       else if (message.type === 'verify') verifier.start(held, message.refill);
       else stopped = true;
     },

@@ -4,6 +4,8 @@ import type { PeerAccess } from '../../shared/http/peers.ts';
 
 export interface FollowerOptions {
   node: string;
+  /** What the main thread's `performance.now()` is behind a clock that all threads share: milliseconds. */
+  clockOffsetMs: number;
   databasePath: string;
   /** The mark beside it. */
   markPath: string;
@@ -45,7 +47,16 @@ export type ToFollower =
   | { type: 'master'; url: string }
   /** Compare all that is held with the master now; with `refill` what differs is filled again. */
   | { type: 'verify'; refill: boolean }
+  /** So many messages of data more are taken in, and answers are of this seq. */
+  | { type: 'taken'; messages: number; seq: number }
   | { type: 'stop' };
+
+/** Those that bring data: the main thread says when it has taken them in, and only so many may wait there. */
+export type DataMessage = Extract<FromFollower, { type: 'applied' | 'filled' }>;
+
+export function isData(message: FromFollower): message is DataMessage {
+  return message.type === 'applied' || message.type === 'filled';
+}
 
 /**
  * In the order in which things happened. The main thread takes each in whole before it answers from a later state, so what
@@ -53,8 +64,11 @@ export type ToFollower =
  */
 export type FromFollower =
   | { type: 'opened'; history: string; position: number; heardAt: number; slots: number[]; resets: number }
-  /** The master answered. `caughtUp`: everything up to its head is applied. */
-  | { type: 'heard'; head: number; caughtUp: boolean }
+  /**
+   * The master answered. `asOf`: everything that it had when it was asked then is applied, by the main thread's clock;
+   * undefined while there is more to apply.
+   */
+  | { type: 'heard'; head: number; asOf: number | undefined }
   /**
    * Lines up to `upTo` are in the file. `lines[i]`: the lines of `subjects[i]`, one JSON text each, joined by `\n`, or null where
    * it was not cached a moment ago;

@@ -12,9 +12,10 @@ import type { CachedFilter } from '../cache/cached-filter.ts';
 import { createStoreReader, type StoreReader } from '../cache/store-reader.ts';
 import type { Damage } from '../store/damage.ts';
 import { type Connection, OtherVersion, openDatabase } from '../store/database.ts';
+import { clockOffset } from './clock.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './messages.ts';
 
-export interface StorageOptions extends Omit<FollowerOptions, 'markPath' | 'cached'> {
+export interface StorageOptions extends Omit<FollowerOptions, 'markPath' | 'cached' | 'clockOffsetMs'> {
   /** What is cached. */
   filter: CachedFilter;
   /** A message of the thread that writes the file as it is now. */
@@ -61,7 +62,10 @@ export function openStorage(options: StorageOptions): Storage {
       // Not in the middle of the read that found it.
       setImmediate(() => take(opened, damage));
     });
-    const workerData: FollowerOptions = { ...others, databasePath, markPath, cached: filter.memory };
+    const workerData: FollowerOptions = {
+      ...{ ...others, databasePath, markPath, cached: filter.memory },
+      clockOffsetMs: clockOffset(),
+    };
     const worker = new Worker(new URL('./thread.mjs', import.meta.url), { workerData });
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     const opened = { database, reader, worker, exited };
@@ -110,6 +114,7 @@ export function openStorage(options: StorageOptions): Storage {
     reader: {
       read: (...request) => use((reader) => reader.read(...request)),
       infos: (...request) => use((reader) => reader.infos(...request)),
+      columns: (...request) => use((reader) => reader.columns(...request)),
       summaries: (...request) => use((reader) => reader.summaries(...request)),
     },
     follower: {

@@ -10,13 +10,15 @@ import { openDatabase } from '../store/database.ts';
 import { countCommits } from '../store/mark.ts';
 import { createStoreWriter } from '../store/writer.ts';
 import { createAskMaster } from './ask-master.ts';
+import { clockOffset } from './clock.ts';
 import { createFillPace } from './fill-pace.ts';
 import { createFollower, type FollowerPorts } from './follower.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './messages.ts';
 import { createVerifier } from './verifier.ts';
 
-const { node, databasePath, markPath, cached, verifyEveryMs, fillBytesPerSecond, ...options } =
+const { node, databasePath, markPath, cached, verifyEveryMs, fillBytesPerSecond, clockOffsetMs, ...options } =
   workerData as FollowerOptions;
+const ownOffsetMs = clockOffset();
 let { masterUrl } = options;
 // Answers are the main thread's.
 lowerThread(FOLLOWING);
@@ -35,6 +37,7 @@ const ports: FollowerPorts = {
   send,
   mayBeCached: (subject) => filter.mayHave(subject),
   now: Date.now,
+  clock: () => performance.now() + ownOffsetMs - clockOffsetMs,
   pause: (ms) =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
@@ -69,7 +72,8 @@ async function follow(): Promise<void> {
         masterUrl = message.url;
       } else follower.receive(message);
       if (message.type === 'stop') master.giveUp();
-      wake();
+      // It goes on where it waits for that, and only there.
+      if (message.type !== 'taken') wake();
     });
     await follower.run();
   } finally {

@@ -1,4 +1,4 @@
-/** How long ago the master was heard, and whether everything that it had then has been applied. */
+/** As of when what is held is complete, by what the master had when it was asked. */
 
 import { STALE_AFTER_MS } from '../../shared/base/limits.ts';
 import type { SlaveState } from '../../shared/link/messages.ts';
@@ -12,8 +12,10 @@ export class Freshness {
   private readonly now: () => number;
   private readonly wallNow: () => number;
   private readonly startedAt: number;
-  private heardAt: number | undefined;
-  private caughtUp = false;
+  /** Everything that the master had then is applied. */
+  private asOf: number | undefined;
+  /** Nothing newer came since `lose`. */
+  private isLost = false;
 
   /** Milliseconds: `now` of a clock that never goes back, `wallNow` since the epoch. */
   constructor(now: () => number, wallNow: () => number) {
@@ -23,12 +25,12 @@ export class Freshness {
   }
 
   isFresh(): boolean {
-    return this.caughtUp && this.heardAt !== undefined && this.now() - this.heardAt <= STALE_AFTER_MS;
+    return !this.isLost && this.asOf !== undefined && this.now() - this.asOf <= STALE_AFTER_MS;
   }
 
   /** Whether nothing was heard so far, and hardly could be. */
   isStarting(): boolean {
-    return this.heardAt === undefined && this.now() - this.startedAt < STARTING_MS;
+    return this.asOf === undefined && this.now() - this.startedAt < STARTING_MS;
   }
 
   state(): Pick<SlaveState, 'fresh' | 'staleSeconds' | 'freshMs'> {
@@ -36,27 +38,29 @@ export class Freshness {
     return {
       fresh,
       staleSeconds: fresh ? 0 : this.staleSeconds(),
-      freshMs: fresh ? Math.max(0, STALE_AFTER_MS - (this.now() - this.heardAt!)) : 0,
+      freshMs: fresh ? Math.max(0, STALE_AFTER_MS - (this.now() - this.asOf!)) : 0,
     };
   }
 
-  /** The master has answered; returns whether it became fresh by that. */
-  hear(caughtUp: boolean): boolean {
+  /**
+   * Everything that the master had when it was asked at `asOf` is applied. It counts from then on, however late that is heard:
+   * an answer may have waited anywhere. Returns whether the slave became fresh by it.
+   */
+  hear(asOf: number): boolean {
     const wasFresh = this.isFresh();
-    this.heardAt = this.now();
-    // After a silence, as after a start, it is fresh again only when it has caught up.
-    this.caughtUp = wasFresh || caughtUp;
-    return this.caughtUp !== wasFresh;
+    this.asOf = Math.max(asOf, this.asOf ?? asOf);
+    this.isLost = false;
+    return this.isFresh() !== wasFresh;
   }
 
   /** What is held will not get newer until the master is heard with all of it again. */
   lose(): void {
-    this.caughtUp = false;
+    this.isLost = true;
   }
 
-  /** Whole seconds since the master was last heard, at least 1. */
+  /** Whole seconds since it was complete, at least 1. */
   private staleSeconds(): number {
-    const ms = this.heardAt !== undefined ? this.now() - this.heardAt : this.wallNow() - this.heardBefore;
+    const ms = this.asOf !== undefined ? this.now() - this.asOf : this.wallNow() - this.heardBefore;
     return Math.max(1, Math.floor(ms / 1000));
   }
 }

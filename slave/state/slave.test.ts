@@ -261,13 +261,21 @@ describe('age', () => {
     let told = 0;
     slave.onChange(() => told++);
     ms = 5_000;
-    slave.receive({ type: 'heard', head: 9, caughtUp: false });
+    slave.receive({ type: 'heard', head: 9, asOf: undefined });
     expect([slave.isFresh(), told]).toEqual([false, 0]);
-    slave.receive({ type: 'heard', head: 9, caughtUp: true });
+    slave.receive({ type: 'heard', head: 9, asOf: 4_900 });
     expect([slave.isFresh(), told]).toEqual([true, 1]);
-    // Behind for a moment, but never silent.
-    slave.receive({ type: 'heard', head: 10, caughtUp: false });
+    // Behind for a moment.
+    slave.receive({ type: 'heard', head: 10, asOf: undefined });
     expect([slave.isFresh(), told]).toEqual([true, 1]);
+  });
+
+  it('counts from when the master was asked, however late that is taken in', () => {
+    ms = 9_000;
+    slave.receive({ type: 'heard', head: 9, asOf: 1_000 });
+    expect(slave.state()).toMatchObject({ fresh: false, staleSeconds: 8, freshMs: 0 });
+    slave.receive({ type: 'heard', head: 9, asOf: 8_500 });
+    expect(slave.state()).toMatchObject({ fresh: true, freshMs: 500 });
   });
 
   it('of a slave that has restarted counts from before, and it is lagging until it has caught up', () => {
@@ -281,9 +289,9 @@ describe('age', () => {
       resets: 1,
     });
     expect(restarted.slave.state()).toMatchObject({ seq: 3, fresh: false, staleSeconds: 42 });
-    restarted.slave.receive({ type: 'heard', head: 5, caughtUp: false });
-    expect(restarted.slave.state()).toMatchObject({ fresh: false, staleSeconds: 1 });
-    restarted.slave.receive({ type: 'heard', head: 5, caughtUp: true });
+    restarted.slave.receive({ type: 'heard', head: 5, asOf: undefined });
+    expect(restarted.slave.state()).toMatchObject({ fresh: false, staleSeconds: 42 });
+    restarted.slave.receive({ type: 'heard', head: 5, asOf: ms });
     expect(restarted.slave.state()).toMatchObject({ fresh: true, staleSeconds: 0 });
     restarted.close();
   });
@@ -382,7 +390,7 @@ describe('trouble with the feed', () => {
   });
 
   it('is logged as soon as the master has served', () => {
-    slave.receive({ type: 'heard', head: 0, caughtUp: true });
+    slave.receive({ type: 'heard', head: 0, asOf: ms });
     trouble('starting', true);
     expect(logged).toEqual([['feed', 'starting']]);
   });

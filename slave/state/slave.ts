@@ -5,10 +5,10 @@ import type { IngestLine } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
-import { namedSubjects } from '../../shared/query/query.ts';
+import { subjectsConsulted } from '../../shared/query/query.ts';
 import { answer } from '../answer/answer.ts';
 import { Refusal } from '../answer/refusal.ts';
-import type { Answer, Sources } from '../answer/rows.ts';
+import type { Answer, Sources, Work } from '../answer/rows.ts';
 import { type Later, WorkQueue } from '../answer/work-queue.ts';
 import type { FromFollower, ToFollower } from '../follow/messages.ts';
 import { firstVerification, nextVerification, takeIn, type Verification } from '../follow/verification.ts';
@@ -32,7 +32,9 @@ export interface SlaveOptions {
   newsMs?: number;
 }
 
-export interface PartAnswer extends Answer {
+export interface PartAnswer extends Omit<Answer, 'rest'> {
+  /** Makes the next chunk of an answer in columns; absent = this is the last one. */
+  next?: (isWanted: () => boolean) => PartAnswer | Promise<PartAnswer>;
   /** Every part of the answer was read from a state ≥ this. */
   seq: number;
   staleSeconds: number;
@@ -70,11 +72,14 @@ export class Slave {
   private readonly follower: Pick<Worker, 'postMessage'>;
   private readonly log: SlaveOptions['log'];
   private readonly now: () => number;
+  private readonly wallNow: () => number;
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
   private readonly intake: Intake<FromFollower>;
   /** Of the page that is being taken in, how many infos and subjects are. */
   private taken = 0;
+  /** Messages of data that were taken in, and that the follower takes for waiting. */
+  private unacknowledged = 0;
   private readonly listeners = new Set<() => void>();
   /** Slots that the page being taken in has touched so far. */
   private changed = new ChangedSlots();
@@ -86,10 +91,16 @@ export class Slave {
     this.follower = options.follower;
     this.log = options.log;
     this.now = options.now;
+    this.wallNow = options.wallNow;
     this.freshness = new Freshness(options.now, options.wallNow);
     this.slots = new SlotTable(options.node);
     this.work = new WorkQueue(options.now, options.later);
-    this.intake = new Intake(options.now, options.newsMs ?? NEWS_MS, (message) => this.takeSome(message));
+    this.intake = new Intake({
+      now: options.now,
+      shareMs: options.newsMs ?? NEWS_MS,
+      takeSome: (message) => this.takeSome(message),
+      onTurn: () => this.acknowledge(),
+    });
   }
 
   /** Everything up to this seq is applied in every slot that is ready, in the file and in the cache. */
@@ -129,13 +140,22 @@ export class Slave {
     this.intake.receive(message);
   }
 
+  /** Tells the follower how much more it may hand over. */
+  private acknowledge(): void {
+    if (this.unacknowledged === 0) return;
+    this.post({ type: 'taken', messages: this.unacknowledged, seq: this.seq });
+    this.unacknowledged = 0;
+  }
+
   private takeSome(message: FromFollower): boolean {
     if (message.type !== 'applied') {
       this.take(message);
+      if (message.type === 'filled') this.unacknowledged++;
       return true;
     }
     if (!this.takeNext(message)) return false;
     this.taken = 0;
+    this.unacknowledged++;
     if (message.more === true) return true;
     this.sources.cache.patchedTo = message.upTo;
     this.tellNews(message.upTo);
@@ -212,7 +232,7 @@ export class Slave {
       case 'heard': {
         this.restored = undefined;
         this.head = message.head;
-        if (!this.freshness.hear(message.caughtUp)) return;
+        if (message.asOf === undefined || !this.freshness.hear(message.asOf)) return;
         break;
       }
       case 'filled':
@@ -290,6 +310,7 @@ export class Slave {
     this.log('damaged file', { slots: held.length, why });
     this.intake.clear();
     this.taken = 0;
+    this.unacknowledged = 0;
     this.changed = new ChangedSlots();
     this.freshness.lose();
     this.restored = undefined;
@@ -378,12 +399,27 @@ export class Slave {
       return this.seqWaiters
         .reach(part.minSeq, () => this.seq)
         .then(() => this.answer({ ...part, minSeq: 0 }, isWanted));
+    const work = answer(this.sources, part, asked, Math.floor(this.wallNow() / 1000));
+    return this.run(part, asked, work, isWanted);
+  }
+
+  private run(
+    part: PartRequest,
+    asked: SlotSet | undefined,
+    work: Work<Answer>,
+    isWanted: () => boolean,
+  ): PartAnswer | Promise<PartAnswer> {
     const { seq, staleSeconds } = this.state();
-    const work = answer(this.sources, part, asked);
+    const told = ({ rest, ...made }: Answer): PartAnswer => {
+      if (rest === undefined) return { ...made, seq, staleSeconds };
+      const next = (isStillWanted: () => boolean) => {
+        this.checkHeld(part, asked);
+        return this.run(part, asked, rest, isStillWanted);
+      };
+      return { ...made, seq, staleSeconds, next };
+    };
     const result = this.work.run(work, () => asked ?? new SlotSet(this.namedSlots(part)), isWanted);
-    if (!(result instanceof Promise))
-      return { pieces: result.pieces, length: result.length, seq, staleSeconds };
-    return result.then((made) => ({ ...made, seq, staleSeconds }));
+    return result instanceof Promise ? result.then(told) : told(result);
   }
 
   private checkHeld(part: PartRequest, asked: SlotSet | undefined): void {
@@ -395,7 +431,7 @@ export class Slave {
   }
 
   private *namedSlots({ query }: PartRequest): Iterable<number> {
-    const subjects = namedSubjects(query);
+    const subjects = subjectsConsulted(query);
     if (subjects === null)
       throw new KamaitachiError('bad_request', `slots: expected with a ${query.kind} query`);
     for (const subject of subjects) yield this.sources.directory.get(subject)?.slot ?? slotOf(subject);

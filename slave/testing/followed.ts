@@ -158,6 +158,9 @@ export class Followed {
   onTransaction: () => void = () => {};
   /** Whether the follower hands lines over also where nobody needs them. */
   handsAllOver = false;
+  /** The main thread stands still: what it was told waits. */
+  isStill = false;
+  readonly waiting: (() => void)[] = [];
   /** Whether it may go over to another history as soon as there is one. */
   mayReset = true;
   private readonly folder = mkdtempSync(join(tmpdir(), 'kamaitachi-followed-'));
@@ -200,13 +203,18 @@ export class Followed {
         send: (message) => {
           this.messages.push(message);
           // As between threads: what was posted arrives later, in order.
-          setImmediate(() => {
+          const arrive = () => {
             slave.receive(structuredClone(message));
             if (message.type === 'restored' && this.mayReset) slave.reset(message.history);
+          };
+          setImmediate(() => {
+            if (this.isStill) this.waiting.push(arrive);
+            else arrive();
           });
         },
         mayBeCached: (subject) => this.handsAllOver || filter.mayHave(subject),
         now: () => 1,
+        clock: () => 0,
         pause: async (ms) => {
           this.pauses.push(ms);
           await turn();

@@ -99,7 +99,7 @@ export function createStandalone(
   };
   writer.fill(header, []);
   slave.receive({ type: 'opened', ...writer.standing() });
-  if (isHeard) slave.receive({ type: 'heard', head: 0, caughtUp: true });
+  if (isHeard) slave.receive({ type: 'heard', head: 0, asOf: now() });
   let seq = 0;
 
   return {

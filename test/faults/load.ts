@@ -1,7 +1,7 @@
 /** A steady read load: requests are sent when they are due, timed from then, and every answer is compared with the known one. */
 import { isDeepStrictEqual } from 'node:util';
 import { pick, type Random } from '../../bench/cluster/random.ts';
-import { firstDifference } from '../support/cases.ts';
+import { firstDifference } from '../support/difference.ts';
 import type { Client, HttpAnswer } from './client.ts';
 import type { KnownQuery } from './known.ts';
 

@@ -1,16 +1,21 @@
 /** The conformance data: a data set, queries with their exact answers, and bad requests. */
 import { readFileSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
-import { type Answer, call, inParallel, post } from './cluster.ts';
+import { difference, type Expected } from './answers.ts';
+import { ALWAYS_SENT, type Answer, call, inParallel } from './cluster.ts';
 
 const FOLDER = new URL('../conformance/', import.meta.url);
 const QUERIES_AT_ONCE = 8;
 
-export interface Case {
+export interface Case extends Expected {
   name: string;
   endpoint: string;
-  body: unknown;
-  data: unknown;
+  body?: unknown;
+  /** Absent = POST. */
+  method?: 'GET';
+  /** Of a GET, as it stands behind the `?`. */
+  query?: string;
+  /** The `Accept` header. */
+  accept?: string;
 }
 
 export interface BadRequest {
@@ -21,7 +26,7 @@ export interface BadRequest {
   body?: string;
   pad_body_to?: number;
   status: number;
-  says?: string;
+  says?: string | string[];
 }
 
 export interface CaseSet {
@@ -30,13 +35,16 @@ export interface CaseSet {
   cases: Case[];
 }
 
-export const CASE_SETS: CaseSet[] = ['', 'more/'].map((folder) => ({
-  name: folder === '' ? 'main' : 'more',
+export const CASE_SETS: CaseSet[] = ['', 'more/', 'round2/'].map((folder) => ({
+  name: folder === '' ? 'main' : folder.slice(0, -1),
   dataset: read(`${folder}dataset.ndjson`),
   cases: lines<Case>(`${folder}cases.ndjson`),
 }));
 
-export const BAD_REQUESTS = lines<BadRequest>('errors.ndjson');
+export const BAD_REQUESTS: Record<string, BadRequest[]> = {
+  main: lines('errors.ndjson'),
+  round2: lines('round2/errors.ndjson'),
+};
 
 /** Asks every case; resolves with one readable line for each wrong answer. */
 export async function wrongAnswers(
@@ -55,18 +63,41 @@ export async function wrongAnswers(
 /** What is wrong with the answer to one case, in a line; undefined where nothing is. */
 export async function ask(
   gatewayUrl: string,
-  { name, endpoint, body, data }: Case,
+  one: Case,
   headers: Record<string, string> = {},
 ): Promise<string | undefined> {
+  const said = `${one.name} ${(one.query ?? JSON.stringify(one.body ?? one.lines)).slice(0, 300)}`;
+  try {
+    const wrong = await difference(await request(gatewayUrl, one, headers), one);
+    return wrong && `${said}: ${wrong}`;
+  } catch (error) {
+    return `${said}: ${error}`;
+  }
+}
+
+const REQUEST_MS = 60_000;
+
+function request(
+  gatewayUrl: string,
+  { endpoint, body, method, query, accept, lines }: Case,
+  more: Record<string, string>,
+): Promise<Response> {
+  const headers: Record<string, string> = { ...ALWAYS_SENT, ...more };
+  if (accept !== undefined) headers.accept = accept;
+  const signal = AbortSignal.timeout(REQUEST_MS);
+  const url = gatewayUrl + pathOf(endpoint);
+  if (method === 'GET') return fetch(query === undefined ? url : `${url}?${query}`, { headers, signal });
+  headers['content-type'] = lines === undefined ? 'application/json' : 'application/x-ndjson';
+  const sent =
+    lines?.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('') ??
+    JSON.stringify(body);
+  return fetch(url, { method: 'POST', headers, body: sent, signal });
+}
+
+function pathOf(endpoint: string): string {
+  if (endpoint.startsWith('/')) return endpoint;
   const room = endpoint.startsWith('selection/') ? endpoint.replace('/', '/v1/') : `data/v1/${endpoint}`;
-  const answer = await post(`${gatewayUrl}/kamaitachi/api/${room}`, body, headers).catch((error) =>
-    String(error),
-  );
-  const said = `${name} ${JSON.stringify(body).slice(0, 300)}`;
-  if (typeof answer === 'string') return `${said}: ${answer}`;
-  if (answer.status !== 200) return `${said}: ${answer.status} ${answer.body.status_msg}`;
-  const difference = firstDifference(data, answer.body.data, 'data');
-  return difference && `${said}: ${difference}`;
+  return `/kamaitachi/api/${room}`;
 }
 
 export function send(
@@ -77,33 +108,10 @@ export function send(
   return call(gatewayUrl + path, { method, headers, body: sent === '' ? undefined : sent });
 }
 
-/** Where two values differ first, as `data[3].eps: expected 5, got 6`; undefined where they do not. */
-export function firstDifference(expected: unknown, got: unknown, path: string): string | undefined {
-  if (isDeepStrictEqual(expected, got)) return undefined;
-  if (Array.isArray(expected) && Array.isArray(got)) {
-    for (let i = 0; i < Math.min(expected.length, got.length); i++) {
-      const difference = firstDifference(expected[i], got[i], `${path}[${i}]`);
-      if (difference !== undefined) return difference;
-    }
-    return `${path}: expected ${expected.length} items, got ${got.length}`;
-  }
-  if (isObject(expected) && isObject(got)) {
-    for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
-      const difference = firstDifference(expected[key], got[key], `${path}.${key}`);
-      if (difference !== undefined) return difference;
-    }
-  }
-  return `${path}: expected ${JSON.stringify(expected)?.slice(0, 200)}, got ${JSON.stringify(got)?.slice(0, 200)}`;
-}
-
 /** A valid snapshot, made as long as asked for by a key that nobody knows. */
 function paddedBody(bytes: number): string {
   const body = (padding: string) => JSON.stringify({ ids: 'eps', subjects: '33:00000009', padding });
   return body('x'.repeat(bytes - body('').length));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function lines<Item>(file: string): Item[] {

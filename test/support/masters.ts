@@ -1,5 +1,7 @@
 /** Clusters with several masters over one database, for tests, with an etcd of their own. */
+
 import type { Part } from '../../cli/start/part.ts';
+import { PATHS } from '../../shared/http/paths.ts';
 import type { Options } from '../../shared/options/config.ts';
 import { call, eventually, startCluster, type TestCluster } from './cluster.ts';
 import { TestEtcd } from './etcd.ts';
@@ -12,8 +14,6 @@ export interface Masters {
   leader(): Promise<Part>;
   stop(): Promise<void>;
 }
-
-export const INGEST_PATH = '/kamaitachi/api/data/v1/ingest';
 
 export async function startMasters(count: number, given: Partial<Options> = {}): Promise<Masters> {
   const etcd = await TestEtcd.start();
@@ -60,7 +60,7 @@ export async function write(
   key: string,
   lines: object[],
 ): Promise<{ status: number; seq: number }> {
-  const { status, body } = await call(url + INGEST_PATH, {
+  const { status, body } = await call(url + PATHS.ingest, {
     method: 'POST',
     headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': key },
     body: lines.map((line) => JSON.stringify(line)).join('\n'),

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { firstDifference } from '../../support/cases.ts';
 import { call, eventually, post } from '../../support/cluster.ts';
+import { firstDifference } from '../../support/difference.ts';
 import { isFreshEverywhere, type Scene, underReads } from '../scene.ts';
 
 const PAGE_BYTES = 4096;

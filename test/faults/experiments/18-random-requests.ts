@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ROUTES, type Route } from '../../../gateway/http/routes.ts';
+import { type Method, ROUTES, type Route } from '../../../gateway/http/routes.ts';
 import { TIMEOUT } from '../../../shared/http/envelope.ts';
 import { inParallel } from '../../support/cluster.ts';
 import { times } from '../experiment.ts';
@@ -19,6 +19,7 @@ interface Operation {
 
 interface RandomRequest {
   route: Route;
+  method: Method;
   path: string;
   headers: Record<string, string>;
   body: string | undefined;
@@ -37,7 +38,11 @@ export const randomRequests = underReads({
       ({ isHidden, data, name }) => isHidden !== true && data !== undefined && !LEFT_OUT.has(name),
     );
     const any = fc.oneof(
-      ...routes.map((route) => requestTo(route, description.paths[route.path][route.method.toLowerCase()])),
+      ...routes.flatMap((route) =>
+        route.methods.map((method) =>
+          requestTo(route, method, description.paths[route.path][method.toLowerCase()]),
+        ),
+      ),
     );
     const seed = Math.floor(stage.random() * 2 ** 31);
     const requests = fc.sample(any, { seed, numRuns: times(stage, 4_000, 500) });
@@ -49,7 +54,7 @@ export const randomRequests = underReads({
       statuses[status] = (statuses[status] ?? 0) + 1;
       if (complaint !== undefined && complaints++ < KEPT_COMPLAINTS)
         breach(
-          `${request.route.method} ${request.path.slice(0, 120)} ${request.body?.slice(0, 200) ?? ''}: ${complaint}`,
+          `${request.method} ${request.path.slice(0, 120)} ${request.body?.slice(0, 200) ?? ''}: ${complaint}`,
         );
     });
     note(
@@ -60,7 +65,11 @@ export const randomRequests = underReads({
   },
 });
 
-function requestTo(route: Route, { parameters, requestBody }: Operation): fc.Arbitrary<RandomRequest> {
+function requestTo(
+  route: Route,
+  method: Method,
+  { parameters, requestBody }: Operation,
+): fc.Arbitrary<RandomRequest> {
   const values = fc.record(
     Object.fromEntries(
       parameters.map((parameter) => [
@@ -86,7 +95,7 @@ function requestTo(route: Route, { parameters, requestBody }: Operation): fc.Arb
       else if (/^[\x21-\x7e]{1,200}$/.test(text) && name !== 'x-kamaitachi-min-seq') headers[name] = text;
     }
     const search = query.size > 0 ? `?${query}` : '';
-    return { route, path: `${path}${search}`, headers, body };
+    return { route, method, path: `${path}${search}`, headers, body };
   });
 }
 
@@ -105,9 +114,9 @@ function bodyOf(sound: fc.Arbitrary<unknown>, { tag }: Route): fc.Arbitrary<stri
 
 async function send(
   url: string,
-  { route, path, headers, body }: RandomRequest,
+  { route, method, path, headers, body }: RandomRequest,
 ): Promise<{ status: number; complaint?: string }> {
-  const answer = await fetch(url + path, { method: route.method, headers, body });
+  const answer = await fetch(url + path, { method, headers, body });
   const text = await answer.text();
   const { status } = answer;
   // Who asks for an answer within a few milliseconds may get none.

@@ -94,7 +94,7 @@ async function knock({ breach }: Scene, part: Part): Promise<number> {
       const opened = await createNodeDial({ token, ca: undefined })(
         part.address,
         {
-          onText: (text) => breach(`${part.name} said over a link: ${text.slice(0, 100)}`),
+          onData: (data) => breach(`${part.name} said ${data.length} bytes over a link`),
           onClose: () => {},
         },
         5_000,

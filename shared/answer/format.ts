@@ -1,0 +1,25 @@
+/** What an answer can be written as: a format is an encoder over columns and a row in this table. JSON is made of encoded rows. */
+import { createArrowEncoder } from './arrow.ts';
+import type { ColumnSpec } from './columns.ts';
+import { createCsvEncoder } from './csv.ts';
+import type { Encoder } from './encoder.ts';
+import { createNdjsonEncoder } from './ndjson.ts';
+
+export interface ColumnFormat {
+  contentType: string;
+  /** Which subjects may come must be known before the first row is written. */
+  needsSubjects: boolean;
+  createEncoder(specs: readonly ColumnSpec[]): Encoder;
+}
+
+export const COLUMN_FORMATS = {
+  csv: { contentType: 'text/csv; charset=utf-8', needsSubjects: false, createEncoder: createCsvEncoder },
+  ndjson: { contentType: 'application/x-ndjson', needsSubjects: false, createEncoder: createNdjsonEncoder },
+  arrow: {
+    contentType: 'application/vnd.apache.arrow.stream',
+    needsSubjects: true,
+    createEncoder: createArrowEncoder,
+  },
+} satisfies Record<string, ColumnFormat>;
+
+export type ColumnFormatName = keyof typeof COLUMN_FORMATS;
