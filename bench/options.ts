@@ -1,6 +1,8 @@
 /** The options of `npm run bench`, as typed and as meant. */
+
 import { CommandError, nothingElse, type Options, readTool, wholeNumber } from '../cli/command.ts';
 import { SAMPLE_BOUNDS } from '../cli/sample/sample.ts';
+import { commandOf } from '../shared/base/program.ts';
 
 const OPTIONS = {
   scenario: { value: '1..8', says: 'a load scenario' },
@@ -124,8 +126,7 @@ export interface BenchOptions {
 }
 
 const TOOL = {
-  usage:
-    'npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --core | --panel [options]',
+  usage: `${commandOf('bench')} --scenario 1..8 | --limits | --size | --evolution | --growth | --core | --panel [options]`,
   says: 'Measures; writes Markdown, JSON and SVG.',
   options: OPTIONS,
 };
@@ -221,6 +222,6 @@ export function benchOptions(
     rounds: whole('rounds', 1, 1_000) ?? 3,
     out: given.out ?? 'bench/results',
     // Reports show it.
-    command: ['npm run bench --', ...args].join(' ').replace(/--key[ =]\S+/, '--key …'),
+    command: [commandOf('bench'), ...args].join(' ').replace(/--key[ =]\S+/, '--key …'),
   };
 }

@@ -2,7 +2,9 @@
 import process from 'node:process';
 import { optionsOrExit } from '../../shared/adapter/command-line.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
+import { stopWithNpm } from '../../shared/adapter/npm.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { type Options, UsageError } from '../../shared/options/config.ts';
 import { checkExposure } from '../../shared/options/exposure.ts';
 import { Cluster } from './cluster.ts';
@@ -11,10 +13,9 @@ import { withClusterToken } from './own-token.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
-const PARENT_CHECK_MS = 250;
 const SAME_SIGNAL_MS = 1_000;
 
-const given = optionsOrExit('npm start --', 'start');
+const given = optionsOrExit(commandOf('start'), 'start');
 try {
   await run(given);
 } catch (error) {
@@ -53,7 +54,7 @@ async function run(given: Options): Promise<void> {
     void stop(1);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
-  stopWithNpm(() => void stop(0));
+  stopWithNpm('start', () => void stop(0));
 
   try {
     await cluster.start();
@@ -76,15 +77,4 @@ async function run(given: Options): Promise<void> {
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
-}
-
-/** An npm that is killed cannot pass that on: who started a cluster with it and ended it wants the cluster ended. */
-function stopWithNpm(stop: () => void): void {
-  if (process.env.npm_lifecycle_event !== 'start') return;
-  const npm = process.ppid;
-  const timer = setInterval(() => {
-    if (process.ppid === npm) return;
-    clearInterval(timer);
-    stop();
-  }, PARENT_CHECK_MS);
 }

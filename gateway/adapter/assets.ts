@@ -1,12 +1,15 @@
-/** Files of the pages: ours beside this folder, Swagger UI's from its package. Read once. */
+/** Files of the pages: ours beside this folder, Swagger UI's from its package, or from the copy in a build. Read once. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { IS_BUILT } from '../../shared/base/program.ts';
 import type { Assets } from '../http/pages.ts';
 
 const pages = join(dirname(fileURLToPath(import.meta.url)), '..', 'pages');
-const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const swagger = IS_BUILT
+  ? join(pages, 'swagger-ui')
+  : dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
 /** Only names that the gateway knows come here, so the cache is as small as they are. */
 export function createAssets(): Assets {

@@ -3,6 +3,7 @@
 import { createDiscovery } from '../../shared/adapter/create-discovery.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { createLog } from '../../shared/base/log.ts';
+import { commandOf, IS_BUILT } from '../../shared/base/program.ts';
 import { VERSION } from '../../shared/base/version.ts';
 import { createPeerFetch } from '../../shared/http/peers.ts';
 import { asksFor } from '../../shared/options/command-line.ts';
@@ -27,7 +28,7 @@ import { createPrometheus } from './prometheus.ts';
 const DRAIN_MS = 5_000;
 
 const asked = asksFor(deno.args);
-if (asked === 'help') console.log(helpText('deno task gateway', 'gateway'));
+if (asked === 'help') console.log(helpText(IS_BUILT ? commandOf('gateway') : 'deno task gateway', 'gateway'));
 else if (asked === 'version') console.log(VERSION);
 else run();
 

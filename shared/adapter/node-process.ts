@@ -5,6 +5,7 @@ import { hostPort, type Options, schemeOf, UsageError } from '../options/config.
 import { checkExposure, portTaken, type Role } from '../options/exposure.ts';
 import { optionsOrExit } from './command-line.ts';
 import { stopWhenTold } from './launcher.ts';
+import { stopWithNpm } from './npm.ts';
 
 export interface Running {
   port: number;
@@ -39,6 +40,7 @@ export async function runProcess(
     process.exit(0);
   };
   stopWhenTold(() => void stop());
+  stopWithNpm(role, stop);
 }
 
 function explain(role: Exclude<Role, 'start'> | 'etcd', error: unknown): string {

@@ -2,10 +2,12 @@
  * The options of the parts of a cluster: one schema, from which the flags (`--gateway-port`), the variables
  * (`KAMAITACHI_GATEWAY_PORT`) and each part's help are derived.
  */
+
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
 import { nearest } from '../base/nearest.ts';
+import { IS_BUILT } from '../base/program.ts';
 import {
   describeOptions,
   type Given,
@@ -308,7 +310,7 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
   const { given, rest } = readCommandLine(TABLE, argv, env);
   if (rest.length > 0)
     throw new UsageError(
-      `${show(rest[0])}: expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2`,
+      `${show(rest[0])}: expected an option such as --slaves 2${IS_BUILT ? '' : '; with npm put -- before the options: npm start -- --slaves 2'}`,
     );
   const texts = Object.fromEntries(
     FIELDS.flatMap((field) => (given.has(nameOf(field)) ? [[field, given.get(nameOf(field))!.text]] : [])),
