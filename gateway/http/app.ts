@@ -45,8 +45,6 @@ export type Respond = (
 ) => Response;
 
 const PREFIX = '/data';
-/** For those who open the address that a gateway prints. */
-const ROOT = '/; see /console for the cluster, /docs for the API';
 /** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
 const WARNINGS_PER_SECOND = 50;
 /** Requests that took longer than this are logged. */
@@ -113,14 +111,14 @@ export function createApp(options: AppOptions): Hono {
 
   for (const prefix of ['', PREFIX]) {
     for (const route of ROUTES) {
-      const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
+      const pattern = (prefix + route.path).replace(/\/$/, '').replace(/\{(\w+)\}/g, ':$1');
       const handle = options.handlers[route.name];
       const check = options.access.check(route);
       const errorText = route.isTable ? tableErrorBody : errorBody;
       for (const method of route.methods) {
         const counts = metrics.route(method, prefix + route.path);
         const run = (c: Context) => answer(c, counts, errorText, handle, check);
-        app.on(method, [pattern, `${pattern}/`], run);
+        app.on(method, pattern === '' ? ['/'] : [pattern, `${pattern}/`], run);
       }
     }
   }
@@ -131,7 +129,7 @@ export function createApp(options: AppOptions): Hono {
       const { path } = c.req;
       const methods = methodsOf(path);
       if (methods.length === 0)
-        throw new KamaitachiError('not_found', `no such path: ${path === '/' ? ROOT : path.slice(0, 200)}`);
+        throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
       const allow = methods.join(', ');
       if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
         return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };

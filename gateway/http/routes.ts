@@ -332,11 +332,13 @@ const ROWS = {
   },
   metrics: { ...operating, path: '/metrics', summary: 'Metrics for Prometheus' },
   openapi: { ...page, path: '/openapi.json', summary: 'This description' },
+  root: { ...page, path: '/', summary: 'Where to go from here', isHidden: true },
   docs: { ...page, path: '/docs', summary: 'A page to read this description and try it' },
   docsAsset: { ...page, path: '/docs/{file}', summary: 'Parts of that page', isHidden: true },
   console: { ...page, path: '/console', summary: 'The live console' },
   // Not below /console: with a path with a parameter there too, Hono would choose a router that costs every request more.
   nodes: { ...operating, path: '/monitor/nodes', summary: 'What the console shows', isHidden: true },
+  history: { ...operating, path: '/monitor/history', summary: 'The last hour, sampled', isHidden: true },
   consoleAsset: { ...page, path: '/console/{file}', summary: 'Parts of the console', isHidden: true },
 } satisfies Record<string, Row>;
 
