@@ -111,14 +111,14 @@ export function createApp(options: AppOptions): Hono {
 
   for (const prefix of ['', PREFIX]) {
     for (const route of ROUTES) {
-      const pattern = (prefix + route.path).replace(/\/$/, '').replace(/\{(\w+)\}/g, ':$1');
+      const pattern = prefix + route.path.replace(/\{(\w+)\}/g, ':$1');
       const handle = options.handlers[route.name];
       const check = options.access.check(route);
       const errorText = route.isTable ? tableErrorBody : errorBody;
       for (const method of route.methods) {
         const counts = metrics.route(method, prefix + route.path);
         const run = (c: Context) => answer(c, counts, errorText, handle, check);
-        app.on(method, pattern === '' ? ['/'] : [pattern, `${pattern}/`], run);
+        app.on(method, [pattern, `${pattern}/`], run);
       }
     }
   }
@@ -128,8 +128,7 @@ export function createApp(options: AppOptions): Hono {
       // As the router sees it. `raw.url` may be none: Deno puts whatever stands in `host` into it.
       const { path } = c.req;
       const methods = methodsOf(path);
-      if (methods.length === 0)
-        throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
+      if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
       const allow = methods.join(', ');
       if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
         return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };

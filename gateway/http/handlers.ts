@@ -312,8 +312,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     docsAsset: ({ raw, param }) => pageFile('docs', param('file'), raw, options.assets),
     console: ({ raw }) => pageFile('console', 'index.html', raw, options.assets),
     consoleAsset: ({ raw, param }) => pageFile('console', param('file'), raw, options.assets),
-    nodes: async () =>
-      dataAnswer(await consoleNodes({ ...options, masterState: () => masterState.get() })),
+    nodes: async () => dataAnswer(await consoleNodes({ ...options, masterState: () => masterState.get() })),
     history: () => dataAnswer(options.history.toJson(options.now())),
   };
 }

@@ -54,7 +54,8 @@ export class History {
   );
   private taken = 0;
   private lastAt: number | undefined;
-  private last: Counts | undefined;
+  /** Nothing was asked yet. */
+  private last = noCounts();
   private isTaking = false;
 
   constructor(options: HistoryOptions) {
@@ -63,9 +64,12 @@ export class History {
 
   /** Takes a sample where it is time for one. */
   tick(now: number): void {
-    if (this.isTaking || (this.lastAt !== undefined && now - this.lastAt < SAMPLE_MS)) return;
+    this.lastAt ??= now;
+    const seconds = (now - this.lastAt) / 1000;
+    if (this.isTaking || seconds < SAMPLE_MS / 1000) return;
+    this.lastAt = now;
     this.isTaking = true;
-    void this.take(now).finally(() => {
+    void this.take(now, seconds).finally(() => {
       this.isTaking = false;
     });
   }
@@ -87,15 +91,13 @@ export class History {
     };
   }
 
-  private async take(now: number): Promise<void> {
-    const seconds = this.lastAt === undefined ? 0 : (now - this.lastAt) / 1000;
-    this.lastAt = now;
+  /** `seconds`: since the sample before. */
+  private async take(now: number, seconds: number): Promise<void> {
     const { cluster } = this.options;
     const stats = await this.options.stats();
     const counts = this.count(stats);
     const before = this.last;
     this.last = counts;
-    if (before === undefined || seconds <= 0) return;
     const buckets = counts.buckets.map((count, i) => count - before.buckets[i]);
     const requests = buckets.reduce((sum, count) => sum + count, 0);
     const lookups = lookupsBetween(before.lookups, counts.lookups);
@@ -126,12 +128,8 @@ export class History {
   }
 
   private count(stats: Stats): Counts {
-    const counts: Counts = {
-      buckets: new Float64Array(BUCKETS.length + 1),
-      errors: 0,
-      edgeHits: this.options.edge?.hits ?? 0,
-      lookups: new Map(),
-    };
+    const counts = noCounts();
+    counts.edgeHits = this.options.edge?.hits ?? 0;
     for (const { route, buckets, byStatus } of this.options.requests.routes) {
       if (!COUNTED.has(route)) continue;
       for (let i = 0; i < buckets.length; i++) counts.buckets[i] += buckets[i];
@@ -146,22 +144,28 @@ export class History {
   }
 }
 
+function noCounts(): Counts {
+  return { buckets: new Float64Array(BUCKETS.length + 1), errors: 0, edgeHits: 0, lookups: new Map() };
+}
+
 /** What clients ask and write. Operators' own requests would hide that nobody asks anything. */
 const COUNTED = new Set(
   ROUTES.filter(({ tag }) => tag !== 'operating').flatMap(({ path }) => [path, `/data${path}`]),
 );
 
-/** Of slaves that answered both times: one that started again, or was reset, begins at zero. */
+/** Of slaves that answered both times: one that started again, or was reset, begins at zero. NaN where none did. */
 function lookupsBetween(before: Counts['lookups'], now: Counts['lookups']): Lookups {
   const sum: Lookups = { hits: 0, partialHits: 0, misses: 0 };
+  let known = 0;
   for (const [node, { hits, partialHits, misses }] of now) {
     const earlier = before.get(node);
-    if (earlier === undefined || hits + misses < earlier.hits + earlier.misses) continue;
-    sum.hits += Math.max(0, hits - earlier.hits);
+    if (earlier === undefined || hits < earlier.hits || misses < earlier.misses) continue;
+    known++;
+    sum.hits += hits - earlier.hits;
     sum.partialHits += Math.max(0, partialHits - earlier.partialHits);
-    sum.misses += Math.max(0, misses - earlier.misses);
+    sum.misses += misses - earlier.misses;
   }
-  return sum;
+  return known > 0 ? sum : { hits: Number.NaN, partialHits: Number.NaN, misses: Number.NaN };
 }
 
 /** From counts per bucket, as if the requests of a bucket were spread evenly over it. NaN where there are none. */

@@ -96,7 +96,8 @@ export function wantsHtml({ headers }: Request): boolean {
 }
 
 function names(ifNoneMatch: string | null, etag: string): boolean {
-  return ifNoneMatch !== null && ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
+  const known = ifNoneMatch?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
+  return known.includes(etag);
 }
 
 async function etagOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -123,7 +124,11 @@ export async function askMaster(url: string, fetchFrom: typeof fetch): Promise<M
     return { address, writes: answer.ok, reason: answer.ok ? '' : (missing ?? `HTTP ${answer.status}`) };
   } catch (error) {
     const isSilent = error instanceof Error && error.name === 'TimeoutError';
-    return { address, writes: false, reason: isSilent ? `no answer in ${MASTER_TIMEOUT_MS} ms` : 'no connection' };
+    return {
+      address,
+      writes: false,
+      reason: isSilent ? `no answer in ${MASTER_TIMEOUT_MS} ms` : 'no connection',
+    };
   }
 }
 

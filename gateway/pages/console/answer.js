@@ -17,15 +17,18 @@ const TIMES = /^(time|date|declared)$|@(time|declared)$/;
 
 export function Answer({ query }) {
   const [state, setState] = useState({});
+  const url = urlOf(query);
   useEffect(() => {
     const stop = new AbortController();
+    // What was shown stays until there is something else: a slider that is moved must not make the page jump.
+    setState((before) => ({ ...before, isRunning: true, error: undefined }));
     rowsOf(query, stop.signal).then(setState, (error) => {
       if (error.name !== 'AbortError') setState({ error });
     });
     return () => stop.abort();
-  }, []);
+  }, [url]);
   return html`
-    <section class="card" id="answer" aria-labelledby="answer-title">
+    <section class="card" id="answer" aria-labelledby="answer-title" aria-busy=${state.isRunning ? 'true' : 'false'}>
       <h2 id="answer-title">${t('answer')}</h2>
       <p role="status" id="took">${saidOf(state)}</p>
       ${state.error !== undefined && html`<p class="bad" role="alert" lang="en">${state.error.message}</p>`}
@@ -36,9 +39,9 @@ export function Answer({ query }) {
   `;
 }
 
-function saidOf({ rows, error, ms, seq, isCut }) {
+function saidOf({ rows, error, ms, seq, isCut, isRunning }) {
   if (error !== undefined) return '';
-  if (rows === undefined) return t('running');
+  if (rows === undefined || isRunning) return t('running');
   if (rows.length === 0) return t('nothing');
   return t(isCut ? 'rowsCut' : 'rows', { n: whole(rows.length), ms: brief(ms), seq });
 }
@@ -94,7 +97,8 @@ function columnsOf(rows) {
 
 function Table({ rows, columns }) {
   const [sort, setSort] = useState({ column: undefined, sign: 1 });
-  const [from, setFrom] = useState(0);
+  const [turned, setFrom] = useState(0);
+  const from = turned < rows.length ? turned : 0;
   const sorted = useMemo(() => sortedBy(rows, sort), [rows, sort]);
   const shown = sorted.slice(from, from + PAGE);
   const choose = (column) => {
@@ -113,12 +117,14 @@ function Table({ rows, columns }) {
         </tbody>
       </table>
     </div>
-    ${rows.length > PAGE &&
-    html`<p class="pager">
+    ${
+      rows.length > PAGE &&
+      html`<p class="pager">
       <button type="button" class="plain" disabled=${from === 0} onClick=${() => setFrom(from - PAGE)}>${t('previous')}</button>
       <span>${t('page', { from: whole(from + 1), to: whole(from + shown.length), n: whole(rows.length) })}</span>
       <button type="button" class="plain" disabled=${from + PAGE >= rows.length} onClick=${() => setFrom(from + PAGE)}>${t('next')}</button>
-    </p>`}
+    </p>`
+    }
   `;
 }
 
@@ -147,14 +153,17 @@ function sortedBy(rows, { column, sign }) {
 }
 
 function Picture({ rows, values }) {
-  const [chosen, choose] = useState(values[0]);
+  const [last, choose] = useState(undefined);
+  const chosen = values.includes(last) ? last : values[0];
   if (values.length === 0) return html`<p class="quiet">${t('noChart')}</p>`;
   const time = ['time', 'date'].find((column) => column in rows[0]);
   return html`
-    ${values.length > 1 &&
-    html`<label>${t('indicator')}
+    ${
+      values.length > 1 &&
+      html`<label class="narrow">${t('indicator')}
       <select id="drawn" onChange=${(event) => choose(event.target.value)}>${values.map((value) => html`<option value=${value} selected=${value === chosen}>${value}</option>`)}</select>
-    </label>`}
+    </label>`
+    }
     ${time === undefined ? html`<${Bars} rows=${rows} column=${chosen} />` : html`<${Lines} rows=${rows} time=${time} column=${chosen} />`}
   `;
 }
@@ -171,10 +180,16 @@ function linesOf(rows, time, column) {
   const subjects = [...new Set(rows.map(({ subject }) => subject))];
   const drawn = new Map(subjects.slice(0, LINES).map((subject) => [subject, new Map()]));
   // Of a time with several revisions the one declared last is drawn.
-  const byDeclared = 'declared' in rows[0] ? [...rows].sort((a, b) => (a.declared ?? 0) - (b.declared ?? 0)) : rows;
+  const byDeclared =
+    'declared' in rows[0] ? [...rows].sort((a, b) => (a.declared ?? 0) - (b.declared ?? 0)) : rows;
   for (const row of byDeclared) drawn.get(row.subject)?.set(row[time], row[column]);
-  const times = [...new Set([...drawn.values()].flatMap((points) => [...points.keys()]))].sort((a, b) => a - b);
-  const lines = [...drawn].map(([label, points]) => ({ label, values: times.map((at) => points.get(at) ?? null) }));
+  const times = [...new Set([...drawn.values()].flatMap((points) => [...points.keys()]))].sort(
+    (a, b) => a - b,
+  );
+  const lines = [...drawn].map(([label, points]) => ({
+    label,
+    values: times.map((at) => points.get(at) ?? null),
+  }));
   return { times, lines, isCut: subjects.length > LINES };
 }
 

@@ -84,10 +84,14 @@ function Subject({ info, indicators }) {
   const [error, setError] = useState(undefined);
   const { subject } = info;
   useEffect(() => {
-    summaryOf(subject, indicators.slice(0, MOST_INDICATORS)).then(setRows, ({ message }) => setError(message));
+    summaryOf(subject, indicators.slice(0, MOST_INDICATORS)).then(setRows, ({ message }) =>
+      setError(message),
+    );
   }, []);
   const tags = Object.entries(info.tags).map(([tag, values]) => `${tag}: ${values.join(', ')}`);
-  const notes = [info.status, info.listing_date, info.category, ...info.topics, ...tags].filter((note) => note !== '');
+  const notes = [info.status, info.listing_date, info.category, ...info.topics, ...tags].filter(
+    (note) => note !== '',
+  );
   return html`
     <section class="card" id="subject" aria-labelledby="subject-title">
       <h2 id="subject-title">${subject}${info.name === subject ? '' : ` · ${info.name}`}</h2>
@@ -95,8 +99,9 @@ function Subject({ info, indicators }) {
       ${error !== undefined && html`<p class="bad" role="alert" lang="en">${error}</p>`}
       ${error === undefined && rows === undefined && html`<p class="quiet">${t('loading')}</p>`}
       ${rows?.length === 0 && html`<p class="quiet">${t('noValues')}</p>`}
-      ${rows?.length > 0 &&
-      html`<ul class="series">
+      ${
+        rows?.length > 0 &&
+        html`<ul class="series">
         ${rows.map(
           (row) => html`<li key=${row.indicator}>
             <a href=${overTime(subject, row)}>${row.indicator}</a>
@@ -104,14 +109,21 @@ function Subject({ info, indicators }) {
             <span class="quiet">${t('first')} ${row.first ?? '–'} · ${t('last')} ${moment(row.last)} · ${t('values')} ${whole(row.count)}</span>
           </li>`,
         )}
-      </ul>`}
+      </ul>`
+      }
       ${indicators.length > MOST_INDICATORS && html`<p class="quiet">${t('onlySome', { n: MOST_INDICATORS })}</p>`}
     </section>
   `;
 }
 
 function overTime(subject, { indicator, first, last }) {
-  return hashOf({ kind: 'period', subjects: subject, ids: indicator, from: first ?? '0001-01-01', to: day(last) });
+  return hashOf({
+    kind: 'period',
+    subjects: subject,
+    ids: indicator,
+    from: first ?? '0001-01-01',
+    to: day(last),
+  });
 }
 
 /** What a subject has of each indicator: last value, first and last time, how many. Counted by the year, so answers stay small. */

@@ -1,5 +1,6 @@
 /** Lines over time, drawn by uPlot. */
 import { html, useEffect, useRef, useState } from './htm.js';
+import { t } from './texts.js';
 import uPlot from './uplot.js';
 
 export const LINES = 8;
@@ -9,11 +10,21 @@ export const LINES = 8;
  * that the picture has room for at least; `steps`: between ticks. `label` says in words what the picture shows: nobody can hear a
  * canvas.
  */
-export function Chart({ times, lines, height, show, label, least = 1, steps, isUtc = false, legend = false }) {
+export function Chart({
+  times,
+  lines,
+  height,
+  show,
+  label,
+  least = 1,
+  steps,
+  isUtc = false,
+  legend = false,
+}) {
   const place = useRef(null);
   const chart = useRef(undefined);
   const scheme = useScheme();
-  const shape = [scheme, height, legend, ...lines.map((line) => line.label)].join('\n');
+  const shape = [scheme, t('time'), height, legend, ...lines.map((line) => line.label)].join('\n');
   const data = [times, ...lines.map(({ values }) => values)];
 
   useEffect(() => {
@@ -60,7 +71,7 @@ function options({ lines, height, show, least, steps, isUtc, legend, width, styl
     cursor: { y: false, points: { size: 5 } },
     scales: { x: { time: true }, y: { range: (_, min, max) => rangeOf(min, max, least) } },
     series: [
-      { value: (_, at) => (at === null ? '–' : timeText(at, 1, isUtc)) },
+      { label: t('time'), value: (_, at) => (at === null ? '–' : timeText(at, 1, isUtc)) },
       ...lines.map((line, i) => ({
         label: line.label,
         stroke: colour(`--line-${i % LINES}`),

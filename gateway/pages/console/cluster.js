@@ -19,9 +19,11 @@ export function Cluster({ nodes, history, refusal }) {
   return html`
     <section class="card" aria-labelledby="state-title">
       <h2 id="state-title">${t('stateTitle')}</h2>
-      ${problems.length === 0
-        ? html`<p class="good sentence">${t('allWell')}</p>`
-        : html`<ul class="problems">${problems.map(({ kind, text }) => html`<li class=${kind}>${text}</li>`)}</ul>`}
+      ${
+        problems.length === 0
+          ? html`<p class="good sentence">${t('allWell')}</p>`
+          : html`<ul class="problems">${problems.map(({ kind, text }) => html`<li class=${kind}>${text}</li>`)}</ul>`
+      }
       ${!nodes.master.writes && nodes.slots_missing === 0 && html`<p class="quiet">${t('readsGoOn')}</p>`}
     </section>
     <div class="two">

@@ -31,7 +31,13 @@ export function Data({ hash }) {
       <${Browse} catalogue=${catalogue} />
       <div class="stack">
         <${QueryForm} key=${hash} query=${asked ?? EMPTY} catalogue=${catalogue} />
-        ${asked !== undefined && html`<${Answer} key=${hash} query=${asked} /><${DeclaredDays} key=${`days ${urlOf({ ...asked, as_of: '' })}`} query=${asked} />`}
+        ${
+          asked !== undefined &&
+          html`
+          <${DeclaredDays} key=${urlOf({ ...asked, as_of: '' })} query=${asked} />
+          <${Answer} query=${asked} />
+        `
+        }
       </div>
     </div>
   `;
@@ -81,7 +87,9 @@ function Input({ field, kind, value, onInput, catalogue }) {
       const begun = input === 'list' ? typed.lastIndexOf(',') + 1 : 0;
       const last = typed.slice(begun).trim();
       const names = await namesOf(suggest, last, catalogue);
-      setSuggestions(names.slice(0, SUGGESTED).map(({ name, note }) => ({ name: typed.slice(0, begun) + name, note })));
+      setSuggestions(
+        names.slice(0, SUGGESTED).map(({ name, note }) => ({ name: typed.slice(0, begun) + name, note })),
+      );
     }, SUGGEST_AFTER_MS);
   };
   useEffect(() => () => clearTimeout(waiting.current), []);
@@ -145,13 +153,16 @@ function DeclaredDays({ query }) {
     const all = { kind: 'period', subjects, ids, from: FIRST_TIME, to: LAST_TIME, revision: 'all' };
     try {
       const rows = await ask(urlOf(all));
-      const declared = rows.flatMap(({ data }) => data.map((item) => item.declared)).filter((time) => time > 0);
+      const declared = rows
+        .flatMap(({ data }) => data.map((item) => item.declared))
+        .filter((time) => time > 0);
       setDays([...new Set(declared.map(day))].sort());
     } catch {
       setDays([]);
     }
   };
-  if (days === undefined) return html`<p><button type="button" class="plain" onClick=${load}>${t('declaredDays')}</button></p>`;
+  if (days === undefined)
+    return html`<p><button type="button" class="plain" onClick=${load}>${t('declaredDays')}</button></p>`;
   if (days.length === 0) return html`<p class="quiet">${t('noDeclared')}</p>`;
   const at = query.as_of ? days.filter((known) => known <= query.as_of).length - 1 : days.length;
   const go = (event) => {

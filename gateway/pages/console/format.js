@@ -27,7 +27,7 @@ export function bytes(count) {
     value /= 1024;
     unit++;
   }
-  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
+  return `${decimal(value, value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
 }
 
 /** Seconds since the epoch, in UTC: the day, and the time where it is none of the ends of a day. */

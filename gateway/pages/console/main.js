@@ -93,9 +93,11 @@ function Key({ refusal, onChange }) {
       <label>${t('key')} <input id="key" ref=${field} type="password" autocomplete="off" spellcheck="false" /></label>
       <button type="submit">${t('useKey')}</button>
       ${hasKey() && html`<button type="button" class="plain" onClick=${forget}>${t('forget')}</button>`}
-      ${refusal?.asksForKey
-        ? html`<p class="warn small">${hasKey() ? t('keyWrong') : t('keyNeeded')}. <span lang="en">${refusal.message}</span></p>`
-        : html`<p class="quiet small">${t('keyKept')}</p>`}
+      ${
+        refusal?.asksForKey
+          ? html`<p class="warn small">${hasKey() ? t('keyWrong') : t('keyNeeded')}. <span lang="en">${refusal.message}</span></p>`
+          : html`<p class="quiet small">${t('keyKept')}</p>`
+      }
     </form>
   `;
 }

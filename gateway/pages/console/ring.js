@@ -1,6 +1,7 @@
 /** The ring as a picture: whose the slots are, which of them are still being filled, which nobody can answer. */
-import { html } from './htm.js';
+
 import { whole } from './format.js';
+import { html } from './htm.js';
 import { t } from './texts.js';
 
 const SIZE = 240;
@@ -37,12 +38,18 @@ export function Ring({ nodes }) {
             <path class="ring-owner c${i % COLOURS}" d=${arc(OWNER_RADIUS, from, held)} />
           `,
         )}
-        ${zones.length > 1 &&
-        spans.map(({ from, to }) => html`<path class="ring-zone" d=${arc(ZONE_RADIUS, from + 0.004, to - 0.004)} />`)}
+        ${
+          zones.length > 1 &&
+          spans.map(
+            ({ from, to }) =>
+              html`<path class="ring-zone" d=${arc(ZONE_RADIUS, from + 0.004, to - 0.004)} />`,
+          )
+        }
         <path class="ring-answered" d=${arc(SLOT_RADIUS, 0, answered)} />
         <path class="ring-missing" d=${arc(SLOT_RADIUS, answered, 1)} />
-        <text class="ring-number" x=${CENTRE} y=${CENTRE - 2}>${whole(nodes.slots - nodes.slots_missing)}</text>
-        <text class="ring-note" x=${CENTRE} y=${CENTRE + 16}>${t('ofSlots', { n: whole(nodes.slots) })}</text>
+        <text class="ring-number" x=${CENTRE} y=${CENTRE - 6}>${whole(nodes.slots - nodes.slots_missing)}</text>
+        <text class="ring-note" x=${CENTRE} y=${CENTRE + 12}>${t('ofSlots', { n: whole(nodes.slots) })}</text>
+        <text class="ring-note" x=${CENTRE} y=${CENTRE + 26}>${t('slotsAnswered')}</text>
       </svg>
       <figcaption>
         <ul class="legend">

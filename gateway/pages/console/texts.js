@@ -50,7 +50,8 @@ const TEXTS = {
 
     ring: 'Ring',
     ringIs: '{n} slaves own the slots, in {zones} zones.',
-    ofSlots: 'of {n} slots answered',
+    ofSlots: 'of {n}',
+    slotsAnswered: 'slots answered',
     innerRing: 'inner ring: slots that are answered; red: missing',
     zone: 'zone',
     ownsSlots: 'owns {n}',
@@ -184,6 +185,7 @@ const TEXTS = {
     page: 'Rows {from} to {to} of {n}',
     previous: 'Previous',
     next: 'Next',
+    time: 'Time',
     chartOf: 'Line chart of {what}: {n} lines, {times} times.',
   },
   zh: {
@@ -234,7 +236,8 @@ const TEXTS = {
 
     ring: '哈希环',
     ringIs: '{n} 个从节点拥有全部槽，分布在 {zones} 个区域。',
-    ofSlots: '/ {n} 个槽可应答',
+    ofSlots: '/ {n}',
+    slotsAnswered: '个槽可应答',
     innerRing: '内环：可应答的槽；红色：缺失',
     zone: '区域',
     ownsSlots: '拥有 {n}',
@@ -368,6 +371,7 @@ const TEXTS = {
     page: '第 {from} 至 {to} 行，共 {n} 行',
     previous: '上一页',
     next: '下一页',
+    time: '时间',
     chartOf: '{what} 折线图：{n} 条线，{times} 个时间点。',
   },
 };

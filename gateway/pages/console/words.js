@@ -24,8 +24,7 @@ export function slaveState(slave) {
   if (slave.breaker !== 'closed') return { kind: 'bad', text: t('breaker', { state: slave.breaker }) };
   if (slave.leaving) return { kind: 'warn', text: t('leaving') };
   if (isLagging(slave)) return { kind: 'warn', text: t('lagging', { s: whole(slave.stale_seconds) }) };
-  if (slave.slots_filling > 0)
-    return { kind: 'warn', text: t('filling', { n: whole(slave.slots_filling) }) };
+  if (slave.slots_filling > 0) return { kind: 'warn', text: t('filling', { n: whole(slave.slots_filling) }) };
   if (slave.slow) return { kind: 'warn', text: t('slow') };
   if (slave.cache === null) return { kind: 'warn', text: t('noNumbers') };
   return { kind: 'good', text: t('fresh') };
