@@ -19,6 +19,7 @@ import type { Access, Check } from './access.ts';
 import type { Answer, GatewayRequest, Handler } from './handlers.ts';
 import type { Leaving } from './leaving.ts';
 import { observe, type RequestMetrics, type RouteCounts } from './metrics.ts';
+import { gzip, isGzipped, tagged } from './representation.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 
 export interface AppOptions {
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions): Hono {
     errorText: (error: KamaitachiError) => string,
     handle: Handler,
     check?: Check,
+    isTagged = false,
   ): Promise<Response> => {
     const { raw } = c.req;
     const startedAt = now();
@@ -87,6 +89,8 @@ export function createApp(options: AppOptions): Hono {
     } finally {
       if (request !== undefined && request.room > 0) options.bodies.release(request);
     }
+    const gzipped = isGzipped(raw, made);
+    if (isTagged) made = await tagged(raw, made, gzipped);
     const { status, body, headers } = made;
     headers[REQUEST_ID] = id;
     cors?.add(raw, headers);
@@ -99,7 +103,12 @@ export function createApp(options: AppOptions): Hono {
       options.log.debug('request', { request_id: id, method: raw.method, route: counts.route, status, ms });
     // Those that are turned away are many: kept for a turn, all that belongs to them would outlive its scavenge.
     if (yieldTurn !== undefined && status !== 503) await yieldTurn();
-    return respond(typeof body === 'string' ? body : bodyOf(raw, body), status, headers);
+    const plain = typeof body === 'string' ? body : bodyOf(raw, body);
+    // Its body goes no further than this, and a server that sees none would say that it is empty.
+    if (raw.method === 'HEAD' && !gzipped && isSmall(plain)) headers['content-length'] = lengthOf(plain);
+    if (!gzipped || plain === null) return respond(plain, status, headers);
+    headers['content-encoding'] = 'gzip';
+    return respond(gzip(plain), status, headers);
   };
 
   const bodyOf = ({ method }: Request, body: Exclude<Answer['body'], string>): BodyInit | null => {
@@ -117,7 +126,8 @@ export function createApp(options: AppOptions): Hono {
       const errorText = route.isTable ? tableErrorBody : errorBody;
       for (const method of route.methods) {
         const counts = metrics.route(method, prefix + route.path);
-        const run = (c: Context) => answer(c, counts, errorText, handle, check);
+        const isTagged = method === 'GET' && isTaggedRoute(route);
+        const run = (c: Context) => answer(c, counts, errorText, handle, check, isTagged);
         app.on(method, [pattern, `${pattern}/`], run);
       }
     }
@@ -144,6 +154,19 @@ export function createApp(options: AppOptions): Hono {
     return new Response(errorBody(error), { status: error.status, headers: errorHeaders(error) });
   });
   return app;
+}
+
+/** What operates a gateway changes all the time. */
+function isTaggedRoute({ scope, rateClass }: Route): boolean {
+  return scope !== 'admin' && rateClass !== 'none';
+}
+
+function isSmall(body: BodyInit | null): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' || body instanceof Uint8Array;
+}
+
+function lengthOf(body: string | Uint8Array<ArrayBuffer>): string {
+  return String((typeof body === 'string' ? new TextEncoder().encode(body) : body).length);
 }
 
 function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
@@ -200,7 +223,7 @@ function createCors(origins: readonly string[]): Cors | undefined {
     origin !== null && (origins.includes('*') || origins.includes(origin));
   return {
     add(request, headers) {
-      headers.vary = 'origin';
+      headers.vary = headers.vary === undefined ? 'origin' : `${headers.vary}, origin`;
       const origin = request.headers.get('origin');
       if (!isAllowed(origin)) return;
       headers['access-control-allow-origin'] = origin!;

@@ -1,5 +1,6 @@
 /** What each route does with a request. Everything wrong is thrown; the app turns it into an answer. */
 import { COLUMN_FORMATS, type ColumnFormatName } from '../../shared/answer/format.ts';
+import { dependsOnClock } from '../../shared/answer/program.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { ingestKind } from '../../shared/data/ingest.ts';
 import {
@@ -74,6 +75,8 @@ export interface Answer {
   status: number;
   body: string | LargeBody | Uint8Array<ArrayBuffer> | null;
   headers: Record<string, string>;
+  /** Of a large body: names the state that it is made of, where the same state makes the same bytes. */
+  stateTag?: string;
 }
 
 export type Handler = (request: GatewayRequest) => Promise<Answer> | Answer;
@@ -156,7 +159,8 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   ): Promise<Answer> => {
     const result = await reads.readColumns(query, how);
     const body = await encodeColumns(result, keys, format);
-    return readAnswer(body, result, COLUMN_FORMATS[format].contentType);
+    const answer = readAnswer(body, result, COLUMN_FORMATS[format].contentType);
+    return withState(answer, `${format} ${keys}`, query, result);
   };
 
   const batch: Handler = async (request) => {
@@ -208,7 +212,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const result = await reads.read(query, how);
     const body = inEnvelope(result.data, envelope);
     if (typeof body === 'string') edge?.keep(key, query, since, body, result);
-    return readAnswer(body, result);
+    return withState(readAnswer(body, result), 'json', query, result);
   };
 
   const pass = (request: GatewayRequest, body: Uint8Array<ArrayBuffer> | string, contentType: string) => {
@@ -301,17 +305,14 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       description ??= JSON.stringify(describeApi(cluster.options.version));
       return { status: 200, body: description, headers: { 'content-type': JSON_TYPE } };
     },
-    root: async ({ raw }) => {
-      const answer = wantsHtml(raw)
-        ? await pageFile('console', 'home.html', raw, options.assets)
-        : dataAnswer({ version: cluster.options.version, ...LINKS });
-      answer.headers.vary = 'accept';
-      return answer;
-    },
-    docs: ({ raw }) => pageFile('docs', 'index.html', raw, options.assets),
-    docsAsset: ({ raw, param }) => pageFile('docs', param('file'), raw, options.assets),
-    console: ({ raw }) => pageFile('console', 'index.html', raw, options.assets),
-    consoleAsset: ({ raw, param }) => pageFile('console', param('file'), raw, options.assets),
+    root: ({ raw }) =>
+      wantsHtml(raw)
+        ? pageFile('console', 'home.html', options.assets)
+        : dataAnswer({ version: cluster.options.version, ...LINKS }),
+    docs: () => pageFile('docs', 'index.html', options.assets),
+    docsAsset: ({ param }) => pageFile('docs', param('file'), options.assets),
+    console: () => pageFile('console', 'index.html', options.assets),
+    consoleAsset: ({ param }) => pageFile('console', param('file'), options.assets),
     nodes: async () => dataAnswer(await consoleNodes({ ...options, masterState: () => masterState.get() })),
     history: () => dataAnswer(options.history.toJson(options.now())),
   };
@@ -356,6 +357,18 @@ function readAnswer(
   if (seq !== undefined) headers[SEQ] = String(seq);
   if (staleSeconds > 0) headers[STALE] = String(staleSeconds);
   return { status: 200, body, headers };
+}
+
+/** `form`: what makes other bytes of the same state. Where ages count from now, the same state makes other bytes too. */
+function withState(
+  answer: Answer,
+  form: string,
+  query: Query,
+  { states }: Pick<ReadResult, 'states'>,
+): Answer {
+  const { body } = answer;
+  if (typeof body === 'string' || body instanceof Uint8Array || dependsOnClock(query)) return answer;
+  return { ...answer, stateTag: `${form} ${JSON.stringify(query)} ${states()}` };
 }
 
 function shedAnswer(errorText: typeof errorBody): Answer {

@@ -53,56 +53,29 @@ const POLICIES: Record<Page, string> = { docs: `${OWN}; style-src 'self' 'unsafe
 
 export interface PageAnswer {
   status: number;
-  body: Uint8Array<ArrayBuffer> | null;
+  body: Uint8Array<ArrayBuffer>;
   headers: Record<string, string>;
 }
 
-const etags = new WeakMap<Uint8Array<ArrayBuffer>, Promise<string>>();
-
-/** A file of a page. Browsers keep it, and ask each time whether it changed: a gateway of another version must not mix with it. */
-export async function pageFile(
-  page: Page,
-  name: string,
-  { method, headers }: Request,
-  assets: Assets,
-): Promise<PageAnswer> {
+/** A file of a page. Browsers keep it, and ask each time whether it changed: files of two versions must not mix. */
+export async function pageFile(page: Page, name: string, assets: Assets): Promise<PageAnswer> {
   const known = FILES[page];
   const type = Object.hasOwn(known, name) ? known[name] : undefined;
   const body = type === undefined ? undefined : await assets(page, name);
   if (type === undefined || body === undefined)
     throw new KamaitachiError('not_found', `no such path: expected one of ${Object.keys(known).join(', ')}`);
-  let etag = etags.get(body);
-  if (etag === undefined) {
-    etag = etagOf(body);
-    etags.set(body, etag);
-  }
-  const common = {
-    etag: await etag,
+  const headers = {
+    'content-type': type,
     'cache-control': 'no-cache',
     'content-security-policy': POLICIES[page],
     'x-content-type-options': 'nosniff',
   };
-  if (names(headers.get('if-none-match'), common.etag)) return { status: 304, body: null, headers: common };
-  const full = { 'content-type': type, ...common };
-  // Without a body the server would not know the length.
-  return method === 'HEAD'
-    ? { status: 200, body: null, headers: { ...full, 'content-length': String(body.length) } }
-    : { status: 200, body, headers: full };
+  return { status: 200, body, headers };
 }
 
 /** Whether a client would rather see a page than JSON. */
 export function wantsHtml({ headers }: Request): boolean {
   return /\btext\/html\b/i.test(headers.get('accept') ?? '');
-}
-
-function names(ifNoneMatch: string | null, etag: string): boolean {
-  const known = ifNoneMatch?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
-  return known.includes(etag);
-}
-
-async function etagOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return `"${[...digest.subarray(0, 12)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}"`;
 }
 
 export interface MasterState {

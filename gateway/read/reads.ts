@@ -30,6 +30,8 @@ export interface ReadResult {
   staleSeconds: number;
   /** The slaves whose answers it is made of. */
   answeredBy: readonly SlaveNode[];
+  /** Names what was read: the slaves, and the state of each. */
+  states(): string;
 }
 
 /** An answer as columns, by parts. */
@@ -95,6 +97,7 @@ export class Reads {
       seq: seqs.length === 0 ? undefined : Math.min(...seqs),
       staleSeconds: Math.max(asked.staleSeconds, result.staleSeconds),
       answeredBy: [...asked.answeredBy, ...result.answeredBy],
+      states: () => `${asked.states()} ${result.states()}`,
     };
   }
 
@@ -261,7 +264,16 @@ function summaryOf(answered: readonly Answered[]): Omit<ReadResult, 'data'> {
     seq = seq === undefined ? part.seq : Math.min(seq, part.seq);
     staleSeconds = Math.max(staleSeconds, part.staleSeconds);
   }
-  return { seq, staleSeconds, answeredBy: answered.map(({ holder }) => holder) };
+  return {
+    seq,
+    staleSeconds,
+    answeredBy: answered.map(({ holder }) => holder),
+    states: () =>
+      answered
+        .map(({ holder, seq }) => `${holder.id} ${holder.history} ${seq}`)
+        .sort()
+        .join(),
+  };
 }
 
 const NO_PARTS: readonly PartRead[] = [];

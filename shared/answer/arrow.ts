@@ -40,7 +40,7 @@ export function createArrowEncoder(specs: readonly ColumnSpec[]): Encoder {
       return rows * rowBytes < BATCH_BYTES ? undefined : takeBatch();
     },
     // Some readers want a batch where there are no rows.
-    finish: () => (rows > 0 || isEmpty ? joined([takeBatch(), END]) : END),
+    finish: () => (rows > 0 || isEmpty ? joined([takeBatch(), END]) : END.slice()),
   };
 }
 
@@ -75,7 +75,7 @@ function schema(specs: readonly ColumnSpec[]): Uint8Array<ArrayBuffer> {
   const list = offsets(builder, fields);
   builder.startObject(4);
   builder.addFieldOffset(1, list, 0);
-  return message(builder, HEADER.schema, builder.endObject(), []);
+  return message(builder, HEADER.schema, builder.endObject(), 0).bytes;
 }
 
 function field(builder: Builder, { name, type }: ColumnSpec, dictionaryId: number): number {
@@ -122,110 +122,161 @@ function dictionaryEncoding(builder: Builder, id: number): number {
 }
 
 function dictionaryBatch(id: number, texts: readonly string[]): Uint8Array<ArrayBuffer> {
-  const body = new Body();
   const encoded = texts.map((text) => encoder.encode(text));
-  body.texts(encoded.length, (index) => encoded[index]);
+  const length = encoded.reduce((sum, text) => sum + text.length, 0);
+  const layout = new Layout(texts.length);
+  layout.texts(length);
   const builder = new Builder(256);
-  const data = batchTable(builder, texts.length, body);
+  const data = batchTable(builder, layout);
   builder.startObject(3);
   builder.addFieldInt64(0, BigInt(id), -1n);
   builder.addFieldOffset(1, data, 0);
-  return message(builder, HEADER.dictionaryBatch, builder.endObject(), body.parts);
+  const { bytes, body } = message(builder, HEADER.dictionaryBatch, builder.endObject(), layout.size);
+  writeTexts(bytes, body + layout.buffers[1].at, body + layout.buffers[2].at, encoded);
+  return bytes;
 }
 
+/** The metadata says how the body is laid out, so that is known first; then each column is written into its place. */
 function recordBatch(
   specs: readonly ColumnSpec[],
   runs: readonly Run[],
   rows: number,
   indexes: ReadonlyMap<string, Int32Array>,
 ): Uint8Array<ArrayBuffer> {
-  const body = new Body();
-  let dictionaries = 0;
+  const layout = new Layout(rows);
+  const texts: (Uint8Array[] | undefined)[] = [];
+  const valid: (Uint8Array | undefined)[] = [];
   let cells = 0;
-  for (const spec of specs) {
-    if (isDictionary(spec)) body.indexes(runs, rows, indexes, dictionaries++);
-    else if (spec.type === 'utf8') body.cells(runs, rows, cells++);
-    else body.numbers(runs, rows, cells++);
+  for (const { type } of specs) {
+    if (type === 'dictionary') layout.fixed(4, 0);
+    else if (type === 'utf8') {
+      texts[cells] = textsOf(runs, rows, cells);
+      layout.texts(texts[cells]!.reduce((sum, text) => sum + text.length, 0));
+      cells++;
+    } else {
+      const { bits, nulls } = validityOf(runs, rows, cells);
+      if (nulls > 0) valid[cells] = bits;
+      layout.fixed(8, nulls);
+      cells++;
+    }
   }
   const builder = new Builder(1024);
-  return message(builder, HEADER.recordBatch, batchTable(builder, rows, body), body.parts);
+  const { bytes, body } = message(builder, HEADER.recordBatch, batchTable(builder, layout), layout.size);
+  let buffer = 0;
+  let dictionary = 0;
+  cells = 0;
+  for (const { type } of specs) {
+    const placeOf = (index: number) => body + layout.buffers[buffer + index].at;
+    if (type === 'dictionary') writeIndexes(bytes, placeOf(1), runs, rows, indexes, dictionary++);
+    else if (type === 'utf8') writeTexts(bytes, placeOf(1), placeOf(2), texts[cells++]!);
+    else {
+      if (valid[cells] !== undefined) bytes.set(valid[cells]!, placeOf(0));
+      writeNumbers(bytes, placeOf(1), runs, cells++);
+    }
+    buffer += type === 'utf8' ? 3 : 2;
+  }
+  return bytes;
 }
 
-/** The buffers of a batch, and what is said of each column. */
-class Body {
-  readonly parts: Uint8Array[] = [];
+/** Where the buffers of a batch are in its body, and what is said of each column. */
+class Layout {
+  readonly rows: number;
   readonly nodes: { length: number; nulls: number }[] = [];
   readonly buffers: { at: number; length: number }[] = [];
-  private size = 0;
+  size = 0;
 
-  /** A column of type `dictionary`: the place of each subject's text. */
-  indexes(
-    runs: readonly Run[],
-    rows: number,
-    indexes: ReadonlyMap<string, Int32Array>,
-    dictionary: number,
-  ): void {
-    const places = new Int32Array(rows);
-    let at = 0;
-    for (const { info, from, to } of runs) {
-      const index = indexes.get(info[0]);
-      if (index === undefined)
-        throw new RangeError(`subject: expected one of the dictionary, got ${info[0]}`);
-      places.fill(index[dictionary], at, at + to - from);
-      at += to - from;
-    }
-    this.nodes.push({ length: rows, nulls: 0 });
-    this.put(NO_BYTES);
-    this.put(bytesOf(places));
+  constructor(rows: number) {
+    this.rows = rows;
   }
 
-  /** A column of 8 bytes a cell; `index`: among those that are not of type `dictionary`. */
-  numbers(runs: readonly Run[], rows: number, index: number): void {
-    const values = new Uint8Array(8 * rows);
-    const valid = new Uint8Array(Math.ceil(rows / 8));
-    let nulls = 0;
-    let at = 0;
-    for (const { chunk, from, to } of runs) {
-      const column = chunk.columns[index];
-      const source = column.type === 'float64' ? column.values : (column as Times).words;
-      values.set(bytesOf(source).subarray(8 * from, 8 * to), 8 * at);
-      for (let row = from; row < to; row++, at++) {
-        if (isNone(column, row)) nulls++;
-        else valid[at >> 3] |= 1 << (at & 7);
-      }
-    }
-    this.nodes.push({ length: rows, nulls });
-    this.put(nulls === 0 ? NO_BYTES : valid);
-    this.put(values);
+  /** A column of so many bytes a cell. */
+  fixed(cellBytes: number, nulls: number): void {
+    this.nodes.push({ length: this.rows, nulls });
+    this.put(nulls === 0 ? 0 : Math.ceil(this.rows / 8));
+    this.put(cellBytes * this.rows);
   }
 
-  /** A column of type `utf8`. */
-  cells(runs: readonly Run[], rows: number, index: number): void {
-    const texts: Uint8Array[] = new Array(rows);
-    let at = 0;
-    for (const { chunk, from, to } of runs) {
-      const column = chunk.columns[index] as Extract<Column, { type: 'utf8' }>;
-      for (let row = from; row < to; row++) texts[at++] = textBytes(chunk.texts[column.cells[row]]);
-    }
-    this.texts(rows, (row) => texts[row]);
-  }
-
-  texts(rows: number, textAt: (row: number) => Uint8Array): void {
-    const ends = new Int32Array(rows + 1);
-    for (let row = 0; row < rows; row++) ends[row + 1] = ends[row] + textAt(row).length;
-    const bytes = new Uint8Array(ends[rows]);
-    for (let row = 0; row < rows; row++) bytes.set(textAt(row), ends[row]);
-    this.nodes.push({ length: rows, nulls: 0 });
-    this.put(NO_BYTES);
-    this.put(bytesOf(ends));
+  /** A column of texts of so many bytes in all. */
+  texts(bytes: number): void {
+    this.nodes.push({ length: this.rows, nulls: 0 });
+    this.put(0);
+    this.put(4 * (this.rows + 1));
     this.put(bytes);
   }
 
-  private put(bytes: Uint8Array): void {
-    this.buffers.push({ at: this.size, length: bytes.length });
-    const padding = -bytes.length & (ALIGNMENT - 1);
-    this.parts.push(bytes, new Uint8Array(padding));
-    this.size += bytes.length + padding;
+  private put(length: number): void {
+    this.buffers.push({ at: this.size, length });
+    this.size += length + (-length & (ALIGNMENT - 1));
+  }
+}
+
+/** The place of each subject's text in a dictionary. */
+function writeIndexes(
+  bytes: Uint8Array<ArrayBuffer>,
+  place: number,
+  runs: readonly Run[],
+  rows: number,
+  indexes: ReadonlyMap<string, Int32Array>,
+  dictionary: number,
+): void {
+  const places = new Int32Array(bytes.buffer, place, rows);
+  let at = 0;
+  for (const { info, from, to } of runs) {
+    const index = indexes.get(info[0]);
+    if (index === undefined) throw new RangeError(`subject: expected one of the dictionary, got ${info[0]}`);
+    places.fill(index[dictionary], at, at + to - from);
+    at += to - from;
+  }
+}
+
+/** `index` of a column: among those that are not of type `dictionary`. */
+function writeNumbers(bytes: Uint8Array, place: number, runs: readonly Run[], index: number): void {
+  let at = place;
+  for (const { chunk, from, to } of runs) {
+    const column = chunk.columns[index];
+    const source = bytesOf(column.type === 'float64' ? column.values : (column as Times).words);
+    bytes.set(source.subarray(8 * from, 8 * to), at);
+    at += 8 * (to - from);
+  }
+}
+
+function validityOf(runs: readonly Run[], rows: number, index: number): { bits: Uint8Array; nulls: number } {
+  const bits = new Uint8Array(Math.ceil(rows / 8));
+  let nulls = 0;
+  let at = 0;
+  for (const { chunk, from, to } of runs) {
+    const column = chunk.columns[index];
+    for (let row = from; row < to; row++, at++) {
+      if (isNone(column, row)) nulls++;
+      else bits[at >> 3] |= 1 << (at & 7);
+    }
+  }
+  return { bits, nulls };
+}
+
+function textsOf(runs: readonly Run[], rows: number, index: number): Uint8Array[] {
+  const texts: Uint8Array[] = new Array(rows);
+  let at = 0;
+  for (const { chunk, from, to } of runs) {
+    const column = chunk.columns[index] as Extract<Column, { type: 'utf8' }>;
+    for (let row = from; row < to; row++) texts[at++] = textBytes(chunk.texts[column.cells[row]]);
+  }
+  return texts;
+}
+
+/** `ends`, `data`: where the buffers of offsets and of bytes begin. */
+function writeTexts(
+  bytes: Uint8Array<ArrayBuffer>,
+  ends: number,
+  data: number,
+  texts: readonly Uint8Array[],
+): void {
+  const offsets = new Int32Array(bytes.buffer, ends, texts.length + 1);
+  let at = 0;
+  for (let row = 0; row < texts.length; row++) {
+    bytes.set(texts[row], data + at);
+    at += texts[row].length;
+    offsets[row + 1] = at;
   }
 }
 
@@ -237,7 +288,6 @@ function isNone(column: Column, row: number): boolean {
     : column.type === 'timestamp' && column.words[2 * row + 1] === NO_TIME;
 }
 
-const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 /** Period codes are few, and stand in every row. */
 const MAX_KEPT_TEXTS = 4_096;
@@ -253,7 +303,7 @@ function textBytes(text: string): Uint8Array {
   return bytes;
 }
 
-function batchTable(builder: Builder, rows: number, { nodes, buffers }: Body): number {
+function batchTable(builder: Builder, { rows, nodes, buffers }: Layout): number {
   builder.startVector(16, nodes.length, 8);
   for (const { length, nulls } of nodes.toReversed()) pair(builder, length, nulls);
   const nodeList = builder.endVector();
@@ -280,14 +330,13 @@ function offsets(builder: Builder, list: readonly number[]): number {
   return builder.endVector();
 }
 
-/** An encapsulated message: a mark, the length of the metadata, the metadata, the body. */
+/** An encapsulated message: a mark, the length of the metadata, the metadata, room for the body, which begins at `body`. */
 function message(
   builder: Builder,
   headerType: number,
   header: number,
-  body: readonly Uint8Array[],
-): Uint8Array<ArrayBuffer> {
-  const bodyLength = body.reduce((sum, { length }) => sum + length, 0);
+  bodyLength: number,
+): { bytes: Uint8Array<ArrayBuffer>; body: number } {
   builder.startObject(5);
   builder.addFieldInt16(0, METADATA_V5, 0);
   builder.addFieldInt8(1, headerType, 0);
@@ -296,11 +345,12 @@ function message(
   builder.finish(builder.endObject());
   const metadata = builder.asUint8Array();
   const size = metadata.length + (-(8 + metadata.length) & (ALIGNMENT - 1));
-  const prefix = new Uint8Array(8);
-  const view = new DataView(prefix.buffer);
+  const bytes = new Uint8Array(8 + size + bodyLength);
+  const view = new DataView(bytes.buffer);
   view.setUint32(0, 0xffffffff, true);
   view.setInt32(4, size, true);
-  return joined([prefix, metadata, new Uint8Array(size - metadata.length), ...body]);
+  bytes.set(metadata, 8);
+  return { bytes, body: 8 + size };
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

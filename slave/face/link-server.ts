@@ -397,11 +397,11 @@ const UNSENT = { sent: 0, piece: 0, offset: 0, credit: PIECE_BYTES };
 /** The line before the next `length` bytes of an answer. */
 function answerHead(
   id: number,
-  { seq, staleSeconds, length: total, isRaw }: PartAnswer,
+  { seq, staleSeconds, length: total, isRaw, next }: PartAnswer,
   length: number,
 ): string {
   return isRaw
-    ? frameHead('B', [id, seq, staleSeconds, total, 0], length)
+    ? frameHead('B', [id, seq, staleSeconds, total, next === undefined ? 0 : 1], length)
     : frameHead('R', [id, seq, staleSeconds, total], length);
 }
 
