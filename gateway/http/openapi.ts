@@ -55,7 +55,7 @@ const KEY_TEXT =
 function operation(route: Route, method: Method): Json {
   const { scope } = route;
   return {
-    operationId: route.name,
+    operationId: operationIdOf(route, method),
     tags: [route.tag],
     summary: route.summary,
     // Nobody is asked for a key where the gateway was started without.
@@ -70,6 +70,11 @@ function operation(route: Route, method: Method): Json {
       ),
     },
   };
+}
+
+/** Of a query there are two. */
+function operationIdOf({ name, kind }: Route, method: Method): string {
+  return kind !== undefined && method === 'GET' ? `get${name[0].toUpperCase()}${name.slice(1)}` : name;
 }
 
 function parametersOf({ scope, path, query = {}, kind, tag, hasFormats }: Route, method: Method): Json[] {
