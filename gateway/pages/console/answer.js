@@ -108,12 +108,11 @@ function Table({ rows, columns }) {
   const ordered = (column) => (sort.column !== column ? 'none' : sort.sign > 0 ? 'ascending' : 'descending');
   return html`
     <div class="scroll" tabindex="0" role="region" aria-labelledby="answer-title">
-      <table id="rows">
-        <thead>
-          <tr>${columns.map((column) => html`<th key=${column} scope="col" aria-sort=${ordered(column)} class=${isNumber(column) ? 'number' : undefined}><button type="button" onClick=${() => choose(column)}>${column}</button></th>`)}</tr>
+      <table id="rows" role="table">
+        <thead role="rowgroup"><tr role="row">${columns.map((column) => html`<th key=${column} scope="col" role="columnheader" aria-sort=${ordered(column)} class=${isNumber(column) ? 'number' : undefined}><button type="button" onClick=${() => choose(column)}>${column}</button></th>`)}</tr>
         </thead>
-        <tbody>
-          ${shown.map((row) => html`<tr>${columns.map((column) => html`<td class=${isNumber(column) ? 'number' : undefined}>${cell(column, row)}</td>`)}</tr>`)}
+        <tbody role="rowgroup">
+          ${shown.map((row) => html`<tr role="row">${columns.map((column) => html`<td role="cell" data-name=${column} class=${isNumber(column) ? 'number' : undefined}>${cell(column, row)}</td>`)}</tr>`)}
         </tbody>
       </table>
     </div>
