@@ -21,11 +21,14 @@ import { Access } from './http/access.ts';
 import { createApp, type Respond } from './http/app.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createHandlers } from './http/handlers.ts';
+import { History } from './http/history.ts';
 import type { Keys } from './http/keys.ts';
 import { Leaving } from './http/leaving.ts';
 import { RequestMetrics } from './http/metrics.ts';
+import { collectStats } from './http/operations.ts';
 import type { Assets } from './http/pages.ts';
 import { RateLimits } from './http/rate-limits.ts';
+import { Recent } from './http/recent.ts';
 import { EdgeCache } from './read/edge.ts';
 import { Reads } from './read/reads.ts';
 import { Changes } from './slaves/changes.ts';
@@ -140,12 +143,19 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     clientOf: createClientAddress(deps.addressOf ?? (() => ''), options.trustedProxies),
   });
   const startedAt = deps.now();
+  const stats = new Recent(
+    () => collectStats(cluster, edge, deps.fetch, STATS_TIMEOUT_MS),
+    STATS_AGE_MS,
+    deps.now,
+  );
+  const history = new History({ requests, cluster, edge, stats: () => stats.get() });
   let registration: Promise<Registration> | undefined;
   cluster.onTick = (now) => {
     reads.tick(now);
     bodies.tick(now);
     writing.tick(now);
     leaving.tick(now);
+    history.tick(now);
   };
   const handlers = createHandlers({
     cluster,
@@ -170,6 +180,9 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         ? options.master
         : `${new URL(options.master).protocol}//${cluster.master}`,
     metrics: deps.metrics({ requests, cluster, reads, budget, bodies, writing, edge, access }),
+    history,
+    stats: () => stats.get(),
+    now: deps.now,
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
@@ -215,6 +228,9 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   };
 }
 
+/** One slave that stands still must not hold up what the console says of the others. */
+const STATS_TIMEOUT_MS = 1_000;
+const STATS_AGE_MS = 1_000;
 /** A registry that is away must not hold up the end. */
 const LEAVE_MS = 1_000;
 /** Reads under way get this long, and so do runtimes that end sooner. */

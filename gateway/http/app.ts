@@ -47,8 +47,6 @@ export type Respond = (
 ) => Response;
 
 const PREFIX = '/data';
-/** For those who open the address that a gateway prints. */
-const ROOT = '/; see /console for the cluster, /docs for the API';
 /** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
 const WARNINGS_PER_SECOND = 50;
 /** Requests that took longer than this are logged. */
@@ -109,6 +107,8 @@ export function createApp(options: AppOptions): Hono {
     // Those that are turned away are many: kept for a turn, all that belongs to them would outlive its scavenge.
     if (yieldTurn !== undefined && status !== 503) await yieldTurn();
     const plain = typeof body === 'string' ? body : bodyOf(raw, body);
+    // Its body goes no further than this, and a server that sees none would say that it is empty.
+    if (raw.method === 'HEAD' && !gzipped && isSmall(plain)) headers['content-length'] = lengthOf(plain);
     if (!gzipped || plain === null) return respond(plain, status, headers);
     headers['content-encoding'] = 'gzip';
     return respond(gzip(plain), status, headers);
@@ -141,8 +141,7 @@ export function createApp(options: AppOptions): Hono {
       // As the router sees it. `raw.url` may be none: Deno puts whatever stands in `host` into it.
       const { path } = c.req;
       const methods = methodsOf(path);
-      if (methods.length === 0)
-        throw new KamaitachiError('not_found', `no such path: ${path === '/' ? ROOT : path.slice(0, 200)}`);
+      if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
       const allow = methods.join(', ');
       if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
         return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };
@@ -163,6 +162,14 @@ export function createApp(options: AppOptions): Hono {
 /** What operates a gateway changes all the time. */
 function isTaggedRoute({ scope, rateClass }: Route): boolean {
   return scope !== 'admin' && rateClass !== 'none';
+}
+
+function isSmall(body: BodyInit | null): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' || body instanceof Uint8Array;
+}
+
+function lengthOf(body: string | Uint8Array<ArrayBuffer>): string {
+  return String((typeof body === 'string' ? new TextEncoder().encode(body) : body).length);
 }
 
 function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {

@@ -40,10 +40,20 @@ import type { Cluster } from '../slaves/cluster.ts';
 import type { Access } from './access.ts';
 import { answerBatch } from './batch.ts';
 import { encodeColumns } from './column-answers.ts';
+import type { History } from './history.ts';
 import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
-import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
-import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
+import {
+  breakersOf,
+  collectStats,
+  healthOf,
+  readinessOf,
+  resetCaches,
+  type Stats,
+  statusOf,
+} from './operations.ts';
+import { type Assets, askMaster, consoleNodes, pageFile, wantsHtml } from './pages.ts';
+import { Recent } from './recent.ts';
 import { type RateClass, ROUTES, type RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 
@@ -89,6 +99,11 @@ export interface HandlerOptions {
   master: () => string;
   pause: (ms: number) => Promise<void>;
   metrics: () => Promise<{ text: string; contentType: string }>;
+  history: History;
+  /** What slaves say of themselves, asked for lately. */
+  stats: () => Promise<Stats>;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
   uptimeMs: () => number;
   requests: () => number;
 }
@@ -98,6 +113,11 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
   const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
   const parser = createRequestParser();
+  const masterState = new Recent(
+    () => askMaster(options.master(), options.fetch),
+    MASTER_STATE_MS,
+    options.now,
+  );
   let description: string | undefined;
 
   /** A query in a body or, with GET, in the parameters of the URL. */
@@ -284,11 +304,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       description ??= JSON.stringify(describeApi(cluster.options.version));
       return { status: 200, body: description, headers: { 'content-type': JSON_TYPE } };
     },
-    docs: () => asset('index.html', DOCS_ASSETS, options.assets),
-    docsAsset: ({ param }) => asset(param('file'), DOCS_ASSETS, options.assets),
-    console: () => asset('index.html', CONSOLE_ASSETS, options.assets),
-    consoleAsset: ({ param }) => asset(param('file'), CONSOLE_ASSETS, options.assets),
-    nodes: async () => dataAnswer(await consoleNodes(options)),
+    root: ({ raw }) =>
+      wantsHtml(raw)
+        ? pageFile('console', 'home.html', options.assets)
+        : dataAnswer({ version: cluster.options.version, ...LINKS }),
+    docs: () => pageFile('docs', 'index.html', options.assets),
+    docsAsset: ({ param }) => pageFile('docs', param('file'), options.assets),
+    console: () => pageFile('console', 'index.html', options.assets),
+    consoleAsset: ({ param }) => pageFile('console', param('file'), options.assets),
+    nodes: async () => dataAnswer(await consoleNodes({ ...options, masterState: () => masterState.get() })),
+    history: () => dataAnswer(options.history.toJson(options.now())),
   };
 }
 
@@ -298,9 +323,10 @@ const RATE_OF = Object.fromEntries(
 ) as Record<BodyKind, RateClass>;
 const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
-/** Pages load nothing from elsewhere, whatever a bug might let into them. */
-const PAGE_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+/** The master is asked no more often than this, however many look at the console. */
+const MASTER_STATE_MS = 1_000;
+/** For those who open the address that a gateway prints. */
+const LINKS = { console: '/console', docs: '/docs', description: '/openapi.json', ready: '/ready' };
 
 function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
@@ -401,21 +427,4 @@ function searchOf({ url }: Request): string {
 
 function paramsOf(raw: Request): URLSearchParams {
   return new URLSearchParams(searchOf(raw));
-}
-
-async function asset(name: string, known: Readonly<Record<string, string>>, assets: Assets): Promise<Answer> {
-  const type = Object.hasOwn(known, name) ? known[name] : undefined;
-  const body =
-    type === undefined ? undefined : await assets(known === DOCS_ASSETS ? 'docs' : 'console', name);
-  if (type === undefined || body === undefined)
-    throw new KamaitachiError('not_found', `no such path: expected one of ${Object.keys(known).join(', ')}`);
-  return {
-    status: 200,
-    body,
-    headers: {
-      'content-type': type,
-      'content-security-policy': PAGE_POLICY,
-      'x-content-type-options': 'nosniff',
-    },
-  };
 }
