@@ -129,9 +129,21 @@ function onDeno(options: Partial<Options>): Command {
   const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as {
     tasks: { gateway: string };
   };
-  const [, run, ...rest] = tasks.gateway.split(' ');
+  const [, run, ...words] = tasks.gateway.split(' ');
+  // Besides what is in the project it reads the files that it is told of.
+  const rest = words.map((word) => (word === READ_OWN ? [word, ...filesOf(options)].join() : word));
   const leash = fileURLToPath(new URL('leash.mjs', import.meta.url));
   return { file: deno()!, args: [run, '--preload', leash, ...rest, ...argvOf(options)] };
+}
+
+const READ_OWN = '--allow-read=.';
+
+function filesOf(options: Partial<Options>): string[] {
+  const { clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey } =
+    options;
+  return [clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey].filter(
+    (path) => path !== undefined,
+  );
 }
 
 let foundDeno: { path: string | undefined } | undefined;
