@@ -151,10 +151,22 @@ function onDeno(argv: readonly string[]): Command {
   const { tasks } = JSON.parse(readFileSync(join(PACKAGE, 'deno.json'), 'utf8')) as {
     tasks: { gateway: string };
   };
-  const [, run, ...rest] = tasks.gateway.split(' ');
+  const [, run, ...words] = tasks.gateway.split(' ');
+  // Besides what is in the project it reads the files that it is told of.
+  const rest = words.map((word) => (word === READ_OWN ? [word, ...filesOf(options)].join() : word));
   const leash = fileURLToPath(new URL('leash.mjs', import.meta.url));
   const main = join(ROOT, ownFile(rest.pop()!));
   return { file: deno()!, args: [run, '--preload', leash, ...rest, main, ...argv] };
+}
+
+const READ_OWN = '--allow-read=.';
+
+function filesOf(options: Partial<Options>): string[] {
+  const { clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey } =
+    options;
+  return [clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey].filter(
+    (path) => path !== undefined,
+  );
 }
 
 let foundDeno: { path: string | undefined } | undefined;
