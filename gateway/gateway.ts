@@ -130,7 +130,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     smallBytes: SMALL_BODY_BYTES,
   });
   const bodies = new Bodies(bodyBudget, deps.now());
-  const writing = new Writing(budget, deps.schedule, deps.now());
+  const writing = new Writing(budget, deps.schedule, deps.now(), (thrown) =>
+    deps.log.warn('answer broken off', {
+      message: thrown instanceof Error ? thrown.message : String(thrown),
+    }),
+  );
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
