@@ -69,6 +69,7 @@ async function run(options: Options): Promise<void> {
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
+  console.log(`See: ${url}/console for the cluster and its data, ${url}/docs for the API`);
 }
 
 /** An npm that is killed cannot pass that on: who started a cluster with it and ended it wants the cluster ended. */
