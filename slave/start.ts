@@ -166,6 +166,11 @@ export async function startSlave(options: Options): Promise<Running> {
   await opened;
   // Not awaited: a slave that starts while the registry is away serves what it holds.
   const registered = discovery.register(member);
+  registered.catch((error) => {
+    // Not for want of a registry: it is there, and will not have this slave, now or later.
+    log.error('registration refused', { message: String(error) });
+    process.exit(1);
+  });
   const watching = discovery.watch((view) => {
     if (membership.update(view)) membersChanged();
     const master = view.members.find(({ role }) => role === 'master');
