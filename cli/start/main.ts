@@ -29,9 +29,11 @@ async function run(options: Options): Promise<void> {
   const cluster = new Cluster(options, {
     onLine: (part, line) => console.error(`${part}: ${line}`),
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
+    onUnsound: (part, why) => console.error(`${part} is left out for now: ${why.split('\n', 1)[0]}`),
     onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
   let stopping = false;
+  let refusal: string | undefined;
 
   const stop = async (exitCode: number): Promise<void> => {
     if (stopping) await cluster.kill();
@@ -50,8 +52,8 @@ async function run(options: Options): Promise<void> {
 
   try {
     await cluster.start();
-    await cluster.ready(READY_MS);
-    if (options.sample === 'fundamentals')
+    refusal = await cluster.settled(READY_MS);
+    if (refusal === undefined && options.sample === 'fundamentals')
       await loadSample({
         url: cluster.gateway.url,
         key,
@@ -65,7 +67,8 @@ async function run(options: Options): Promise<void> {
   const curl = ['curl -s'];
   if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
   if (options.keys !== undefined) curl.push('-H "x-api-key: $KAMAITACHI_KEY"');
-  console.log(`Kamaitachi is ready: ${url}`);
+  if (refusal !== undefined) console.error(`Kamaitachi takes no writes: ${refusal}`);
+  console.log(`Kamaitachi is ready${refusal === undefined ? '' : ' for reads'}: ${url}`);
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
