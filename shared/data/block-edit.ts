@@ -41,20 +41,6 @@ export function removeRows(block: Block, removalOf: (name: string) => Removal): 
   return builder.size === block.rows ? block : builder.finish(block.times);
 }
 
-/** `block` without the observations of a delete: `time` / `indicators` undefined = all of them. Period codes stay. */
-export function removePoints(
-  block: Block,
-  time: number | undefined,
-  indicators: readonly string[] | undefined,
-): Block {
-  const gone = indicators === undefined ? undefined : new Set(indicators);
-  const isGone = (at: number) => at === time;
-  return removeRows(block, (name) => {
-    if (gone?.has(name) === false) return 'none';
-    return time === undefined ? 'all' : isGone;
-  });
-}
-
 /** The observations with `from` ≤ time ≤ `to`; of the named columns only, if names are given. */
 export function sliceBlock(block: Block, from: number, to: number, names?: ReadonlySet<string>): Block {
   const first = block.axisAtOrBefore(from - 1) + 1;
