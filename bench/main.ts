@@ -10,6 +10,7 @@ const RUNS: Record<Mode, (options: BenchOptions) => Promise<Report>> = {
   evolution: async (options) => (await import('./modes/evolution.ts')).runEvolution(options),
   growth: async (options) => (await import('./modes/growth.ts')).runGrowth(options),
   bulk: async (options) => (await import('./modes/bulk.ts')).runBulk(options),
+  panel: async (options) => (await import('./modes/panel.ts')).runPanel(options),
   core: async (options) => (await import('./modes/core.ts')).runCore(options),
 };
 

@@ -1,6 +1,8 @@
 /** The options of `npm run bench`, as typed and as meant. */
+
 import { CommandError, nothingElse, type Options, readTool, wholeNumber } from '../cli/command.ts';
 import { SAMPLE_BOUNDS } from '../cli/sample/sample.ts';
+import { commandOf } from '../shared/base/program.ts';
 
 const OPTIONS = {
   scenario: { value: '1..8', says: 'a load scenario' },
@@ -14,6 +16,7 @@ const OPTIONS = {
   growth: { says: 'the same load over more subjects and more slaves' },
   bulk: { says: 'a whole panel into a pandas DataFrame, in every format' },
   core: { says: 'the core of a slave without network' },
+  panel: { says: 'panels and expressions' },
   requests: { value: 'N', says: 'requests of a run; 10000 by default' },
   concurrent: { value: 'N', says: 'connections; 50 by default' },
   repeat: { value: 'N', says: 'N distinct requests, repeated; random ones by default' },
@@ -88,10 +91,11 @@ const TAKES: Record<Mode, readonly string[]> = {
   growth: [...CLUSTER, ...LOAD, ...SAMPLE],
   bulk: [...CLUSTER, ...SAMPLE, 'rounds'],
   core: [...SAMPLE, 'seed', 'zipf'],
+  panel: [...CLUSTER, ...SAMPLE, 'requests', 'concurrent', 'processes', 'seed', 'zipf'],
 };
 const OF_EVERY_MODE = ['out', 'help', 'key'];
 
-export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'bulk', 'core'] as const;
+export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'bulk', 'core', 'panel'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -124,8 +128,7 @@ export interface BenchOptions {
 }
 
 const TOOL = {
-  usage:
-    'npm run bench -- --scenario 1..8 | --limits | --size | --evolution | --growth | --bulk | --core [options]',
+  usage: `${commandOf('bench')} --scenario 1..8 | --limits | --size | --evolution | --growth | --bulk | --core | --panel [options]`,
   says: 'Measures; writes Markdown, JSON and SVG.',
   options: OPTIONS,
 };
@@ -221,6 +224,6 @@ export function benchOptions(
     rounds: whole('rounds', 1, 1_000) ?? 3,
     out: given.out ?? 'bench/results',
     // Reports show it.
-    command: ['npm run bench --', ...args].join(' ').replace(/--key[ =]\S+/, '--key …'),
+    command: [commandOf('bench'), ...args].join(' ').replace(/--key[ =]\S+/, '--key …'),
   };
 }

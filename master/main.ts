@@ -6,12 +6,13 @@ import { runProcess } from '../shared/adapter/node-process.ts';
 import { lowerProcess, WRITING } from '../shared/adapter/priority.ts';
 import { readEtcdServer, readSecrets } from '../shared/adapter/secrets.ts';
 import { createLog } from '../shared/base/log.ts';
+import { commandOf } from '../shared/base/program.ts';
 import type { Options } from '../shared/options/config.ts';
 import { type Several, startMaster } from './start.ts';
 
 // Answers do not come from here: what is written can wait a little where they need the core.
 lowerProcess(WRITING);
-await runProcess('master', 'npm run master --', (options) =>
+await runProcess('master', commandOf('master'), (options) =>
   startMaster(
     options,
     readSecrets(options),

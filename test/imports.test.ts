@@ -5,7 +5,8 @@ import { dirname, join, normalize, relative, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = new URL('..', import.meta.url).pathname;
-const ROOMS = ['gateway', 'slave', 'master'];
+const PARTS = ['gateway', 'slave', 'master'];
+const ROOMS = [...PARTS, 'client'];
 /** Free to import any room. */
 const VISITORS = ['cli', 'bench', 'test'];
 
@@ -56,6 +57,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'master/lead': [],
   'master/http': ['master/engine', 'master/registry', 'master/thread'],
   master: ['master/http', 'master/lead', 'master/registry', 'master/store', 'master/thread'],
+
+  client: [],
 };
 
 /** Folders whose code decides: no clock, no randomness, no network, no packages. */
@@ -189,6 +192,21 @@ describe('outside adapter/, slave/, master/, cli/, bench/ and test/', () => {
   });
 });
 
+test('the client needs the types of queries and web standards, and nothing else', () => {
+  const client = products.filter(({ path }) => roomOf(path) === 'client');
+  expect(client.length).toBeGreaterThan(2);
+  expect(client.flatMap(({ packages }) => packages)).toEqual([]);
+  expect(
+    client.filter(({ code }) => RUNTIME_GLOBALS.test(withoutStrings(code))).map(({ path }) => path),
+  ).toEqual([]);
+  const shared = client.flatMap(({ path, code }) =>
+    [...code.matchAll(/^import (type )?[^;]*?'\.\.\/([^']+)';/gm)].map(
+      ([, type, file]) => `${path} → ${type ?? ''}${file}`,
+    ),
+  );
+  expect(shared).toEqual(['client/types.ts → type shared/query/query.ts']);
+});
+
 test('what decides knows no clock, chance or network, and no package but schemas', () => {
   const pure = products.filter(({ path }) => PURE.includes(dirname(path)) || PURE_FILES.includes(path));
   for (const place of [...PURE, ...PURE_FILES])
@@ -224,7 +242,7 @@ test('parts ask each other with the fetch that they are given, which brings toke
   const own = ['master/store/store.ts', 'gateway/adapter/deno.ts'];
   const found = products.filter(
     ({ path, code }) =>
-      ROOMS.includes(roomOf(path)) && !own.includes(path) && /(^|[^.\w])fetch\(/m.test(withoutStrings(code)),
+      PARTS.includes(roomOf(path)) && !own.includes(path) && /(^|[^.\w])fetch\(/m.test(withoutStrings(code)),
   );
   expect(found.map(({ path }) => path)).toEqual([]);
 });

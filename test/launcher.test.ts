@@ -68,6 +68,34 @@ describe('npm start', () => {
     120_000,
   );
 
+  test('ends in order when everybody gets a SIGTERM, as from `timeout` and systemd: gateway, slaves, master', async () => {
+    for (const command of [undefined, ['npm', 'start', '--silent', '--']]) {
+      const launcher = launch(command, '--sample', 'none');
+      await launcher.ready();
+      const pids = ['gateway', 'slave-1', 'master'].map((name) => partNamed(name)!);
+      process.kill(-launcher.child.pid!, 'SIGTERM');
+      const endedAt = await Promise.all(
+        pids.map(async (pid) => {
+          await eventually(`${pid} has ended`, () => !isRunning(pid));
+          return performance.now();
+        }),
+      );
+      await launcher.exited;
+      expect(endedAt[0]).toBeLessThanOrEqual(endedAt[1]);
+      expect(endedAt[1]).toBeLessThanOrEqual(endedAt[2]);
+      expect(parts()).toEqual([]);
+      expect(launcher.errors.filter((line) => / died /.test(line))).toEqual([]);
+    }
+  }, 240_000);
+
+  test('starts a slave again that somebody ended with a SIGTERM', async () => {
+    const launcher = launch(undefined, '--sample', 'none');
+    await launcher.ready();
+    const slave = partNamed('slave-1')!;
+    process.kill(slave, 'SIGTERM');
+    await eventually('another slave', () => ![undefined, slave].includes(partNamed('slave-1')), START_MS);
+  }, 120_000);
+
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
     'ends everything when npm gets a %s',
     async (signal) => {

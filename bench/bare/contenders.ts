@@ -1,4 +1,5 @@
 /** Everything that the cluster is measured against, each started only if it is installed. */
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseRuntime, gatewayCommand, ROOT } from '../../cli/start/commands.ts';
 import { freePort } from '../../cli/start/ports.ts';
+import { loaderFlags, ownFile } from '../../shared/adapter/own-code.ts';
 import { parseOptions } from '../../shared/options/config.ts';
 import { ANSWER_VARIABLE } from './answer.ts';
 
@@ -64,13 +66,16 @@ function hasDeno(): boolean {
 function denoCommand(args: string[]): Command {
   // The gateway's own command knows where Deno is.
   const { file } = gatewayCommand(parseOptions([], {}), 0, 'deno');
-  return { file, args: ['run', '--allow-net', '--allow-env', join(ROOT, 'bench/bare/deno.ts'), ...args] };
+  return {
+    file,
+    args: ['run', '--allow-net', '--allow-env', join(ROOT, ownFile('bench/bare/deno.ts')), ...args],
+  };
 }
 
 function nodeCommand(kind: string): Command {
   return {
     file: process.execPath,
-    args: [`--import=${import.meta.resolve('tsx')}`, join(ROOT, 'bench/bare/node.ts'), kind],
+    args: [...loaderFlags(), join(ROOT, ownFile('bench/bare/node.ts')), kind],
   };
 }
 

@@ -1,4 +1,5 @@
 /** The cluster under test: its own processes on free ports with data in a folder of its own, their CPU, memory and counters. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import {
   slaveCommand,
 } from '../../cli/start/commands.ts';
 import { Part } from '../../cli/start/part.ts';
+import { ownFile } from '../../shared/adapter/own-code.ts';
 import { argvOf, type Options, parseOptions } from '../../shared/options/config.ts';
 import type { CacheCounters } from '../../slave/cache/cache.ts';
 import { cpuSeconds, residentBytes } from './processes.ts';
@@ -194,7 +196,7 @@ export class ClusterUnderTest {
   private gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
     const command = gatewayCommand(options, port, runtime);
     if (!this.shape.randomRouting) return command;
-    const patch = fileURLToPath(new URL('../baselines/random-routing.ts', import.meta.url));
+    const patch = ownFile(fileURLToPath(new URL('../baselines/random-routing.ts', import.meta.url)));
     return runtime === 'deno'
       ? { ...command, args: [command.args[0], '--preload', patch, ...command.args.slice(1)] }
       : { ...command, args: [...command.args.slice(0, 2), `--import=${patch}`, ...command.args.slice(2)] };
@@ -203,10 +205,10 @@ export class ClusterUnderTest {
   private slaveCommand(name: string, port: number): Command {
     const command = slaveCommand(this.options, name, port);
     if (!this.shape.wholeRequests) return command;
-    const main = join(ROOT, 'bench/baselines/whole-requests.ts');
+    const main = join(ROOT, ownFile('bench/baselines/whole-requests.ts'));
     return {
       ...command,
-      args: command.args.map((arg) => (arg === join(ROOT, 'slave/main.ts') ? main : arg)),
+      args: command.args.map((arg) => (arg === join(ROOT, ownFile('slave/main.ts')) ? main : arg)),
     };
   }
 

@@ -1,5 +1,8 @@
 /** What the benchmark and its client of heavy work say to each other. */
+
 import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { loaderFlags, ownFile } from '../../shared/adapter/own-code.ts';
 import type { Ingested, SampleSize } from '../modes/ingest.ts';
 import type { BenchRequest } from '../modes/scenarios.ts';
 
@@ -19,8 +22,8 @@ export type FromHeavy =
   | { type: 'failed'; why: string };
 
 export class HeavyClient {
-  private readonly child: ChildProcess = fork(new URL('heavy.ts', import.meta.url), {
-    execArgv: [`--import=${import.meta.resolve('tsx')}`],
+  private readonly child: ChildProcess = fork(ownFile(fileURLToPath(new URL('heavy.ts', import.meta.url))), {
+    execArgv: loaderFlags(),
     serialization: 'advanced',
   });
 

@@ -1,5 +1,8 @@
 /** Puts a target under load, from one process or several, and adds up what they measured. */
+
 import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { loaderFlags, ownFile } from '../../shared/adapter/own-code.ts';
 import { Histogram } from '../report/histogram.ts';
 import { share } from './closed.ts';
 import type { FromClient, Job, KeptAnswer, Outcome, ToClient } from './job.ts';
@@ -111,10 +114,10 @@ async function startClient(
   indices: readonly number[],
   onProgress: (done: number) => void,
 ): Promise<Client> {
-  const child = fork(new URL('client.ts', import.meta.url), {
+  const child = fork(ownFile(fileURLToPath(new URL('client.ts', import.meta.url))), {
     // From its first thread on: those that a process has later inherit it.
     execPath: 'nice',
-    execArgv: ['-n', String(niceness), process.execPath, ...flags, `--import=${import.meta.resolve('tsx')}`],
+    execArgv: ['-n', String(niceness), process.execPath, ...flags, ...loaderFlags()],
     serialization: 'advanced',
   });
   const tell = (message: ToClient) => child.send(message);

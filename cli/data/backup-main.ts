@@ -1,8 +1,10 @@
 /** `npm run backup`: a copy of the master's database as of one moment, while writes go on. */
+
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { backup } from '../../master/store/copy.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { nothingElse, type Options, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';
@@ -16,7 +18,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 const TOOL = {
-  usage: 'npm run backup -- [options]',
+  usage: `${commandOf('backup')} [options]`,
   says: "Copies the master's database, checks the copy, and prints where it stands. The master may run, on the same machine.",
   options: OPTIONS,
 };

@@ -1,12 +1,14 @@
 /** `npm run restore`: a backup in the place of the master's database, which is kept aside. */
+
 import process from 'node:process';
 import { restore } from '../../master/store/copy.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { CommandError, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { DATABASE_OPTIONS, databaseFile, runCommand } from './database.ts';
 
 const TOOL = {
-  usage: 'npm run restore -- BACKUP [options]',
+  usage: `${commandOf('restore')} BACKUP [options]`,
   says: "Checks a backup and puts it in the place of the master's database; the master must be stopped. What is there is kept as kamaitachi.db.old. The history gets a new id, so that slaves drop what they have and fill again by themselves, one after the other.",
   options: DATABASE_OPTIONS,
 };

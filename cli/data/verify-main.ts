@@ -1,7 +1,9 @@
 /** `npm run verify`: compares every slave with the master, slot by slot. */
+
 import process from 'node:process';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { gatewayUrl, nothingElse, type Options, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { runCommand } from './database.ts';
@@ -33,7 +35,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 const TOOL = {
-  usage: 'npm run verify -- [options]',
+  usage: `${commandOf('verify')} [options]`,
   says: 'Has every live slave compare the slots it holds with the master, both at the same seq, while the cluster runs. A slot that differs is taken out of service and filled again. Exit 1 if there was one, or a slave could not be asked.',
   options: OPTIONS,
 };

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
+import { commandOf } from '../../shared/base/program.ts';
 import { CommandError } from '../command.ts';
 
 export interface Answer {
@@ -108,7 +109,7 @@ export class Client {
       // Before the first answer nobody may ever come; later on it is a restart, and worth waiting for.
       if (!this.#reached)
         throw new CommandError(
-          `${this.#options.to}: no gateway answers there (${code || message}); start one with npm start, or name it with --to`,
+          `${this.#options.to}: no gateway answers there (${code || message}); start one with ${commandOf('start').replace(' --', '')}, or name it with --to`,
         );
       return { status: 503, message: `connection lost (${code || message})`, data: null };
     }

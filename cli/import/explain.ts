@@ -1,4 +1,5 @@
 /** What the first rows of a file become, and the command line that says the guess in full. */
+import { commandOf } from '../../shared/base/program.ts';
 import { tableConverter } from './convert/convert.ts';
 import type { ImportOptions } from './import-options.ts';
 import { shellWord } from './plan/columns.ts';
@@ -35,7 +36,7 @@ export async function explain(
   }
   says.push(
     'the guess as a command:',
-    `  npm run import -- ${commandLine(plan, options)} ${shellWord(file)}`,
+    `  ${commandOf('import')} ${commandLine(plan, options)} ${shellWord(file)}`,
   );
   return says;
 }

@@ -1,4 +1,5 @@
 /** The options of `npm run import`. */
+import { commandOf } from '../../shared/base/program.ts';
 import { CommandError, type Given, gatewayUrl, type Options, readTool, wholeNumber } from '../command.ts';
 import type { Decoration } from './plan/profile.ts';
 import type { Decimal } from './values/numbers.ts';
@@ -121,7 +122,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 const TOOL = {
-  usage: 'npm run import -- [options] FILE…',
+  usage: `${commandOf('import')} [options] FILE…`,
   says: `Writes CSV, Excel, JSON, Parquet, Arrow, SQLite or ingest lines, also packed with gzip or zip, into a running
 cluster; - is standard input, and a pattern in quotes such as 'data/*.csv' stands for several files. What no option
 says is guessed from the file, and the guess is printed. Stopped, the same command carries on where it was.

@@ -1,8 +1,10 @@
 /** `npm run key`: makes an API key. The key is shown once; its hash is what the gateway's file gets. */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import process from 'node:process';
+import { commandOf } from '../../shared/base/program.ts';
 import { type ApiKey, keyLine, parseKeys, SCOPES, type Scope } from '../../shared/http/keys.ts';
 import { CommandError, type Options, readTool } from '../command.ts';
 
@@ -16,7 +18,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 const TOOL = {
-  usage: 'npm run key -- NAME --scopes read,write [--keys FILE]',
+  usage: `${commandOf('key')} NAME --scopes read,write [--keys FILE]`,
   says: 'A new API key for a client of this name. Take its line out of the file, and gateways refuse it within seconds.',
   options: OPTIONS,
 };

@@ -1,5 +1,6 @@
 /** `npm run sample`: deterministic sample data on stdout, or straight into a cluster. */
 
+import { commandOf } from '../../shared/base/program.ts';
 import { CommandError, gatewayUrl, nothingElse, type Options, readTool, wholeNumber } from '../command.ts';
 import { Client, Interrupted } from '../import/client.ts';
 import { amount, duration } from '../import/report.ts';
@@ -26,7 +27,7 @@ const OPTIONS = {
 } as const satisfies Options;
 
 const TOOL = {
-  usage: 'npm run sample -- [options]',
+  usage: `${commandOf('sample')} [options]`,
   says: 'Sample data in the ingest format: the same options always make the same bytes.',
   options: OPTIONS,
 };

@@ -8,6 +8,7 @@ import {
   chooseRuntime,
   gatewayCommand,
   masterCommand,
+  ROOT,
   slaveCommand,
   withWholePaths,
 } from './commands.ts';
@@ -72,8 +73,8 @@ describe('the parts', () => {
     expect(args[0]).toBe('run');
     expect(args).toContain('--allow-net');
     expect(args).toContain('--v8-flags=--initial-old-space-size=256');
-    expect(args).toContain('gateway/adapter/deno.ts');
-    expect(args.indexOf('--preload')).toBeLessThan(args.indexOf('gateway/adapter/deno.ts'));
+    expect(args).toContain(join(ROOT, 'gateway/adapter/deno.ts'));
+    expect(args.indexOf('--preload')).toBeLessThan(args.indexOf(join(ROOT, 'gateway/adapter/deno.ts')));
   });
 });
 

@@ -1,11 +1,14 @@
 /** The command line of every part of a cluster. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { DISCOVERIES } from '../../shared/adapter/create-discovery.ts';
+import { loaderFlags, ownFile } from '../../shared/adapter/own-code.ts';
+import { IS_BUILT } from '../../shared/base/program.ts';
 import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/options/config.ts';
 
 export interface Command {
@@ -13,11 +16,24 @@ export interface Command {
   args: string[];
   /** It starts processes of its own, which have to end when it does. */
   hasChildren?: true;
+  /** It hears from the launcher over a channel of Node's. */
+  hasChannel?: true;
 }
 
 export type Runtime = 'deno' | 'node';
+export type PartName = 'gateway' | 'slave' | 'master';
 
+/** The program of each part on Node. */
+const MAINS: Readonly<Record<PartName, string>> = {
+  gateway: 'gateway/adapter/node.ts',
+  slave: 'slave/main.ts',
+  master: 'master/main.ts',
+};
+
+/** The folder of our code: the source, or the JavaScript of a build. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The folder of package.json and deno.json. */
+const PACKAGE = IS_BUILT ? join(ROOT, '..') : ROOT;
 
 /** The parts run in another directory than the launcher may. */
 export function withWholePaths(options: Options): Options {
@@ -54,7 +70,7 @@ export function masterCommand(options: Options, port: number): Command {
     master: undefined,
     database: isDefault ? undefined : options.database,
   };
-  return onNode('master/main.ts', own, flagsOf('master'));
+  return partCommand('master', argvOf(own));
 }
 
 /** `options`: with the master's real address in it, and for static discovery the members. */
@@ -67,23 +83,23 @@ export function slaveCommand(options: Options, name: string, port: number): Comm
     nodeId: DISCOVERIES[options.discovery].isListed ? undefined : name,
     database: undefined,
   };
-  return onNode('slave/main.ts', own, flagsOf('slave'));
+  return partCommand('slave', argvOf(own));
 }
 
 export function gatewayCommand(options: Options, port: number, runtime: Runtime): Command {
   const own = { ...options, gatewayPort: port, database: undefined };
-  return runtime === 'node' ? onNode('gateway/adapter/node.ts', own, flagsOf('gateway')) : onDeno(own);
+  return partCommand('gateway', argvOf(own), runtime);
 }
 
 /** An etcd of the cluster's own, to listen on the host of `url`. */
 export function etcdCommand(options: Options, url: URL, port: number): Command {
-  const command = onNode('cli/start/etcd-main.ts', {
+  const own = {
     dataDir: join(options.dataDir, 'etcd'),
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    discovery: 'etcd',
+    discovery: 'etcd' as const,
     etcd: [`http://${url.hostname}:${port}`],
-  });
-  return { ...command, hasChildren: true };
+  };
+  return { ...onNode('cli/start/etcd-main.ts', argvOf(own)), hasChildren: true };
 }
 
 /** The runtime of the gateway: what was asked for, or Deno where it runs. Throws a UsageError where it does not run. */
@@ -96,11 +112,17 @@ export function chooseRuntime(asked: Runtime | undefined): Runtime {
   );
 }
 
-function onNode(main: string, options: Partial<Options>, flags: readonly string[] = []): Command {
-  const imports = [import.meta.resolve('tsx'), new URL('leash.mjs', import.meta.url).href];
+/** One part with arguments as typed; it ends when the process that starts it does. `runtime`: of a gateway. */
+export function partCommand(part: PartName, argv: readonly string[], runtime: Runtime = 'node'): Command {
+  return runtime === 'deno' ? onDeno(argv) : onNode(MAINS[part], argv, flagsOf(part));
+}
+
+function onNode(main: string, argv: readonly string[], flags: readonly string[] = []): Command {
+  const leash = `--import=${new URL('leash.mjs', import.meta.url).href}`;
   return {
     file: process.execPath,
-    args: [...flags, ...imports.map((url) => `--import=${url}`), join(ROOT, main), ...argvOf(options)],
+    hasChannel: true,
+    args: [...flags, ...loaderFlags(), leash, join(ROOT, ownFile(main)), ...argv],
   };
 }
 
@@ -117,21 +139,22 @@ function onNode(main: string, options: Partial<Options>, flags: readonly string[
  * pages outside of the heap included. The heaps are small, and by V8's own reckoning one came every few megabytes, several times
  * a second beside large answers: 20 ms each, with helpers on the other core.
  */
-function flagsOf(part: 'master' | 'slave' | 'gateway'): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+function flagsOf(part: PartName): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
   return scripts[part].split(' ').filter((word) => word.startsWith('--') && word !== '--import');
 }
 
 /** As `deno task gateway` does it: permissions and flags stand in deno.json and nowhere else. */
-function onDeno(options: Partial<Options>): Command {
-  const { tasks } = JSON.parse(readFileSync(join(ROOT, 'deno.json'), 'utf8')) as {
+function onDeno(argv: readonly string[]): Command {
+  const { tasks } = JSON.parse(readFileSync(join(PACKAGE, 'deno.json'), 'utf8')) as {
     tasks: { gateway: string };
   };
   const [, run, ...rest] = tasks.gateway.split(' ');
   const leash = fileURLToPath(new URL('leash.mjs', import.meta.url));
-  return { file: deno()!, args: [run, '--preload', leash, ...rest, ...argvOf(options)] };
+  const main = join(ROOT, ownFile(rest.pop()!));
+  return { file: deno()!, args: [run, '--preload', leash, ...rest, main, ...argv] };
 }
 
 let foundDeno: { path: string | undefined } | undefined;
@@ -142,13 +165,19 @@ function deno(): string | undefined {
     const name = platform() === 'win32' ? 'deno.exe' : 'deno';
     const libc = platform() === 'linux' ? '-glibc' : '';
     const candidates = [
-      join(ROOT, 'node_modules/deno', name),
-      join(ROOT, `node_modules/@deno/${platform()}-${arch()}${libc}`, name),
+      ...inPackage('deno', name),
+      ...inPackage(`@deno/${platform()}-${arch()}${libc}`, name),
     ].filter((path) => existsSync(path));
     const path = [...candidates, name].find((file) => runs(file));
     foundDeno = { path };
   }
   return foundDeno.path;
+}
+
+/** The path of a file of a package, in each folder where npm may have put the package. */
+function inPackage(name: string, file: string): string[] {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  return folders.map((folder) => join(folder, name, file));
 }
 
 function runs(file: string): boolean {

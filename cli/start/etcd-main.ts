@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { type Options, UsageError } from '../../shared/options/config.ts';
 import { etcdArgs, etcdEnvironment, findEtcd, HOW_TO_GET_ETCD } from './etcd.ts';
 import { freePort } from './ports.ts';
@@ -9,7 +10,7 @@ import { freePort } from './ports.ts';
 const POLL_MS = 50;
 const START_MS = 30_000;
 
-await runProcess('etcd', 'node --import tsx cli/start/etcd-main.ts', startEtcd);
+await runProcess('etcd', commandOf('start'), startEtcd);
 
 async function startEtcd({ etcd: [given], dataDir, host }: Options): Promise<Running> {
   const file = findEtcd();

@@ -2,27 +2,31 @@
 import process from 'node:process';
 import { optionsOrExit } from '../../shared/adapter/command-line.ts';
 import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
+import { stopWithNpm } from '../../shared/adapter/npm.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { type Options, UsageError } from '../../shared/options/config.ts';
 import { checkExposure } from '../../shared/options/exposure.ts';
 import { Cluster } from './cluster.ts';
 import { loadSample, SAMPLE_QUERY, sampleKey } from './load-sample.ts';
+import { withClusterToken } from './own-token.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
-const PARENT_CHECK_MS = 250;
+const SAME_SIGNAL_MS = 1_000;
 
-const options = optionsOrExit('npm start --', 'start');
+const given = optionsOrExit(commandOf('start'), 'start');
 try {
-  await run(options);
+  await run(given);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(error.message);
   process.exit(2);
 }
 
-async function run(options: Options): Promise<void> {
-  checkExposure('start', options);
+async function run(given: Options): Promise<void> {
+  checkExposure('start', given);
+  const options = withClusterToken(given);
   const key = sampleKey(options, process.env.KAMAITACHI_KEY);
   const { access } = readSecrets(options);
   await checkPorts(options);
@@ -31,22 +35,26 @@ async function run(options: Options): Promise<void> {
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
     onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
-  let stopping = false;
+  let stoppingSince: number | undefined;
 
   const stop = async (exitCode: number): Promise<void> => {
-    if (stopping) await cluster.kill();
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      // One signal to a whole group comes twice: from the sender, and passed on by npm.
+      if (performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
+      await cluster.kill();
+    }
+    stoppingSince ??= performance.now();
     await cluster.stop();
     process.exit(exitCode);
   };
   const fail = (why: string): void => {
-    if (stopping) return;
+    if (stoppingSince !== undefined) return;
     // The lines after the first are a part's own: they have been printed when it wrote them.
     console.error(`Kamaitachi stops: ${why.split('\n', 1)[0]}`);
     void stop(1);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
-  stopWithNpm(() => void stop(0));
+  stopWithNpm('start', () => void stop(0));
 
   try {
     await cluster.start();
@@ -60,7 +68,7 @@ async function run(options: Options): Promise<void> {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
-  if (stopping) return;
+  if (stoppingSince !== undefined) return;
   const { url } = cluster.gateway;
   const curl = ['curl -s'];
   if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
@@ -69,15 +77,4 @@ async function run(options: Options): Promise<void> {
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
-}
-
-/** An npm that is killed cannot pass that on: who started a cluster with it and ended it wants the cluster ended. */
-function stopWithNpm(stop: () => void): void {
-  if (process.env.npm_lifecycle_event !== 'start') return;
-  const npm = process.ppid;
-  const timer = setInterval(() => {
-    if (process.ppid === npm) return;
-    clearInterval(timer);
-    stop();
-  }, PARENT_CHECK_MS);
 }

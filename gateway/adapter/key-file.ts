@@ -1,8 +1,10 @@
 /** The file of API keys on Deno and Node: read at the start, and again whenever it has changed. */
+
 import { createHash } from 'node:crypto';
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Log } from '../../shared/base/log.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { type ApiKey, parseKeys } from '../../shared/http/keys.ts';
 import { UsageError } from '../../shared/options/config.ts';
 import { Keys } from '../http/keys.ts';
@@ -54,7 +56,7 @@ function first(path: string): { mark: string; keys: ApiKey[] } {
     return { mark: markOf(statSync(path)), keys: parseKeys(readFileSync(path, 'utf8')) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const hint = '; make keys with: npm run key -- NAME --scopes read,write --keys FILE';
+    const hint = `; make keys with: ${commandOf('key')} NAME --scopes read,write --keys FILE`;
     throw new UsageError(
       `--keys ${path}: ${code === undefined ? message : `cannot be read (${code})${hint}`}`,
     );

@@ -7,6 +7,7 @@ import { type Running, runProcess } from '../../shared/adapter/node-process.ts';
 import { createNodeServer } from '../../shared/adapter/node-server.ts';
 import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { createLog } from '../../shared/base/log.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import { hostPort, type Options } from '../../shared/options/config.ts';
 import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
@@ -18,7 +19,7 @@ import { createPrometheus } from './prometheus.ts';
 /** Requests under way get this long to finish, after clients had time to go elsewhere. */
 const DRAIN_MS = 5_000;
 
-await runProcess('gateway', 'npm run gateway --', startGateway);
+await runProcess('gateway', commandOf('gateway'), startGateway);
 
 async function startGateway(options: Options): Promise<Running> {
   const log = createLog('gateway', options.logLevel, (line) => process.stderr.write(`${line}\n`));
@@ -48,7 +49,9 @@ async function startGateway(options: Options): Promise<Running> {
         },
     options.host,
   );
-  const server = createNodeServer(tls).on('request', listener).listen(options.gatewayPort, options.host);
+  const server = createNodeServer(tls, options.maxConnections)
+    .on('request', listener)
+    .listen(options.gatewayPort, options.host);
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {

@@ -131,13 +131,14 @@ describe('paths', () => {
     expect(await allow('GET', '/data/v1/get/')).toEqual([404, null]);
   });
 
-  it('say at the root where to go', async () => {
+  it('say at the root where to go, to a browser by a page', async () => {
     const test = await start();
     const answer = await test.gateway.app.request('/');
-    expect([answer.status, (await answer.json()).status_msg]).toEqual([
-      404,
-      'no such path: /; see /console for the cluster, /docs for the API',
-    ]);
+    const { data } = await answer.json();
+    expect([answer.status, data.console, data.docs]).toEqual([200, '/console', '/docs']);
+    const page = await test.gateway.app.request('/', { headers: { accept: 'text/html,*/*' } });
+    expect([page.status, await page.text()]).toEqual([200, 'console/home.html']);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
   });
 
   it('answer HEAD where they answer GET', async () => {

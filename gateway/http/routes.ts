@@ -321,6 +321,7 @@ const ROWS = {
     summary: 'This description',
     bare: { type: 'application/json' },
   },
+  root: { ...page, path: '/', summary: 'Where to go from here', isHidden: true },
   docs: {
     ...page,
     path: '/docs',
@@ -331,6 +332,7 @@ const ROWS = {
   console: { ...page, path: '/console', summary: 'The live console', bare: { type: 'text/html' } },
   // Not below /console: with a path with a parameter there too, Hono would choose a router that costs every request more.
   nodes: { ...operating, path: '/monitor/nodes', summary: 'What the console shows', isHidden: true },
+  history: { ...operating, path: '/monitor/history', summary: 'The last hour, sampled', isHidden: true },
   consoleAsset: { ...page, path: '/console/{file}', summary: 'Parts of the console', isHidden: true },
 } satisfies Record<string, Row>;
 

@@ -20,6 +20,8 @@ export interface ReadOptions {
   startedAt: number;
   /** The client's request: when it is given up, the read is too. */
   request?: { readonly signal: AbortSignal };
+  /** Who asks, where that is known: clients share what there is. */
+  client?: string;
 }
 
 export interface ReadResult {
@@ -184,8 +186,8 @@ export class Reads {
     });
   }
 
-  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions, shape?: AnswerShape): Run {
-    this.admission.begin();
+  private begin({ minSeq, timeoutMs, startedAt, request, client }: ReadOptions, shape?: AnswerShape): Run {
+    this.admission.begin(client);
     this.attempts.earn();
     const run: Run = {
       shape,
@@ -198,7 +200,8 @@ export class Reads {
       heardAt: startedAt,
       deadline: startedAt + timeoutMs,
       parts: NO_PARTS,
-      share: { reserved: 0, isOver: false },
+      share: { reserved: 0, isOver: false, client },
+      client,
       isRetried: false,
       isHandedOver: false,
       isLarge: false,
@@ -245,6 +248,7 @@ export class Reads {
 }
 
 interface Run extends Reading, Bagged {
+  client: string | undefined;
   request: { readonly signal: AbortSignal } | undefined;
   startedAt: number;
   parts: readonly PartRead[];

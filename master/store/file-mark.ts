@@ -2,8 +2,10 @@
  * Beside a database that is a file: how far it had come. A file that has lost its newest writes (its log was cut off, an
  * older copy was put in its place) opens like any other, and would give seqs out a second time for other content.
  */
+
 import { openMark, readMark } from '../../shared/adapter/mark.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { commandOf } from '../../shared/base/program.ts';
 import type { Standing } from './store.ts';
 
 export interface FileMark {
@@ -39,5 +41,5 @@ export function openFileMark(database: string, { history, head }: Standing): Fil
 }
 
 export function restoreAdvice(database: string): string {
-  return `restore a backup: npm run restore -- BACKUP --database file:${database}`;
+  return `restore a backup: ${commandOf('restore')} BACKUP --database file:${database}`;
 }

@@ -2,10 +2,12 @@
  * The options of the parts of a cluster: one schema, from which the flags (`--gateway-port`), the variables
  * (`KAMAITACHI_GATEWAY_PORT`) and each part's help are derived.
  */
+
 import { z } from 'zod';
 import { show } from '../base/errors.ts';
 import { MAX_INGEST_BODY_BYTES, MAX_QUERY_BODY_BYTES } from '../base/limits.ts';
 import { nearest } from '../base/nearest.ts';
+import { IS_BUILT } from '../base/program.ts';
 import {
   describeOptions,
   type Given,
@@ -204,6 +206,24 @@ const schema = z.object({
     'tokens that the parts of a cluster know each other by, one a line; the first is sent, every one accepted',
     ['start', 'gateway', 'master', 'slave'],
   ),
+  clusterTokenScope: option(
+    oneOf('all', 'internal').prefault('all'),
+    'all|internal',
+    'what a master or slave asks for the cluster token: every path with data, or only those that parts use among themselves',
+    ['master', 'slave'],
+  ),
+  maxConnections: option(
+    whole(16, 1_000_000).prefault('10000'),
+    'N',
+    'most connections of clients at once; beyond, the one that has been idle longest is closed (a gateway on Deno: only where file descriptors run out)',
+    ['start', 'gateway', 'master', 'slave'],
+  ),
+  allowedHosts: option(
+    list((item) => item === '*' || HOST.test(item), 'host names').prefault(''),
+    'NAME,…',
+    'further names by which a part that listens on this machine only is asked; * = any',
+    ['start', 'gateway', 'master', 'slave'],
+  ),
   keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for', [
     'start',
     'gateway',
@@ -290,7 +310,7 @@ export function parseOptions(argv: readonly string[], env: Record<string, string
   const { given, rest } = readCommandLine(TABLE, argv, env);
   if (rest.length > 0)
     throw new UsageError(
-      `${show(rest[0])}: expected an option such as --slaves 2; with npm put -- before the options: npm start -- --slaves 2`,
+      `${show(rest[0])}: expected an option such as --slaves 2${IS_BUILT ? '' : '; with npm put -- before the options: npm start -- --slaves 2'}`,
     );
   const texts = Object.fromEntries(
     FIELDS.flatMap((field) => (given.has(nameOf(field)) ? [[field, given.get(nameOf(field))!.text]] : [])),

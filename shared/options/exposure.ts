@@ -1,4 +1,5 @@
 /** Where a part may listen: beyond this machine only with what keeps strangers out. */
+import { commandOf } from '../base/program.ts';
 import { type Options, UsageError } from './config.ts';
 
 export type Role = 'gateway' | 'slave' | 'master' | 'start';
@@ -21,7 +22,7 @@ export function checkExposure(role: Role, options: ExposureOptions): void {
   if (options.clusterTokenFile === undefined)
     missing.push('--cluster-token-file FILE (make it with: openssl rand -hex 32 > FILE)');
   if (options.keys === undefined && (role === 'gateway' || role === 'start'))
-    missing.push('--keys FILE (make it with: npm run key -- NAME --scopes read,write --keys FILE)');
+    missing.push(`--keys FILE (make it with: ${commandOf('key')} NAME --scopes read,write --keys FILE)`);
   if (missing.length > 0)
     throw new UsageError(
       `--host ${options.host}: others than this machine would get in; add ${missing.join(' and ')}, or listen on 127.0.0.1`,
