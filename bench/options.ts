@@ -95,7 +95,7 @@ const TAKES: Record<Mode, readonly string[]> = {
 };
 const OF_EVERY_MODE = ['out', 'help', 'key'];
 
-export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'bulk', 'core', 'panel'] as const;
+export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'bulk', 'panel', 'core'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -128,7 +128,7 @@ export interface BenchOptions {
 }
 
 const TOOL = {
-  usage: `${commandOf('bench')} --scenario 1..8 | --limits | --size | --evolution | --growth | --bulk | --core | --panel [options]`,
+  usage: `${commandOf('bench')} ${MODES.map((mode) => (mode === 'scenario' ? '--scenario 1..8' : `--${mode}`)).join(' | ')} [options]`,
   says: 'Measures; writes Markdown, JSON and SVG.',
   options: OPTIONS,
 };

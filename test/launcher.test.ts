@@ -31,9 +31,12 @@ describe('npm start', () => {
   test('says that it is ready in one line, has a query to try, and the sample answers it', async () => {
     const launcher = launch(['npm', 'start', '--silent', '--'], '--slaves', '3');
     const url = await launcher.ready();
-    await eventually('the line after', () => launcher.lines.length === 2);
+    await eventually('the lines after', () => launcher.lines.length === 3);
     expect(launcher.lines.filter((line) => READY.test(line))).toHaveLength(1);
     const [, target, body] = /^Try: curl -s (\S+) -d '(.*)'$/.exec(launcher.lines[1])!;
+    expect(launcher.lines[2]).toBe(
+      `See: ${url}/console for the cluster and its data, ${url}/docs for the API`,
+    );
     const answer = await call(target, { method: 'POST', body });
     expect(answer.body.data).toHaveLength(2);
     expect((await call(`${url}/health`)).body).toMatchObject({ status: 'ok', count: 3 });

@@ -126,6 +126,26 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
     expect(complaints).toEqual([]);
   });
 
+  test('caches are cleared by one who asks twice', async () => {
+    const cached = async () => {
+      const { data } = (await (await fetch(`${running.cluster.gateway.url}/monitor/nodes`)).json()) as {
+        data: { aggregate: { entries: number } };
+      };
+      return data.aggregate.entries;
+    };
+    const topic = `${running.cluster.gateway.url}/kamaitachi/api/data/v1/snapshot?topic=pool&ids=net_profit`;
+    await (await fetch(topic)).text();
+    await expect.poll(cached).toBeGreaterThan(0);
+    await page.goto(consoleAt());
+    await page.getByRole('button', { name: 'Clear caches…' }).click();
+    await page.getByText('Every slave drops what it has cached').waitFor();
+    expect(await cached()).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Clear caches', exact: true }).click();
+    await page.getByText('The caches are empty.').waitFor();
+    await expect.poll(cached).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   test('one gets from a topic to a subject to its values over time', async () => {
     await page.goto(consoleAt('#data'));
     await page.getByRole('button', { name: 'pool' }).click();

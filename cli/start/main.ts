@@ -77,4 +77,5 @@ async function run(given: Options): Promise<void> {
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
+  console.log(`See: ${url}/console for the cluster and its data, ${url}/docs for the API`);
 }

@@ -110,6 +110,6 @@ it('whatever is read while pages are taken in', async () => {
         alone.close();
       }
     }),
-    { numRuns: 60, endOnFailure: true },
+    { numRuns: 40, endOnFailure: true },
   );
 }, 240_000);

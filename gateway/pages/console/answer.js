@@ -134,7 +134,7 @@ function isNumber(column) {
 function cell(column, row) {
   const value = row[column];
   if (column === 'subject' && row.name !== undefined && row.name !== value)
-    return html`${value} <span class="quiet">${row.name}</span>`;
+    return html`<span>${value} <span class="quiet">${row.name}</span></span>`;
   if (value === null || value === undefined) return '';
   if (TIMES.test(column)) return moment(value);
   return typeof value === 'number' ? decimal(value) : value;

@@ -1,12 +1,14 @@
 /** The cluster: what is wrong in words, the ring, the last hour, every part. */
+import { send } from './access.js';
 import { Chart } from './chart.js';
 import { brief, bytes, decimal, percent, whole } from './format.js';
-import { html, useMemo } from './htm.js';
+import { html, useMemo, useState } from './htm.js';
 import { Ring } from './ring.js';
 import { t } from './texts.js';
 import { masterState, problemsOf, slaveState } from './words.js';
 
 const CHART_HEIGHT = 150;
+const CLEAR = '/kamaitachi/api/data/v1/cache/reset?clear=true';
 /** So that ticks are round in KiB, MiB and GiB. */
 const BYTE_STEPS = Array.from({ length: 40 }, (_, i) => 256 * 2 ** i);
 
@@ -28,7 +30,7 @@ export function Cluster({ nodes, history, refusal }) {
     </section>
     <div class="two">
       <section class="card" aria-labelledby="ring-title"><h2 id="ring-title">${t('ring')}</h2><${Ring} nodes=${nodes} /></section>
-      <section class="card" aria-labelledby="now-title"><h2 id="now-title">${t('sinceStart')}</h2><${Sums} nodes=${nodes} /></section>
+      <section class="card" aria-labelledby="now-title"><h2 id="now-title">${t('sinceStart')}</h2><${Sums} nodes=${nodes} /><${ClearCaches} /></section>
     </div>
     <section aria-labelledby="hour-title">
       <h2 id="hour-title">${t('lastHour')}</h2>
@@ -64,6 +66,34 @@ function Sums({ nodes }) {
       ${fact(t('version'), nodes.version)}
     </dl>
   `;
+}
+
+/** Asked twice: it costs every slave its cache. */
+function ClearCaches() {
+  const [step, setStep] = useState({ name: 'idle' });
+  const clear = async () => {
+    try {
+      const answer = await send(CLEAR, { method: 'POST' });
+      const { status_msg } = await answer.json();
+      setStep({
+        name: 'done',
+        kind: answer.ok ? 'good' : 'bad',
+        text: answer.ok ? t('cleared') : status_msg,
+      });
+    } catch (error) {
+      setStep({ name: 'done', kind: 'bad', text: error.message });
+    }
+  };
+  if (step.name === 'asked')
+    return html`<div class="along" role="group" aria-labelledby="really">
+      <span id="really" role="status">${t('reallyClear')}</span>
+      <button type="button" onClick=${clear}>${t('clearCaches')}</button>
+      <button type="button" class="plain" onClick=${() => setStep({ name: 'idle' })}>${t('cancel')}</button>
+    </div>`;
+  return html`<div class="along">
+    <button type="button" class="plain" onClick=${() => setStep({ name: 'asked' })}>${t('clearCaches')}…</button>
+    <span role="status" class=${step.kind}>${step.text}</span>
+  </div>`;
 }
 
 function uptime(minutes) {

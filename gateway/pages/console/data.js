@@ -75,22 +75,22 @@ function QueryForm({ query: given, catalogue }) {
 
 function Input({ field, kind, value, onInput, catalogue }) {
   const { name, text, input, suggest } = field;
-  const [suggestions, setSuggestions] = useState([]);
+  const [asked, setAsked] = useState([]);
   const waiting = useRef(undefined);
   const id = `field-${name.replace('.', '-')}`;
+  const begun = input === 'list' ? value.lastIndexOf(',') + 1 : 0;
+  const names = suggest in KNOWN ? KNOWN[suggest](catalogue) : asked;
+  const suggestions = names
+    .filter((known) => known.name.startsWith(value.slice(begun).trim()))
+    .slice(0, SUGGESTED)
+    .map((known) => ({ ...known, name: value.slice(0, begun) + known.name }));
   const type = (event) => {
     const typed = event.target.value;
     onInput(typed);
-    if (suggest === undefined) return;
+    if (suggest === undefined || suggest in KNOWN) return;
     clearTimeout(waiting.current);
-    waiting.current = setTimeout(async () => {
-      const begun = input === 'list' ? typed.lastIndexOf(',') + 1 : 0;
-      const last = typed.slice(begun).trim();
-      const names = await namesOf(suggest, last, catalogue);
-      setSuggestions(
-        names.slice(0, SUGGESTED).map(({ name, note }) => ({ name: typed.slice(0, begun) + name, note })),
-      );
-    }, SUGGEST_AFTER_MS);
+    const begin = typed.slice(input === 'list' ? typed.lastIndexOf(',') + 1 : 0).trim();
+    waiting.current = setTimeout(async () => setAsked(await namesOf(suggest, begin)), SUGGEST_AFTER_MS);
   };
   useEffect(() => () => clearTimeout(waiting.current), []);
   if (input === 'options')
@@ -119,24 +119,25 @@ function Input({ field, kind, value, onInput, catalogue }) {
   </label>`;
 }
 
-/** What begins with `begin`, with a word about each. */
-async function namesOf(what, begin, { topics, indicators }) {
-  const beginsSo = ({ name }) => name.startsWith(begin);
-  if (what === 'topics')
-    return topics
-      .map(({ topic, subjects }) => ({ name: topic, note: t('subjectCount', { n: subjects }) }))
-      .filter(beginsSo);
-  if (what === 'indicators')
-    return indicators
-      .map(({ indicator, subjects }) => ({ name: indicator, note: t('subjectCount', { n: subjects }) }))
-      .filter(beginsSo);
+/** What the catalogue says already, with a word about each. */
+const KNOWN = {
+  topics: ({ topics }) => topics.map(({ topic, subjects }) => named(topic, subjects)),
+  indicators: ({ indicators }) => indicators.map(({ indicator, subjects }) => named(indicator, subjects)),
+};
+
+function named(name, subjects) {
+  return { name, note: t('subjectCount', { n: subjects }) };
+}
+
+/** What the gateway is asked for: subjects that begin so, or the tags of some subjects. */
+async function namesOf(what, begin) {
+  const params = new URLSearchParams({ limit: String(SUGGESTED) });
+  if (what === 'subjects') params.set('prefix', begin);
   try {
-    const params = new URLSearchParams({ limit: String(SUGGESTED) });
-    if (what === 'subjects') params.set('prefix', begin);
     const subjects = await ask(`${PATHS.subjects}?${params}`);
     if (what === 'subjects') return subjects.map(({ subject, name }) => ({ name: subject, note: name }));
     const tags = new Set(subjects.flatMap(({ tags }) => Object.keys(tags)));
-    return [...tags].map((name) => ({ name, note: '' })).filter(beginsSo);
+    return [...tags].map((name) => ({ name, note: '' }));
   } catch {
     // Nothing is suggested; the query itself will say what is wrong.
     return [];

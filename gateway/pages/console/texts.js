@@ -76,6 +76,11 @@ const TEXTS = {
     seconds: '{n} s',
     version: 'version',
 
+    clearCaches: 'Clear caches',
+    reallyClear: 'Every slave drops what it has cached, and reads are slower until it is back.',
+    cleared: 'The caches are empty.',
+    cancel: 'Cancel',
+
     lastHour: 'Last hour',
     noHistory: 'No figures yet: the gateway takes one every {s} seconds.',
     requestsPerSecond: 'Requests per second',
@@ -261,6 +266,11 @@ const TEXTS = {
     hours: '{n} 小时',
     seconds: '{n} 秒',
     version: '版本',
+
+    clearCaches: '清空缓存',
+    reallyClear: '所有从节点将丢弃缓存，重新填满前读取会变慢。',
+    cleared: '缓存已清空。',
+    cancel: '取消',
 
     lastHour: '最近一小时',
     noHistory: '尚无数据：网关每 {s} 秒采样一次。',
