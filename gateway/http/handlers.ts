@@ -143,14 +143,15 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     const { raw } = request;
     const how = howOf(request);
     const accept = raw.headers.get('accept');
-    // What nearly every client sends: then it is the request itself that decides, and JSON is kept under its text.
-    if (accept === null || accept === '*/*') {
-      const kept = edge?.get(key, how.minSeq);
-      if (kept !== undefined) return keptAnswer(kept);
-    }
+    // What nearly every client sends: then it is the request itself that decides, and what is kept under its text is JSON.
+    const isPlain = accept === null || accept === '*/*';
+    let kept = isPlain ? edge?.get(key, how.minSeq) : undefined;
+    if (kept !== undefined) return keptAnswer(kept);
     const { query, columns, format } = parsed();
     const chosen = chooseFormat(format, accept);
-    return chosen === 'json' ? ask(query, how, key, successBody) : inColumns(query, how, columns, chosen);
+    if (chosen !== 'json') return inColumns(query, how, columns, chosen);
+    if (!isPlain) kept = edge?.get(key, how.minSeq);
+    return kept === undefined ? ask(query, how, key, successBody) : keptAnswer(kept);
   };
 
   const inColumns = async (

@@ -89,6 +89,16 @@ describe('an answer', () => {
     expect(test.asked()).toBe(3);
   });
 
+  it('is JSON that is kept, for whoever takes it, and for nobody else', async () => {
+    const test = await start();
+    await test.post(PATH, body);
+    for (const accept of ['*/*', 'application/json, text/plain, */*', 'text/csv;q=0.1, application/*'])
+      expect((await test.post(PATH, body, { accept })).status).toBe(200);
+    expect(test.asked()).toBe(1);
+    const refused = await test.post(PATH, body, { accept: 'image/png' });
+    expect([refused.status, test.asked()]).toEqual([406, 1]);
+  });
+
   it('of the catalogue and of tables is kept too', async () => {
     const test = await start();
     for (const slave of test.slaves)
