@@ -85,12 +85,13 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
   const state = () => page.locator('#state');
 
   /** That axe finds nothing, in light and dark, and nothing is wider than the window. */
-  const checkLooks = async (what: string) => {
+  const checkLooks = async (what: string, known: readonly string[] = []) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await page.evaluate(AXE);
       const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+      const news = violations.filter(({ id }) => !known.includes(id));
+      const found = news.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
       expect(found, `${what}, ${colorScheme}`).toEqual([]);
     }
     for (const width of WIDTHS) {
@@ -349,7 +350,8 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
   test('the reference shows the whole API, and loads nothing from elsewhere', async () => {
     await page.goto(`${running.cluster.gateway.url}/docs`);
     await page.getByText('/kamaitachi/api/data/v1/ingest', { exact: true }).waitFor();
-    await page.emulateMedia({ colorScheme: 'dark' });
+    // Of Swagger UI's own: buttons with links inside, and a heading that skips a level.
+    await checkLooks('reference', ['nested-interactive', 'heading-order']);
     await page.locator('html.dark-mode').waitFor();
     const shown = await page.locator('.opblock-summary-path').count();
     const described = await page.evaluate(async () => {
