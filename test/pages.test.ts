@@ -305,17 +305,23 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
     await page.getByText('All well: every part answers').waitFor();
   });
 
-  test('a master that is away is said first', async () => {
+  test('a master that is away is said first, and a slave that is away too after it', async () => {
+    const { master, slaves } = running.cluster;
+    const slave = slaves.get('slave-2')!;
     await page.goto(consoleAt());
     await page.getByText('All well: every part answers').waitFor();
-    await running.cluster.master.stop('SIGKILL');
-    await state().getByText('Master away: no writes').waitFor();
-    expect(await page.locator('.problems li').first().innerText()).toBe('Master away: no writes');
+    await Promise.all([master.stop('SIGKILL'), slave.stop('SIGKILL')]);
+    await state().getByText('Master away: no writes (+1 more)').waitFor();
+    expect(await page.locator('.problems li').allInnerTexts()).toEqual([
+      'Master away: no writes',
+      expect.stringMatching(/^Slave \S+: away/),
+    ]);
     expect(await page.locator('#parts > li').first().innerText()).toContain('takes no writes: no connection');
     // Reads go on, and so does everything that the console says of the slaves.
     expect(await page.locator('#parts > li').count()).toBe(3);
     await checkLooks('master away');
-    await running.cluster.master.start();
+    await master.start();
+    await slave.start();
     await running.ready();
     await page.getByText('All well: every part answers').waitFor();
   });
