@@ -356,8 +356,8 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
   test('the reference shows the whole API, and loads nothing from elsewhere', async () => {
     await page.goto(`${running.cluster.gateway.url}/docs`);
     await page.getByText('/kamaitachi/api/data/v1/ingest', { exact: true }).waitFor();
-    // Of Swagger UI's own: buttons with links inside, and a heading that skips a level.
-    await checkLooks('reference', ['nested-interactive', 'heading-order']);
+    // Swagger UI's own: buttons with links inside, a heading that skips a level, a title outside of its main.
+    await checkLooks('reference', ['nested-interactive', 'heading-order', 'region']);
     await page.locator('html.dark-mode').waitFor();
     const shown = await page.locator('.opblock-summary-path').count();
     const described = await page.evaluate(async () => {
