@@ -9,6 +9,8 @@ const RUNS: Record<Mode, (options: BenchOptions) => Promise<Report>> = {
   size: async (options) => (await import('./modes/size.ts')).runSize(options),
   evolution: async (options) => (await import('./modes/evolution.ts')).runEvolution(options),
   growth: async (options) => (await import('./modes/growth.ts')).runGrowth(options),
+  panel: async (options) => (await import('./modes/panel.ts')).runPanel(options),
+  bulk: async (options) => (await import('./modes/bulk.ts')).runBulk(options),
   core: async (options) => (await import('./modes/core.ts')).runCore(options),
 };
 

@@ -14,7 +14,9 @@ const OPTIONS = {
     says: 'random routing, whole-request keys and the data-aware cache in one table',
   },
   growth: { says: 'the same load over more subjects and more slaves' },
+  bulk: { says: 'a whole panel into a pandas DataFrame, in every format' },
   core: { says: 'the core of a slave without network' },
+  panel: { says: 'panels and expressions' },
   requests: { value: 'N', says: 'requests of a run; 10000 by default' },
   concurrent: { value: 'N', says: 'connections; 50 by default' },
   repeat: { value: 'N', says: 'N distinct requests, repeated; random ones by default' },
@@ -63,7 +65,7 @@ const OPTIONS = {
   },
   processes: { value: 'N', says: 'load processes; 1 by default' },
   seconds: { value: 'N', says: 'length of a round of --limits; 3 by default' },
-  rounds: { value: 'N', says: 'rounds of --limits; 3 by default' },
+  rounds: { value: 'N', says: 'rounds of --limits and --bulk; 3 by default' },
   out: { value: 'DIR', says: 'where results go; bench/results by default' },
 } as const satisfies Options;
 
@@ -87,11 +89,13 @@ const TAKES: Record<Mode, readonly string[]> = {
   size: [...CLUSTER, ...SAMPLE],
   evolution: [...CLUSTER, ...LOAD.filter((name) => name !== 'repeat'), 'subjects'],
   growth: [...CLUSTER, ...LOAD, ...SAMPLE],
+  bulk: [...CLUSTER, ...SAMPLE, 'rounds'],
   core: [...SAMPLE, 'seed', 'zipf'],
+  panel: [...CLUSTER, ...SAMPLE, 'requests', 'concurrent', 'processes', 'seed', 'zipf'],
 };
 const OF_EVERY_MODE = ['out', 'help', 'key'];
 
-export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'core'] as const;
+export const MODES = ['scenario', 'limits', 'size', 'evolution', 'growth', 'bulk', 'panel', 'core'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -124,7 +128,7 @@ export interface BenchOptions {
 }
 
 const TOOL = {
-  usage: `${commandOf('bench')} --scenario 1..8 | --limits | --size | --evolution | --growth | --core [options]`,
+  usage: `${commandOf('bench')} ${MODES.map((mode) => (mode === 'scenario' ? '--scenario 1..8' : `--${mode}`)).join(' | ')} [options]`,
   says: 'Measures; writes Markdown, JSON and SVG.',
   options: OPTIONS,
 };

@@ -10,7 +10,9 @@ import {
 import type { Log } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Discovery, Registration } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import type { Options } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { createTables } from '../shared/query/tables.ts';
 import { Bodies } from './flow/body.ts';
 import { Budget } from './flow/budget.ts';
@@ -19,11 +21,14 @@ import { Access } from './http/access.ts';
 import { createApp, type Respond } from './http/app.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createHandlers } from './http/handlers.ts';
+import { History } from './http/history.ts';
 import type { Keys } from './http/keys.ts';
 import { Leaving } from './http/leaving.ts';
 import { RequestMetrics } from './http/metrics.ts';
+import { collectStats } from './http/operations.ts';
 import type { Assets } from './http/pages.ts';
 import { RateLimits } from './http/rate-limits.ts';
+import { Recent } from './http/recent.ts';
 import { EdgeCache } from './read/edge.ts';
 import { Reads } from './read/reads.ts';
 import { Changes } from './slaves/changes.ts';
@@ -33,6 +38,8 @@ import type { Dial } from './slaves/dialer.ts';
 export type GatewayOptions = Pick<
   Options,
   | 'replicas'
+  | 'host'
+  | 'allowedHosts'
   | 'ownershipDelayMs'
   | 'leaseTtlMs'
   | 'edgeCacheBytes'
@@ -123,21 +130,36 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     smallBytes: SMALL_BODY_BYTES,
   });
   const bodies = new Bodies(bodyBudget, deps.now());
-  const writing = new Writing(budget, deps.schedule, deps.now());
+  const writing = new Writing(budget, deps.schedule, deps.now(), (thrown) =>
+    deps.log.warn('answer broken off', {
+      message: thrown instanceof Error ? thrown.message : String(thrown),
+    }),
+  );
   const leaving = new Leaving(deps.now);
   const requests = new RequestMetrics();
   const access = new Access({
+    visitors: new Visitors({
+      ...{ isLocal: isLoopback(options.host), host: options.host },
+      ...{ allowedHosts: options.allowedHosts, origins: options.corsOrigins },
+    }),
     keys: deps.keys,
     limits: options.rateLimit.length === 0 ? undefined : new RateLimits(options.rateLimit, deps.now),
     clientOf: createClientAddress(deps.addressOf ?? (() => ''), options.trustedProxies),
   });
   const startedAt = deps.now();
+  const stats = new Recent(
+    () => collectStats(cluster, edge, deps.fetch, STATS_TIMEOUT_MS),
+    STATS_AGE_MS,
+    deps.now,
+  );
+  const history = new History({ requests, cluster, edge, stats: () => stats.get() });
   let registration: Promise<Registration> | undefined;
   cluster.onTick = (now) => {
     reads.tick(now);
     bodies.tick(now);
     writing.tick(now);
     leaving.tick(now);
+    history.tick(now);
   };
   const handlers = createHandlers({
     cluster,
@@ -155,12 +177,16 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     maxQueryBytes: options.maxQueryBytes,
     maxIngestBytes: options.maxIngestBytes,
     fetch: deps.fetch,
+    pause: wait,
     assets: deps.assets,
     master: () =>
       cluster.master === undefined
         ? options.master
         : `${new URL(options.master).protocol}//${cluster.master}`,
     metrics: deps.metrics({ requests, cluster, reads, budget, bodies, writing, edge, access }),
+    history,
+    stats: () => stats.get(),
+    now: deps.now,
     uptimeMs: () => deps.now() - startedAt,
     requests: () => requests.total(),
   });
@@ -200,13 +226,19 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         ?.then((held) => held.leave())
         .catch((error: unknown) => deps.log.warn('discovery', { message: String(error) }));
       await Promise.race([left, wait(LEAVE_MS)]);
+      await Promise.race([reads.idle(), wait(DRAIN_MS)]);
       cluster.close();
     },
   };
 }
 
+/** One slave that stands still must not hold up what the console says of the others. */
+const STATS_TIMEOUT_MS = 1_000;
+const STATS_AGE_MS = 1_000;
 /** A registry that is away must not hold up the end. */
 const LEAVE_MS = 1_000;
+/** Reads under way get this long, and so do runtimes that end sooner. */
+const DRAIN_MS = 5_000;
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

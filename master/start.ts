@@ -13,7 +13,9 @@ import type { Secrets } from '../shared/adapter/secrets.ts';
 import { createLog } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Discovery } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import { hostPort, type Options, UsageError } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { createApp } from './http/app.ts';
 import { createMasterMetrics } from './http/metrics.ts';
 import { createLeadership } from './lead/leadership.ts';
@@ -26,7 +28,16 @@ import { startSqlWorker } from './thread/sql-client.ts';
 
 export type MasterOptions = Pick<
   Options,
-  'host' | 'masterPort' | 'database' | 'logKeepMs' | 'logKeepBytes' | 'maxIngestBytes' | 'logLevel'
+  | 'allowedHosts'
+  | 'maxConnections'
+  | 'clusterTokenScope'
+  | 'host'
+  | 'masterPort'
+  | 'database'
+  | 'logKeepMs'
+  | 'logKeepBytes'
+  | 'maxIngestBytes'
+  | 'logLevel'
 >;
 
 /** What a master needs that is one of several; without it, it is alone and its own registry. */
@@ -55,7 +66,7 @@ export async function startMaster(
   };
 
   // The port first: a second master on this machine ends here, before it touches the database.
-  const server = createNodeServer(tls);
+  const server = createNodeServer(tls, options.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.masterPort, options.host, resolve);
@@ -187,6 +198,8 @@ async function openMaster(options: MasterOptions, ports: OpenPorts): Promise<Omi
     metrics,
     isSure,
     isPeer,
+    tokenScope: options.clusterTokenScope,
+    visitors: new Visitors({ ...options, isLocal: isLoopback(options.host), origins: [] }),
     version: VERSION,
     maxIngestBytes,
     log: log.error,

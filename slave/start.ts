@@ -14,7 +14,9 @@ import { readSecrets } from '../shared/adapter/secrets.ts';
 import { createLog } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import type { Member } from '../shared/discovery/discovery.ts';
+import { Visitors } from '../shared/http/visitors.ts';
 import { hostPort, type Options, UsageError } from '../shared/options/config.ts';
+import { isLoopback } from '../shared/options/exposure.ts';
 import { Membership } from '../shared/ownership/membership.ts';
 import { createRing } from '../shared/ownership/ring.ts';
 import { Rankings } from './answer/ranking.ts';
@@ -50,7 +52,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const warmPath = join(options.dataDir, 'warm.json');
   const warmList = await readWarmList(warmPath);
 
-  const server = createNodeServer(tls);
+  const server = createNodeServer(tls, options.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.slavePort, options.host, resolve);
@@ -118,6 +120,8 @@ export async function startSlave(options: Options): Promise<Running> {
     log: log.error,
     now,
     isPeer,
+    tokenScope: options.clusterTokenScope,
+    visitors: new Visitors({ ...options, isLocal: isLoopback(options.host), origins: [] }),
   });
   server.on('request', getRequestListener(app.fetch));
 
@@ -166,6 +170,11 @@ export async function startSlave(options: Options): Promise<Running> {
   await opened;
   // Not awaited: a slave that starts while the registry is away serves what it holds.
   const registered = discovery.register(member);
+  registered.catch((error: unknown) => {
+    // What the registry refuses it would refuse again.
+    log.error('registration', { message: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  });
   const watching = discovery.watch((view) => {
     if (membership.update(view)) membersChanged();
     const master = view.members.find(({ role }) => role === 'master');

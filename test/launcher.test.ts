@@ -31,9 +31,12 @@ describe('npm start', () => {
   test('says that it is ready in one line, has a query to try, and the sample answers it', async () => {
     const launcher = launch(['npm', 'start', '--silent', '--'], '--slaves', '3');
     const url = await launcher.ready();
-    await eventually('the line after', () => launcher.lines.length === 2);
+    await eventually('the lines after', () => launcher.lines.length === 3);
     expect(launcher.lines.filter((line) => READY.test(line))).toHaveLength(1);
     const [, target, body] = /^Try: curl -s (\S+) -d '(.*)'$/.exec(launcher.lines[1])!;
+    expect(launcher.lines[2]).toBe(
+      `See: ${url}/console for the cluster and its data, ${url}/docs for the API`,
+    );
     const answer = await call(target, { method: 'POST', body });
     expect(answer.body.data).toHaveLength(2);
     expect((await call(`${url}/health`)).body).toMatchObject({ status: 'ok', count: 3 });
@@ -67,6 +70,34 @@ describe('npm start', () => {
     },
     120_000,
   );
+
+  test('ends in order when everybody gets a SIGTERM, as from `timeout` and systemd: gateway, slaves, master', async () => {
+    for (const command of [undefined, ['npm', 'start', '--silent', '--']]) {
+      const launcher = launch(command, '--sample', 'none');
+      await launcher.ready();
+      const pids = ['gateway', 'slave-1', 'master'].map((name) => partNamed(name)!);
+      process.kill(-launcher.child.pid!, 'SIGTERM');
+      const endedAt = await Promise.all(
+        pids.map(async (pid) => {
+          await eventually(`${pid} has ended`, () => !isRunning(pid));
+          return performance.now();
+        }),
+      );
+      await launcher.exited;
+      expect(endedAt[0]).toBeLessThanOrEqual(endedAt[1]);
+      expect(endedAt[1]).toBeLessThanOrEqual(endedAt[2]);
+      expect(parts()).toEqual([]);
+      expect(launcher.errors.filter((line) => / died /.test(line))).toEqual([]);
+    }
+  }, 240_000);
+
+  test('starts a slave again that somebody ended with a SIGTERM', async () => {
+    const launcher = launch(undefined, '--sample', 'none');
+    await launcher.ready();
+    const slave = partNamed('slave-1')!;
+    process.kill(slave, 'SIGTERM');
+    await eventually('another slave', () => ![undefined, slave].includes(partNamed('slave-1')), START_MS);
+  }, 120_000);
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
     'ends everything when npm gets a %s',

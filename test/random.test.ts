@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_TIME, MIN_TIME } from '../shared/base/limits.ts';
 import type { IngestLine } from '../shared/data/lines.ts';
+import { question, line as valueLine } from './support/arbitrary-values.ts';
 import { call, ingest, post, startCluster, type TestCluster } from './support/cluster.ts';
 import { type NaiveQuery, NaiveStore } from './support/naive.ts';
 
@@ -136,7 +137,8 @@ const selection = fc.record(
 );
 
 type Kind = 'snapshot' | 'period' | 'selectionSnapshot' | 'selectionPeriod';
-const PATHS: Record<Kind, string> = {
+const PATHS: Record<Kind | 'panel', string> = {
+  panel: `${API}/data/v1/panel`,
   snapshot: `${API}/data/v1/snapshot`,
   period: `${API}/data/v1/period`,
   selectionSnapshot: `${API}/selection/v1/snapshot`,
@@ -206,6 +208,34 @@ test('random data, written in parts, is answered as a naive store answers it', {
   );
 });
 
+test('values of every kind are what a naive store says they are', { timeout: TIMEOUT_MS }, async () => {
+  let runs = 0;
+  const scenario = fc.record({
+    parts: fc.array(fc.array(valueLine, { minLength: 1, maxLength: 60 }), { minLength: 1, maxLength: 2 }),
+    questions: fc.array(question, { minLength: 12, maxLength: 12 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ parts, questions }) => {
+      const own = ownNames(`v${runs++}·`);
+      const store = new NaiveStore();
+      for (const [i, lines] of parts.entries()) {
+        const sent = lines.map(own.line);
+        const seq = await ingest(gateways[i % 2], sent.map((each) => JSON.stringify(each)).join('\n'));
+        for (const each of sent) store.apply(each);
+        const answers = questions.map(async ({ kind, query: body }, at) => {
+          const asked = own.query(body);
+          const headers = { 'x-kamaitachi-min-seq': String(seq) };
+          const { status, body: answer } = await post(gateways[at % 2] + PATHS[kind], asked, headers);
+          const expected = { kind, asked, status: 200, data: store[kind](asked) };
+          expect({ kind, asked, status, data: answer.data }, answer.status_msg).toEqual(expected);
+        });
+        await Promise.all(answers);
+      }
+    }),
+    { numRuns: RUNS, interruptAfterTimeLimit: TIMEOUT_MS / 2, markInterruptAsFailure: false },
+  );
+});
+
 /** Puts something in front of every subject and topic. */
 function ownNames(prefix: string) {
   const named = (name: string) => prefix + name;
@@ -216,8 +246,9 @@ function ownNames(prefix: string) {
       if (own.type === 'subject' && own.topics !== undefined) own.topics = own.topics.map(named);
       return own;
     },
-    query: ({ subjects, topic, selection, ...rest }: NaiveQuery): NaiveQuery => ({
+    query: ({ subjects, topic, selection, calendar, ...rest }: NaiveQuery): NaiveQuery => ({
       ...rest,
+      ...(calendar === undefined ? {} : { calendar: named(calendar) }),
       ...(subjects === undefined ? {} : { subjects: subjects.map(named) }),
       ...(topic === undefined ? {} : { topic: named(topic) }),
       ...(selection === undefined

@@ -70,7 +70,7 @@ function ofTest(list: readonly IngestLine[]): IngestLine[] {
     .filter((one) => one.type !== 'member' || one.subject !== LARGE)
     .map((one) => (one.type === 'record' && one.subject === LARGE ? { ...one, period: undefined } : one));
 }
-const lines = fc.array(line, { minLength: 1, maxLength: 40 }).map(ofTest);
+const lines = fc.array(line, { minLength: 1, maxLength: 80, size: 'max' }).map(ofTest);
 
 describe('values', () => {
   test('are what brute force says, whatever was asked and written before', async () => {
@@ -92,6 +92,47 @@ describe('values', () => {
       { numRuns: 300 },
     );
   }, 300_000);
+});
+
+describe('a subject that is not known whole', () => {
+  const quarters = Array.from({ length: 12 }, (_, i) => Date.UTC(1969, 3 * i) / 1000 - DAY);
+  const early = { from: quarters[10], to: quarters[11] };
+  const of = { subjects: [LARGE] };
+
+  test.each<[string, Kind, NaiveQuery]>([
+    ['functions', 'snapshot', { ...of, ids: ['lag(a, 5)', 'ttm(q(a))', 'yoy(b)'] }],
+    ['functions to sort by', 'snapshot', { ...of, ids: ['b'], field: 'lag(a, 5)' }],
+    ['conditions', 'snapshot', { ...of, ids: ['b'], where: 'lag(a, 5) > 0' }],
+    ['first revisions', 'snapshot', { ...of, ids: ['a', 'd'], revision: 'first', with_time: true }],
+    ['declared ones only', 'snapshot', { ...of, ids: ['a', 'c'], require_declared: true, with_time: true }],
+    ['one time for all', 'snapshot', { ...of, ids: ['b', 'c'], align: true, with_time: true }],
+    ['functions at items', 'period', { ...of, ...early, ids: ['lag(a, 5)', 'a'] }],
+    ['older values at items', 'period', { ...of, ...early, ids: ['a'], where: 'c > 0' }],
+    ['older values of expressions', 'period', { ...of, ...early, ids: ['a - c'] }],
+    ['dates', 'panel', { ...of, dates: [quarters[11]], ids: ['lag(a, 5)', 'c'] }],
+  ])('is read as far back as a query needs: %s', async (_what, kind, query) => {
+    begin();
+    const naive = fresh();
+    apply(
+      naive,
+      quarters.map((time, i): IngestLine => {
+        const values = { a: i + 1, b: 12 - i, ...(i === 1 ? { c: 5 } : {}) };
+        return { type: 'record', subject: LARGE, time, declared: i > 2 ? 0 : Math.max(1, time), values };
+      }),
+    );
+    const time = quarters[11];
+    apply(naive, [
+      { type: 'record', subject: LARGE, time, declared: 2 * time, values: { a: null, d: 7 } },
+      { type: 'record', subject: LARGE, time, declared: time, values: { d: null } },
+      { type: 'record', subject: LARGE, time: quarters[1], values: { d: 6 } },
+    ]);
+    alone.cache.clear();
+    const answer = await ask(kind, query);
+    expect(answer).toEqual(naive[kind](query));
+    expect(JSON.stringify(answer).length).toBeGreaterThan(60);
+    // A part of it only: else this says nothing.
+    expect(alone.cache.stats().observations).toBeLessThan(40_000);
+  });
 });
 
 describe('a panel', () => {

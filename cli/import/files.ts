@@ -4,9 +4,10 @@ import { isAbsolute, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { CommandError } from '../command.ts';
 import type { SampleRow } from './plan/profile.ts';
-import type { TableSource } from './read/source.ts';
+import type { Reading, Refusal, Row } from './read/rows.ts';
+import type { IngestSource, Source, TableSource } from './read/source.ts';
 
-/** Rows of all files of one shape that guesses are made from, and of each file at least. */
+/** Rows of all files together that guesses are made from, and of each file at least. */
 const SAMPLE_ROWS = 5_000;
 const MIN_ROWS = 20;
 
@@ -41,25 +42,56 @@ function place(name: string, folder: string): string {
   return !existsSync(name) && existsSync(there) ? there : name;
 }
 
+/** How many of its first rows each of so many files may keep: all of them wait in memory until the last one was looked at. */
+export function sampleShare(files: number): number {
+  return Math.max(MIN_ROWS, Math.floor(SAMPLE_ROWS / files));
+}
+
+/** The same with fewer first rows. */
+export function withSample(source: Source, rows: number): Source {
+  return source.kind === 'table' ? { ...source, sample: source.sample.slice(0, rows) } : source;
+}
+
+/** What is known of a source without what it holds: it is opened again when it is read. */
+export function openedAgain(source: Source, open: () => Promise<Source>): Source {
+  if (source.kind === 'ingest') {
+    const { kind, name, origin, says } = source;
+    return {
+      kind,
+      name,
+      origin,
+      says,
+      read: () => readingOf([], async () => (await open()) as IngestSource),
+    };
+  }
+  const { kind, name, origin, says, separator, columns, sample } = source;
+  const read = (): Reading<Row> => readingOf([...columns], async () => (await open()) as TableSource);
+  return { kind, name, origin, says, separator, columns, sample, read };
+}
+
+function readingOf<T extends object>(
+  columns: string[],
+  open: () => Promise<{ read(): Reading<T> }>,
+): Reading<T> {
+  let reading: Reading<T> | undefined;
+  async function* rows(): AsyncGenerator<T | Refusal> {
+    reading = (await open()).read();
+    yield* reading.rows;
+  }
+  return { columns, rows: rows(), done: () => reading?.done() ?? 0 };
+}
+
 /** The shape of every table, with rows of all of its files. */
 export function shapesOf(tables: readonly { file: string; source: TableSource }[]): Map<string, Shape> {
-  const groups = new Map<string, { file: string; source: TableSource }[]>();
-  for (const table of tables) {
-    const key = shapeOf(table.source.columns);
-    groups.set(key, [...(groups.get(key) ?? []), table]);
+  const shapes = new Map<string, Shape>();
+  for (const { file, source } of tables) {
+    const key = shapeOf(source.columns);
+    const shape = shapes.get(key) ?? { files: [], columns: source.columns, sample: [] };
+    shapes.set(key, shape);
+    const number = shape.files.push(file);
+    for (const row of source.sample) shape.sample.push(tables.length === 1 ? row : { ...row, file: number });
   }
-  return new Map(
-    [...groups].map(([key, group]) => {
-      const share = Math.max(MIN_ROWS, Math.floor(SAMPLE_ROWS / group.length));
-      const sample =
-        group.length === 1
-          ? group[0].source.sample
-          : group.flatMap(({ source }, file) =>
-              source.sample.slice(0, share).map((row) => ({ ...row, file })),
-            );
-      return [key, { files: group.map(({ file }) => file), columns: group[0].source.columns, sample }];
-    }),
-  );
+  return shapes;
 }
 
 export function shapeOf(columns: readonly string[]): string {

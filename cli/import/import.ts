@@ -4,13 +4,14 @@ import { CommandError } from '../command.ts';
 import { Client, Interrupted } from './client.ts';
 import { convertIngestLine, tableConverter } from './convert/convert.ts';
 import { explain } from './explain.ts';
-import { type Shape, shapeOf, shapesOf } from './files.ts';
+import { openedAgain, type Shape, sampleShare, shapeOf, shapesOf, withSample } from './files.ts';
 import type { ImportOptions } from './import-options.ts';
 import { describe } from './plan/describe.ts';
 import { eurostatTable } from './plan/eurostat.ts';
 import { makePlan, planFor } from './plan/make-plan.ts';
 import type { Plan } from './plan/plan.ts';
 import { Replaced } from './plan/replaced.ts';
+import { STDIN } from './read/content.ts';
 import { Scratch } from './read/scratch.ts';
 import { type IngestSource, openSource, type Source, type TableSource } from './read/source.ts';
 import { amount, Live, type Output, refusedCount, reportLines, shown } from './report.ts';
@@ -29,9 +30,25 @@ export interface Surroundings {
 /** Lines shown by a dry run. */
 const SHOWN = 3;
 
+/** More files than this are opened once more when their turn comes: each keeps its beginning in memory. */
+const KEPT_OPEN = 16;
+
+interface Opened {
+  source: Source;
+  /** Of Eurostat's tables. */
+  dimensions?: number;
+}
+
 interface Table {
   file: string;
   source: TableSource;
+  plan: Plan;
+  says: string[];
+}
+
+/** Without its source. */
+interface Planned {
+  file: string;
   plan: Plan;
   says: string[];
 }
@@ -72,40 +89,63 @@ async function prepare(
   replaced: Replaced,
   scratch: Scratch,
 ): Promise<Prepared[]> {
-  const opened: { file: string; source: Source; dimensions?: number }[] = [];
+  const opened: (Opened & { file: string })[] = [];
   for (const file of files) {
-    const { table, sheet, skip, encoding, jsonPath } = options;
-    const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
+    const open = async (): Promise<Opened> => {
+      const { table, sheet, skip, encoding, jsonPath } = options;
+      const source = await openSource(file, { table, sheet, skip, encoding, jsonPath }, scratch);
+      const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
+      return { source: eurostat?.table ?? source, dimensions: eurostat?.dimensions };
+    };
+    const { source, dimensions } = await open();
     if (source.kind === 'ingest') checkIngest(file, options);
-    const eurostat = source.kind === 'table' ? eurostatTable(source) : undefined;
-    opened.push({ file, source: eurostat?.table ?? source, dimensions: eurostat?.dimensions });
+    const isLight = files.length > KEPT_OPEN && file !== STDIN;
+    const kept = isLight ? openedAgain(source, async () => (await open()).source) : source;
+    opened.push({ file, source: withSample(kept, sampleShare(files.length)), dimensions });
   }
   const shapes = shapesOf(
     opened.flatMap(({ file, source }) => (source.kind === 'table' ? [{ file, source }] : [])),
   );
-  const plans = new Map<Shape, { plan: Plan; says: string[] }>();
+  const plans = new Map<Shape, Planned | undefined>();
   return opened.map(({ file, source, dimensions }) => {
     if (source.kind === 'ingest') return { file, source, plan: undefined, says: [] };
     const shape = shapes.get(shapeOf(source.columns))!;
-    let planned = plans.get(shape);
-    const isFirst = planned === undefined;
-    if (planned === undefined) {
-      const { name, separator } = source;
-      const plan = makePlan(file, { ...shape, name, separator, dimensions }, options);
-      planned = { plan, says: [...describe(plan), ...replaced.check(file, plan, shape.sample)] };
-      plans.set(shape, planned);
-    }
-    const plan = planFor(planned.plan, source.name);
+    const { name, separator } = source;
+    const make = (from: Pick<Shape, 'columns' | 'sample'>): Planned => {
+      const { columns, sample } = from;
+      const plan = makePlan(file, { name, separator, dimensions, columns, sample }, options);
+      return { file, plan, says: [...describe(plan), ...replaced.check(file, plan, sample)] };
+    };
+    if (!plans.has(shape))
+      plans.set(shape, shape.files.length === 1 ? undefined : together(() => make(shape)));
+    const shared = plans.get(shape);
+    const own = shared === undefined ? make(source) : ofShape(shared, file, name, shape.files.length);
     // The first rows have told what they can, and there may be thousands of files.
-    const { plan: first, says } = planned;
-    const own = isFirst
-      ? [
-          ...(shape.files.length > 1 ? [`with ${shape.files.length - 1} more of the same columns`] : []),
-          ...says,
-        ]
-      : [`as ${shape.files[0]}`, ...describe(plan).filter((line) => !describe(first).includes(line))];
-    return { file, source: { ...source, sample: options.explain ? source.sample : [] }, plan, says: own };
+    return { ...own, source: { ...source, sample: options.explain ? source.sample : [] } };
   });
+}
+
+/** Files with the same columns may still write their times in different ways: then each is planned by itself. */
+function together(make: () => Planned): Planned | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof CommandError && /^--time-(format|column)/.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+/** The plan of a shape for one of its files, and what it says that the first one did not. */
+function ofShape(
+  { file: first, plan: shared, says }: Planned,
+  file: string,
+  name: string,
+  files: number,
+): Planned {
+  const plan = planFor(shared, name);
+  if (file === first) return { file, plan, says: [`with ${files - 1} more of the same columns`, ...says] };
+  const known = describe(shared);
+  return { file, plan, says: [`as ${first}`, ...describe(plan).filter((line) => !known.includes(line))] };
 }
 
 async function importPrepared(

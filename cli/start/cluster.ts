@@ -104,6 +104,7 @@ export class Cluster {
 
   /** First who takes requests in, last who keeps the truth. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    for (const part of this.parts) part.announceStop();
     await this.gateway.stop(signal);
     await Promise.all([...this.slaves.values()].map((slave) => slave.stop(signal)));
     // Before the one that serves, or one of them would be elected in its place. Which that is makes no difference in the end.

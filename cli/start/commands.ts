@@ -3,19 +3,27 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { DISCOVERIES } from '../../shared/adapter/create-discovery.ts';
 import { loaderFlags, ownFile } from '../../shared/adapter/own-code.ts';
 import { IS_BUILT } from '../../shared/base/program.ts';
-import { argvOf, defaultDatabase, type Options, UsageError } from '../../shared/options/config.ts';
+import {
+  argvOf,
+  defaultDatabase,
+  type Options,
+  parseOptions,
+  UsageError,
+} from '../../shared/options/config.ts';
 
 export interface Command {
   file: string;
   args: string[];
   /** It starts processes of its own, which have to end when it does. */
   hasChildren?: true;
+  /** It hears from the launcher over a channel of Node's. */
+  hasChannel?: true;
 }
 
 export type Runtime = 'deno' | 'node';
@@ -119,6 +127,7 @@ function onNode(main: string, argv: readonly string[], flags: readonly string[] 
   const leash = `--import=${new URL('leash.mjs', import.meta.url).href}`;
   return {
     file: process.execPath,
+    hasChannel: true,
     args: [...flags, ...loaderFlags(), leash, join(ROOT, ownFile(main)), ...argv],
   };
 }
@@ -148,10 +157,24 @@ function onDeno(argv: readonly string[]): Command {
   const { tasks } = JSON.parse(readFileSync(join(PACKAGE, 'deno.json'), 'utf8')) as {
     tasks: { gateway: string };
   };
-  const [, run, ...rest] = tasks.gateway.split(' ');
+  const [, run, ...words] = tasks.gateway.split(' ');
+  // It reads the project, packages installed beside it, and the files that it is told of.
+  const own = IS_BUILT ? [PACKAGE, dirname(PACKAGE)] : [PACKAGE];
+  const readable = [...own, ...filesOf(parseOptions(argv, process.env))];
+  const rest = words.map((word) => (word === READ_OWN ? `--allow-read=${readable}` : word));
   const leash = fileURLToPath(new URL('leash.mjs', import.meta.url));
   const main = join(ROOT, ownFile(rest.pop()!));
   return { file: deno()!, args: [run, '--preload', leash, ...rest, main, ...argv] };
+}
+
+const READ_OWN = '--allow-read=.';
+
+function filesOf(options: Partial<Options>): string[] {
+  const { clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey } =
+    options;
+  return [clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey].filter(
+    (path) => path !== undefined,
+  );
 }
 
 let foundDeno: { path: string | undefined } | undefined;

@@ -9,21 +9,24 @@ import { type Options, UsageError } from '../../shared/options/config.ts';
 import { checkExposure } from '../../shared/options/exposure.ts';
 import { Cluster } from './cluster.ts';
 import { loadSample, SAMPLE_QUERY, sampleKey } from './load-sample.ts';
+import { withClusterToken } from './own-token.ts';
 import { checkPorts } from './ports.ts';
 
 const READY_MS = 120_000;
+const SAME_SIGNAL_MS = 1_000;
 
-const options = optionsOrExit(commandOf('start'), 'start');
+const given = optionsOrExit(commandOf('start'), 'start');
 try {
-  await run(options);
+  await run(given);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(error.message);
   process.exit(2);
 }
 
-async function run(options: Options): Promise<void> {
-  checkExposure('start', options);
+async function run(given: Options): Promise<void> {
+  checkExposure('start', given);
+  const options = withClusterToken(given);
   const key = sampleKey(options, process.env.KAMAITACHI_KEY);
   const { access } = readSecrets(options);
   await checkPorts(options);
@@ -32,16 +35,20 @@ async function run(options: Options): Promise<void> {
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
     onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
-  let stopping = false;
+  let stoppingSince: number | undefined;
 
   const stop = async (exitCode: number): Promise<void> => {
-    if (stopping) await cluster.kill();
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      // One signal to a whole group comes twice: from the sender, and passed on by npm.
+      if (performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
+      await cluster.kill();
+    }
+    stoppingSince ??= performance.now();
     await cluster.stop();
     process.exit(exitCode);
   };
   const fail = (why: string): void => {
-    if (stopping) return;
+    if (stoppingSince !== undefined) return;
     // The lines after the first are a part's own: they have been printed when it wrote them.
     console.error(`Kamaitachi stops: ${why.split('\n', 1)[0]}`);
     void stop(1);
@@ -61,7 +68,7 @@ async function run(options: Options): Promise<void> {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
-  if (stopping) return;
+  if (stoppingSince !== undefined) return;
   const { url } = cluster.gateway;
   const curl = ['curl -s'];
   if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
@@ -70,4 +77,5 @@ async function run(options: Options): Promise<void> {
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);
+  console.log(`See: ${url}/console for the cluster and its data, ${url}/docs for the API`);
 }

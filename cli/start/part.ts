@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { STOP, STOPPING } from '../../shared/adapter/launcher.ts';
 import { type Command, ROOT } from './commands.ts';
 
 export interface PartOptions {
@@ -29,10 +30,11 @@ const MAX_RESTARTS = 10;
 const KEPT_LINES = 20;
 const LISTENS = /^\w+ listens on (https?):\/\/(\S+)$/;
 
-/** A process, and whether it leads a group of its own. */
+/** A process, whether it leads a group of its own, and whether it hears messages. */
 interface Running {
   process: ChildProcess;
   isLeader: boolean;
+  hasChannel: boolean;
 }
 
 type State =
@@ -97,8 +99,14 @@ export class Part {
     });
     const timer = setTimeout(() => send(child, 'SIGKILL'), STOP_MS);
     this.state = { is: 'stopping', child, exited };
-    send(child, signal);
+    // A part that leaves the order to us does not listen to a SIGTERM.
+    if (signal !== 'SIGTERM' || !tell(child, STOP)) send(child, signal);
     return exited;
+  }
+
+  /** All parts are about to be stopped, one after the other: a SIGTERM that reaches them all at once is not for it. */
+  announceStop(): void {
+    if ('child' in this.state) tell(this.state.child, STOPPING);
   }
 
   /** Sends a signal and does nothing about it: a part that dies of it is started again. */
@@ -108,21 +116,21 @@ export class Part {
 
   /** `first`: who waits for it to listen; a restart has nobody. */
   private launch(first?: { resolve(): void; reject(error: Error): void }): void {
-    const { file, args, hasChildren = false } = this.options.command(this.port);
+    const { file, args, hasChildren = false, hasChannel = false } = this.options.command(this.port);
     // Parts stay in the launcher's session, where the kernel shares cores out among their threads by priority; among sessions
     // it would not. So Ctrl-C reaches them too: they leave it to the launcher, which stops them in order.
     const started = spawn(file, args, {
       cwd: ROOT,
       detached: hasChildren,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
       env: { ...process.env, LAUNCHER_PID: String(process.pid) },
     });
-    const child = { process: started, isLeader: hasChildren };
+    const child = { process: started, isLeader: hasChildren, hasChannel };
     this.state = { is: 'starting', child };
     this.lastLines = [];
     const timer = setTimeout(() => send(child, 'SIGKILL'), START_MS);
-    createInterface(started.stderr).on('line', (line) => this.take(line));
-    createInterface(started.stdout).on('line', (line) => {
+    createInterface(started.stderr!).on('line', (line) => this.take(line));
+    createInterface(started.stdout!).on('line', (line) => {
       const [, scheme, address] = LISTENS.exec(line) ?? [];
       if (address === undefined || this.state.is !== 'starting') return this.take(line);
       this.scheme = scheme;
@@ -173,6 +181,14 @@ function exitOf(child: ChildProcess): Promise<string> {
     child.once('close', (code, signal) => resolve(signal ?? `exit ${code}`));
     child.once('error', (error) => resolve(error.message));
   });
+}
+
+/** Whether a process could be told. */
+function tell({ process: child, hasChannel }: Running, message: string): boolean {
+  if (!hasChannel || !child.connected) return false;
+  // One that ends at this moment needs no message.
+  child.send(message, () => {});
+  return true;
 }
 
 /** To a process, and to all of its group where it leads one. */

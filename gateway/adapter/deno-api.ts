@@ -15,6 +15,8 @@ export type DenoHttpClient = object;
 
 export interface DenoServer {
   addr: { hostname: string; port: number };
+  /** Rejects where no connection can be accepted any more; those that stand are served on. */
+  finished: Promise<void>;
   shutdown(): Promise<void>;
 }
 

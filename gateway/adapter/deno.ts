@@ -20,6 +20,7 @@ import { createGateway } from '../gateway.ts';
 import { createAssets } from './assets.ts';
 import { type DenoHttpClient, deno } from './deno-api.ts';
 import { createDenoDial } from './deno-dialer.ts';
+import { listenOn } from './deno-listener.ts';
 import { openKeys } from './key-file.ts';
 import { createPrometheus } from './prometheus.ts';
 
@@ -68,17 +69,20 @@ function serve(options: Options): void {
     respond,
   });
   gateway.start();
-  const server = deno.serve(
-    { hostname: options.host, port: options.gatewayPort, onListen: () => {}, ...tls },
-    // A handler that takes no second argument costs Deno less.
+  // A handler that takes no second argument costs Deno less.
+  const handler: Parameters<typeof deno.serve>[1] =
     options.rateLimit.length === 0
       ? (request) => gateway.app.fetch(request)
       : (request, { remoteAddr }) => {
           addresses.set(request, remoteAddr.hostname);
           return gateway.app.fetch(request);
-        },
+        };
+  const server = listenOn(
+    (port) => deno.serve({ hostname: options.host, port, onListen: () => {}, ...tls }, handler),
+    options.gatewayPort,
+    log.warn,
   );
-  const { port } = server.addr;
+  const { port } = server;
   gateway.register(hostPort(options.host, port));
   console.log(`gateway listens on ${schemeOf(options)}://${hostPort(options.host, port)}`);
   let isStopping = false;

@@ -49,7 +49,9 @@ async function startGateway(options: Options): Promise<Running> {
         },
     options.host,
   );
-  const server = createNodeServer(tls).on('request', listener).listen(options.gatewayPort, options.host);
+  const server = createNodeServer(tls, options.maxConnections)
+    .on('request', listener)
+    .listen(options.gatewayPort, options.host);
   const port = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
     server.on('listening', () => {

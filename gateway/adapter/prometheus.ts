@@ -66,6 +66,9 @@ export function createPrometheus({
     set(bodies.budget.waiting),
   );
   gauge('answers_being_written', 'Large answers on their way to clients', [], (set) => set(writing.underWay));
+  counter('answers_broken_off_total', 'Large answers that failed in the middle', [], (add) =>
+    add(writing.brokenOff),
+  );
   counter('answers_given_up_total', 'Large answers that clients did not take', [], (add) =>
     add(writing.givenUp),
   );

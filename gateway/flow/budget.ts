@@ -3,12 +3,12 @@
  * A part of it is kept for small ones, and they have a line of their own: however many large ones there are, small ones get in.
  */
 
-/** One request's share. */
-export interface Share {
-  reserved: number;
-  /** Set when the request is over: what is granted to it afterwards goes back at once. */
-  isOver: boolean;
-}
+import { Line, type Share, type Waiting } from './line.ts';
+
+/** Of the room that others wait for, one client has at most one part in so many. */
+const MOST_SHARE = 2;
+
+export type { Share } from './line.ts';
 
 export interface BudgetOptions {
   totalBytes: number;
@@ -18,12 +18,6 @@ export interface BudgetOptions {
   smallBytes: number;
 }
 
-interface Waiting {
-  share: Share;
-  bytes: number;
-  grant: () => boolean;
-}
-
 export class Budget {
   private readonly total: number;
   private readonly kept: number;
@@ -31,8 +25,8 @@ export class Budget {
   /** What is taken. */
   private small = 0;
   private large = 0;
-  private smallLine: Waiting[] = [];
-  private largeLine: Waiting[] = [];
+  private readonly smallLine = new Line();
+  private readonly largeLine = new Line();
 
   constructor({ totalBytes, keptBytes, smallBytes }: BudgetOptions) {
     if (!(totalBytes > 0)) throw new RangeError(`budget: expected bytes over 0, got ${totalBytes}`);
@@ -49,22 +43,22 @@ export class Budget {
   }
 
   get waiting(): number {
-    return this.smallLine.length + this.largeLine.length;
+    return this.smallLine.size + this.largeLine.size;
   }
 
   /** How many wait before one that would take so much. */
   waitingBefore(bytes: number): number {
-    return this.lineOf(bytes).length;
+    return this.lineOf(bytes).size;
   }
 
   /** Whether others wait for what one that has so much has taken. */
   isWanted(bytes: number): boolean {
-    return this.smallLine.length > 0 || (bytes > this.smallBytes && this.largeLine.length > 0);
+    return this.smallLine.size > 0 || (bytes > this.smallBytes && this.largeLine.size > 0);
   }
 
   /** Takes room if there is some now and nobody waits for it; `give` gives it back. */
   take(bytes: number): boolean {
-    if (this.lineOf(bytes).length > 0 || !this.fits(bytes)) return false;
+    if (this.lineOf(bytes).size > 0 || !this.fits(bytes)) return false;
     this.count(bytes, bytes);
     return true;
   }
@@ -87,8 +81,8 @@ export class Budget {
    */
   reserve(share: Share, bytes: number, grant: () => boolean): void {
     const line = this.lineOf(bytes);
-    if (share.reserved > 0 || (line.length === 0 && this.fits(bytes))) this.grantTo({ share, bytes, grant });
-    else line.push({ share, bytes, grant });
+    if (share.reserved > 0 || (line.size === 0 && this.fits(bytes))) this.grantTo({ share, bytes, grant });
+    else line.add({ share, bytes, grant });
   }
 
   /** Gives a request that has some room more; false where there is none, or others wait for it. */
@@ -103,11 +97,14 @@ export class Budget {
     if (share.isOver) return;
     share.isOver = true;
     this.count(share.reserved, -share.reserved);
+    this.lineOf(share.reserved).hold(share, -share.reserved);
     share.reserved = 0;
+    for (const line of [this.largeLine, this.smallLine])
+      for (const waiting of line.of(share)) line.remove(waiting, false);
     this.letIn();
   }
 
-  private lineOf(bytes: number): Waiting[] {
+  private lineOf(bytes: number): Line {
     return bytes > this.smallBytes ? this.largeLine : this.smallLine;
   }
 
@@ -118,7 +115,7 @@ export class Budget {
   private fits(bytes: number): boolean {
     const { total, kept, small, large } = this;
     if (bytes <= this.smallBytes)
-      return small + bytes <= kept || (this.largeLine.length === 0 && small + large + bytes <= total);
+      return small + bytes <= kept || (this.largeLine.size === 0 && small + large + bytes <= total);
     const common = large + Math.max(0, small - kept);
     return common === 0 || common + bytes <= total - kept;
   }
@@ -132,30 +129,39 @@ export class Budget {
   /** Those who fit, from the first of each line on. Small ones last: who is large leaves them what is kept for them anyway. */
   private letIn(): void {
     if (this.waiting === 0) return;
-    this.largeLine = this.largeLine.filter(isStillThere);
-    this.smallLine = this.smallLine.filter(isStillThere);
     for (const line of [this.largeLine, this.smallLine])
-      while (line.length > 0 && this.fits(line[0].bytes)) this.grantTo(line.shift()!);
-    // They hold some now, and so get the rest too, wherever that stands in line.
-    const rest = [...this.largeLine, ...this.smallLine].filter(holdsSome);
-    if (rest.length === 0) return;
-    this.largeLine = this.largeLine.filter((waiting) => !holdsSome(waiting));
-    this.smallLine = this.smallLine.filter((waiting) => !holdsSome(waiting));
-    for (const waiting of rest) this.grantTo(waiting);
+      for (;;) {
+        const first = line.first((client) => this.mayHave(line, client));
+        if (first === undefined || !this.fits(first.bytes)) break;
+        line.remove(first, true);
+        this.grantTo(first);
+        this.grantRest(first.share);
+      }
+  }
+
+  /** It holds some now, and so gets the rest too, wherever that stands in line: two might wait for each other for ever. */
+  private grantRest(share: Share): void {
+    if (share.reserved === 0) return;
+    for (const line of [this.largeLine, this.smallLine])
+      for (const waiting of line.of(share)) {
+        line.remove(waiting, false);
+        this.grantTo(waiting);
+      }
+  }
+
+  /** While others wait in the line, one client has at most half of the room of its class. */
+  private mayHave(line: Line, client: string): boolean {
+    if (line.clients === 1) return true;
+    const room = line === this.largeLine ? this.total - this.kept : this.total;
+    return (line.heldBy.get(client) ?? 0) < room / MOST_SHARE;
   }
 
   private grantTo({ share, bytes, grant }: Waiting): void {
     if (!grant()) return;
     this.count(share.reserved, -share.reserved);
+    this.lineOf(share.reserved).hold(share, -share.reserved);
     share.reserved += bytes;
     this.count(share.reserved, share.reserved);
+    this.lineOf(share.reserved).hold(share, share.reserved);
   }
-}
-
-function isStillThere({ share }: Waiting): boolean {
-  return !share.isOver;
-}
-
-function holdsSome({ share }: Waiting): boolean {
-  return share.reserved > 0;
 }

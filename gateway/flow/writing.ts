@@ -42,11 +42,23 @@ export class Writing {
   /** As of the last tick, which is exact enough here. */
   private now: number;
   private readonly writers = new Bag<Writer>();
+  private readonly onBreak: (thrown: unknown) => void;
   /** Answers that their clients did not take. */
   givenUp = 0;
+  /** Answers that failed in the middle. */
+  brokenOff = 0;
 
-  /** `schedule` runs a function at the end of this turn of the event loop. */
-  constructor(budget: Budget, schedule: (run: () => void) => void, now: number) {
+  /**
+   * `schedule` runs a function at the end of this turn of the event loop. `onBreak` hears why an answer ends without its last
+   * chunk.
+   */
+  constructor(
+    budget: Budget,
+    schedule: (run: () => void) => void,
+    now: number,
+    onBreak: (thrown: unknown) => void = () => {},
+  ) {
+    this.onBreak = onBreak;
     this.budget = budget;
     this.schedule = schedule;
     this.now = now;
@@ -82,7 +94,10 @@ export class Writing {
         try {
           next = await writer.pieces.next();
         } catch (error) {
-          this.end(writer);
+          // Its client has gone: that is no failure.
+          if (!this.end(writer)) return;
+          this.brokenOff++;
+          this.onBreak(error);
           throw error;
         }
         if (writer.place < 0) return;
@@ -92,7 +107,7 @@ export class Writing {
           controller.close();
         } else controller.enqueue(next.value);
       },
-      cancel: () => this.end(writer),
+      cancel: () => void this.end(writer),
     });
   }
 
@@ -110,11 +125,13 @@ export class Writing {
     }
   }
 
-  private end(writer: Writer): void {
-    if (!this.writers.remove(writer)) return;
+  /** False where it has ended before. */
+  private end(writer: Writer): boolean {
+    if (!this.writers.remove(writer)) return false;
     // The runtime may keep the stream for as long as the connection stands.
     writer.pieces = NOTHING;
     writer.release();
+    return true;
   }
 }
 

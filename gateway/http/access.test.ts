@@ -188,7 +188,7 @@ describe('a gateway with keys', () => {
     const api = await (await gateway.app.request('/openapi.json')).json();
     expect(Object.keys(api.components.securitySchemes)).toEqual(['bearer', 'apiKey']);
     const { security, responses } = api.paths[`${DATA}/ingest`].post;
-    expect(security).toEqual([{ bearer: ['write'] }, { apiKey: ['write'] }]);
+    expect(security).toEqual([{}, { bearer: ['write'] }, { apiKey: ['write'] }]);
     for (const status of [401, 403, 429]) expect(responses[status]).toBeDefined();
     expect(api.paths['/health'].get.security).toBeUndefined();
   });

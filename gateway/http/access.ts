@@ -1,15 +1,19 @@
 /** The door: who may do what and how often. The check that stands before each handler. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import type { ApiKey, Scope } from '../../shared/http/keys.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import type { Keys } from './keys.ts';
 import type { RateLimits } from './rate-limits.ts';
-import type { RateClass, Route } from './routes.ts';
+import type { RateClass, Route, RouteName } from './routes.ts';
 
 /**
  * Before a handler: throws `unauthorized`, `forbidden` or `rate_limited`. Returns the id of the client's key; undefined where
  * nobody is asked for one.
  */
 export type Check = (request: Request) => string | undefined;
+
+/** What pages of other origins may not ask for. */
+const CHANGING: readonly RouteName[] = ['save', 'deleteRow', 'ingest', 'cacheReset'];
 
 /** What happened to requests at the door. */
 export interface AccessCounts {
@@ -19,6 +23,8 @@ export interface AccessCounts {
 }
 
 export interface AccessOptions {
+  /** Absent = all may come. */
+  visitors?: Visitors;
   /** undefined: everybody may do everything. */
   keys: Keys | undefined;
   /** undefined: as often as they like. */
@@ -36,7 +42,17 @@ export class Access {
   }
 
   /** The check of a route; undefined where there is nothing to check. Call once per route. */
-  check({ scope, rateClass }: Route): Check | undefined {
+  check(route: Route): Check | undefined {
+    const { visitors } = this.options;
+    const admitted = this.checkClient(route);
+    if (visitors === undefined || !CHANGING.includes(route.name)) return admitted;
+    return (request) => {
+      visitors.checkOrigin(request.headers);
+      return admitted?.(request);
+    };
+  }
+
+  private checkClient({ scope, rateClass }: Route): Check | undefined {
     const { keys, limits, clientOf } = this.options;
     const limit = limits?.of(rateClass);
     if (keys !== undefined && scope !== 'open')

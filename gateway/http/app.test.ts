@@ -131,13 +131,14 @@ describe('paths', () => {
     expect(await allow('GET', '/data/v1/get/')).toEqual([404, null]);
   });
 
-  it('say at the root where to go', async () => {
+  it('say at the root where to go, to a browser by a page', async () => {
     const test = await start();
     const answer = await test.gateway.app.request('/');
-    expect([answer.status, (await answer.json()).status_msg]).toEqual([
-      404,
-      'no such path: /; see /console for the cluster, /docs for the API',
-    ]);
+    const { data } = await answer.json();
+    expect([answer.status, data.console, data.docs]).toEqual([200, '/console', '/docs']);
+    const page = await test.gateway.app.request('/', { headers: { accept: 'text/html,*/*' } });
+    expect([page.status, await page.text()]).toEqual([200, 'console/home.html']);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
   });
 
   it('answer HEAD where they answer GET', async () => {
@@ -282,7 +283,7 @@ describe('writes', () => {
     expect([body, headers.get('idempotency-key'), headers.get('x-request-id')]).toEqual([line, 'k', 'r']);
   });
 
-  it('are repeated with an idempotency key only', async () => {
+  it('are repeated with an idempotency key only, after longer and longer pauses, while the deadline allows it', async () => {
     let calls = 0;
     const away: typeof fetch = async () => {
       calls++;
@@ -291,8 +292,10 @@ describe('writes', () => {
     const test = await start({ fetch: away });
     const answer = await test.post(INGEST, line, ndjson);
     expect([answer.status, answer.headers.get('retry-after'), calls]).toEqual([503, '2', 1]);
-    expect((await test.post(INGEST, line, { ...ndjson, 'idempotency-key': 'k' })).status).toBe(503);
-    expect(calls).toBe(4);
+    const repeated = { ...ndjson, 'idempotency-key': 'k', 'x-kamaitachi-timeout-ms': '500' };
+    expect((await test.post(INGEST, line, repeated)).status).toBe(503);
+    // After 50, 100 and 200 ms; 400 more would be too late.
+    expect(calls).toBe(1 + 4);
   });
 
   it.each([true, false])(

@@ -13,6 +13,7 @@ import {
   STALE,
   tableErrorBody,
 } from '../../shared/http/envelope.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import type { Bodies } from '../flow/body.ts';
 import type { Writing } from '../flow/writing.ts';
 import type { Access, Check } from './access.ts';
@@ -46,8 +47,6 @@ export type Respond = (
 ) => Response;
 
 const PREFIX = '/data';
-/** For those who open the address that a gateway prints. */
-const ROOT = '/; see /console for the cluster, /docs for the API';
 /** More lines a second say nothing new, and where all requests fail they cost more than the answers. */
 const WARNINGS_PER_SECOND = 50;
 /** Requests that took longer than this are logged. */
@@ -59,6 +58,7 @@ export function createApp(options: AppOptions): Hono {
   const cors = createCors(options.corsOrigins);
   const mayWarn = createWarningLimit();
   const unmatched = metrics.route('*', 'unmatched');
+  const checkHost = createHostCheck(options.access.options.visitors);
 
   const answer = async (
     c: Context,
@@ -74,6 +74,7 @@ export function createApp(options: AppOptions): Hono {
     let request: GatewayRequest | undefined;
     let made: Answer;
     try {
+      checkHost?.(raw.url);
       const client = check?.(raw);
       // What is no path of ours, or not with this method, is that first, however long it is.
       if (counts !== unmatched && raw.url.length > MAX_URL_CHARS)
@@ -106,6 +107,8 @@ export function createApp(options: AppOptions): Hono {
     // Those that are turned away are many: kept for a turn, all that belongs to them would outlive its scavenge.
     if (yieldTurn !== undefined && status !== 503) await yieldTurn();
     const plain = typeof body === 'string' ? body : bodyOf(raw, body);
+    // Its body goes no further than this, and a server that sees none would say that it is empty.
+    if (raw.method === 'HEAD' && !gzipped && isSmall(plain)) headers['content-length'] = lengthOf(plain);
     if (!gzipped || plain === null) return respond(plain, status, headers);
     headers['content-encoding'] = 'gzip';
     return respond(gzip(plain), status, headers);
@@ -138,8 +141,7 @@ export function createApp(options: AppOptions): Hono {
       // As the router sees it. `raw.url` may be none: Deno puts whatever stands in `host` into it.
       const { path } = c.req;
       const methods = methodsOf(path);
-      if (methods.length === 0)
-        throw new KamaitachiError('not_found', `no such path: ${path === '/' ? ROOT : path.slice(0, 200)}`);
+      if (methods.length === 0) throw new KamaitachiError('not_found', `no such path: ${path.slice(0, 200)}`);
       const allow = methods.join(', ');
       if (raw.method === 'OPTIONS' && cors?.isPreflight(raw))
         return { status: 204, body: null, headers: { allow, 'access-control-allow-methods': allow } };
@@ -160,6 +162,14 @@ export function createApp(options: AppOptions): Hono {
 /** What operates a gateway changes all the time. */
 function isTaggedRoute({ scope, rateClass }: Route): boolean {
   return scope !== 'admin' && rateClass !== 'none';
+}
+
+function isSmall(body: BodyInit | null): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' || body instanceof Uint8Array;
+}
+
+function lengthOf(body: string | Uint8Array<ArrayBuffer>): string {
+  return String((typeof body === 'string' ? new TextEncoder().encode(body) : body).length);
 }
 
 function plainResponse(body: BodyInit | null, status: number, headers: Record<string, string>): Response {
@@ -203,6 +213,16 @@ function matches({ segments }: { route: Route; segments: string[] }, path: reado
     segments.length === path.length &&
     segments.every((segment, i) => segment === path[i] || (segment.startsWith('{') && path[i] !== ''))
   );
+}
+
+/** Takes a whole URL, as the runtimes make them from the `Host` header: what stands before its path is looked up at once. */
+function createHostCheck(visitors: Visitors | undefined): ((url: string) => void) | undefined {
+  if (visitors === undefined) return undefined;
+  return (url) => {
+    const begin = url.indexOf('://') + 3;
+    const end = url.indexOf('/', begin);
+    visitors.checkHost(end < 0 ? url.slice(begin) : url.slice(begin, end));
+  };
 }
 
 interface Cors {

@@ -40,10 +40,20 @@ import type { Cluster } from '../slaves/cluster.ts';
 import type { Access } from './access.ts';
 import { answerBatch } from './batch.ts';
 import { encodeColumns } from './column-answers.ts';
+import type { History } from './history.ts';
 import type { Leaving } from './leaving.ts';
 import { describeApi } from './openapi.ts';
-import { breakersOf, collectStats, healthOf, readinessOf, resetCaches, statusOf } from './operations.ts';
-import { type Assets, CONSOLE_ASSETS, consoleNodes, DOCS_ASSETS } from './pages.ts';
+import {
+  breakersOf,
+  collectStats,
+  healthOf,
+  readinessOf,
+  resetCaches,
+  type Stats,
+  statusOf,
+} from './operations.ts';
+import { type Assets, askMaster, consoleNodes, pageFile, wantsHtml } from './pages.ts';
+import { Recent } from './recent.ts';
 import { type RateClass, ROUTES, type RouteName } from './routes.ts';
 import { deleteLine, ingest, type MasterAnswer, saveLines } from './writes.ts';
 
@@ -87,7 +97,13 @@ export interface HandlerOptions {
   assets: Assets;
   /** `http://host:port` of the master now. */
   master: () => string;
+  pause: (ms: number) => Promise<void>;
   metrics: () => Promise<{ text: string; contentType: string }>;
+  history: History;
+  /** What slaves say of themselves, asked for lately. */
+  stats: () => Promise<Stats>;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
   uptimeMs: () => number;
   requests: () => number;
 }
@@ -97,6 +113,11 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   // With an edge cache every query is let in so far: what is kept costs no more than refusing.
   const admission = edge === undefined ? reads.admission : ALL_MAY_ENTER;
   const parser = createRequestParser();
+  const masterState = new Recent(
+    () => askMaster(options.master(), options.fetch),
+    MASTER_STATE_MS,
+    options.now,
+  );
   let description: string | undefined;
 
   /** A query in a body or, with GET, in the parameters of the URL. */
@@ -115,11 +136,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** An answer in the form that the request asks for. `key`: kind and text of what is asked. */
   const form = (
-    { raw, startedAt }: GatewayRequest,
+    request: GatewayRequest,
     key: string,
     parsed: () => Asked<Query>,
   ): Answer | Promise<Answer> => {
-    const how = howOf(raw, startedAt);
+    const { raw } = request;
+    const how = howOf(request);
     const accept = raw.headers.get('accept');
     // What nearly every client sends: then it is the request itself that decides, and JSON is kept under its text.
     if (accept === null || accept === '*/*') {
@@ -144,12 +166,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
   };
 
   const batch: Handler = async (request) => {
-    const { raw, startedAt } = request;
+    const { raw } = request;
     const place = admission.enter();
     const text = await bodies.text(request, options.maxQueryBytes);
     if (!admission.mayBegin(place)) return shedAnswer(errorBody);
     refuseParams(searchOf(raw));
-    const how = howOf(raw, startedAt);
+    const how = howOf(request);
     const one = async (line: BatchLine) => {
       options.access.count(RATE_OF[line.kind], request);
       if ('error' in line) throw line.error;
@@ -177,12 +199,12 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
   /** `key`: kind and text of what is asked. Not async: an answer that is kept costs no promise. */
   const read = (
-    { raw, startedAt }: GatewayRequest,
+    request: GatewayRequest,
     key: string,
     parsed: () => Query,
     envelope = successBody,
   ): Answer | Promise<Answer> => {
-    const how = howOf(raw, startedAt);
+    const how = howOf(request);
     const kept = edge?.get(key, how.minSeq);
     return kept === undefined ? ask(parsed(), how, key, envelope) : keptAnswer(kept);
   };
@@ -222,14 +244,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
     },
 
     search,
-    getRow: async ({ raw, param, startedAt }) => {
+    getRow: async (request) => {
+      const { raw, param } = request;
       const table = tableIn(raw, 'tableId', tables);
-      const row = await reads.readRow(rowQuery(table, param('id')), howOf(raw, startedAt));
+      const row = await reads.readRow(rowQuery(table, param('id')), howOf(request));
       if (row === undefined)
         throw new KamaitachiError('not_found', `id: expected a row of ${table.name}, got none`);
       return readAnswer(inEnvelope(row.data, tableSuccessBody), row);
     },
     save: async (request) => {
+      expectJson(request.raw, true);
       const lines = saveLines(
         await bodies.text(request, options.maxIngestBytes),
         tableIn(request.raw, 'id', tables),
@@ -258,12 +282,7 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
 
     stats: async () => dataAnswer(await collectStats(cluster, edge, options.fetch)),
     cacheReset: async ({ raw }) => {
-      const contentType = raw.headers.get('content-type');
-      if (contentType !== null && ingestKind(contentType) === undefined)
-        throw new KamaitachiError(
-          'unsupported_media_type',
-          `content-type: expected application/json or none, got ${contentType}`,
-        );
+      expectJson(raw, false);
       const clear = paramsOf(raw).get('clear') === 'true';
       edge?.reset(clear);
       return dataAnswer(await resetCaches(cluster, clear, options.fetch));
@@ -285,11 +304,16 @@ export function createHandlers(options: HandlerOptions): Record<RouteName, Handl
       description ??= JSON.stringify(describeApi(cluster.options.version));
       return { status: 200, body: description, headers: { 'content-type': JSON_TYPE } };
     },
-    docs: () => asset('index.html', DOCS_ASSETS, options.assets),
-    docsAsset: ({ param }) => asset(param('file'), DOCS_ASSETS, options.assets),
-    console: () => asset('index.html', CONSOLE_ASSETS, options.assets),
-    consoleAsset: ({ param }) => asset(param('file'), CONSOLE_ASSETS, options.assets),
-    nodes: async () => dataAnswer(await consoleNodes(options)),
+    root: ({ raw }) =>
+      wantsHtml(raw)
+        ? pageFile('console', 'home.html', options.assets)
+        : dataAnswer({ version: cluster.options.version, ...LINKS }),
+    docs: () => pageFile('docs', 'index.html', options.assets),
+    docsAsset: ({ param }) => pageFile('docs', param('file'), options.assets),
+    console: () => pageFile('console', 'index.html', options.assets),
+    consoleAsset: ({ param }) => pageFile('console', param('file'), options.assets),
+    nodes: async () => dataAnswer(await consoleNodes({ ...options, masterState: () => masterState.get() })),
+    history: () => dataAnswer(options.history.toJson(options.now())),
   };
 }
 
@@ -299,9 +323,10 @@ const RATE_OF = Object.fromEntries(
 ) as Record<BodyKind, RateClass>;
 const ALL_MAY_ENTER: Pick<Admission, 'enter' | 'mayBegin'> = { enter: () => 0, mayBegin: () => true };
 const NDJSON = 'application/x-ndjson';
-/** Pages load nothing from elsewhere, whatever a bug might let into them. */
-const PAGE_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+/** The master is asked no more often than this, however many look at the console. */
+const MASTER_STATE_MS = 1_000;
+/** For those who open the address that a gateway prints. */
+const LINKS = { console: '/console', docs: '/docs', description: '/openapi.json', ready: '/ready' };
 
 function keptAnswer({ body, seqText }: EdgeAnswer): Answer {
   return { status: 200, body, headers: { 'content-type': JSON_TYPE, [SEQ]: seqText } };
@@ -372,16 +397,26 @@ function tableAnswer({ status, text, headers }: MasterAnswer): Answer {
   return { status, body, headers: { ...headers, 'content-type': JSON_TYPE } };
 }
 
+/** A web page may send other types to anywhere. `isNeeded`: none is wrong too. */
+function expectJson({ headers }: Request, isNeeded: boolean): void {
+  const contentType = headers.get('content-type');
+  if (contentType === null ? !isNeeded : ingestKind(contentType) !== undefined) return;
+  throw new KamaitachiError(
+    'unsupported_media_type',
+    `content-type: expected application/json${isNeeded ? '' : ' or none'}, got ${contentType ?? 'nothing'}`,
+  );
+}
+
 function tableIn(raw: Request, name: string, tables: Tables): Table {
   return tableOf(name, tableNumber(paramsOf(raw).get(name)), tables);
 }
 
 /** How far a read must be, and how long it may take. */
-function howOf(raw: Request, startedAt: number): ReadOptions {
+function howOf({ raw, startedAt, client }: GatewayRequest): ReadOptions {
   const { headers } = raw;
   const minSeq = parseMinSeq(headers.get(MIN_SEQ));
   const timeoutMs = parseTimeoutMs(headers.get(TIMEOUT));
-  return { minSeq, timeoutMs, startedAt, request: raw };
+  return { minSeq, timeoutMs, startedAt, request: raw, client };
 }
 
 /** What stands behind the `?` of a URL. */
@@ -392,21 +427,4 @@ function searchOf({ url }: Request): string {
 
 function paramsOf(raw: Request): URLSearchParams {
   return new URLSearchParams(searchOf(raw));
-}
-
-async function asset(name: string, known: Readonly<Record<string, string>>, assets: Assets): Promise<Answer> {
-  const type = Object.hasOwn(known, name) ? known[name] : undefined;
-  const body =
-    type === undefined ? undefined : await assets(known === DOCS_ASSETS ? 'docs' : 'console', name);
-  if (type === undefined || body === undefined)
-    throw new KamaitachiError('not_found', `no such path: expected one of ${Object.keys(known).join(', ')}`);
-  return {
-    status: 200,
-    body,
-    headers: {
-      'content-type': type,
-      'content-security-policy': PAGE_POLICY,
-      'x-content-type-options': 'nosniff',
-    },
-  };
 }

@@ -1,5 +1,6 @@
 /** The API's description (OpenAPI 3.1), made from the route table. */
 import { z } from 'zod';
+import { COLUMN_FORMATS } from '../../shared/answer/format.ts';
 import { type ErrorCode, STATUS_OF } from '../../shared/base/errors.ts';
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from '../../shared/base/limits.ts';
 import { MIN_SEQ, REQUEST_ID, SEQ, STALE, TIMEOUT } from '../../shared/http/envelope.ts';
@@ -54,14 +55,16 @@ const KEY_TEXT =
 function operation(route: Route, method: Method): Json {
   const { scope } = route;
   return {
-    operationId: route.name,
+    operationId: operationIdOf(route, method),
     tags: [route.tag],
     summary: route.summary,
-    ...(scope === 'open' ? {} : { security: [{ bearer: [scope] }, { apiKey: [scope] }] }),
-    parameters: parametersOf(route),
+    // Nobody is asked for a key where the gateway was started without.
+    ...(scope === 'open' ? {} : { security: [{}, { bearer: [scope] }, { apiKey: [scope] }] }),
+    parameters: parametersOf(route, method),
     ...(route.body === undefined || method === 'GET' ? {} : { requestBody: requestBody(route, route.body) }),
     responses: {
       200: answerOf(route),
+      ...(route.hasFormats && method === 'GET' ? { 304: { description: 'the client has this answer' } } : {}),
       ...Object.fromEntries(
         errorsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
@@ -69,18 +72,24 @@ function operation(route: Route, method: Method): Json {
   };
 }
 
-function parametersOf({ scope, path, query = {}, tag }: Route): Json[] {
+/** Of a query there are two. */
+function operationIdOf({ name, kind }: Route, method: Method): string {
+  return kind !== undefined && method === 'GET' ? `get${name[0].toUpperCase()}${name.slice(1)}` : name;
+}
+
+function parametersOf({ scope, path, query = {}, kind, tag, hasFormats }: Route, method: Method): Json[] {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, segment]) => ({
     name: segment,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }));
-  const inQuery = Object.entries(query).map(([parameter, type]) => ({
+  const isInUrl = kind === undefined || method === 'GET';
+  const inQuery = Object.entries(isInUrl ? query : {}).map(([parameter, type]) => ({
     name: parameter,
     in: 'query',
     required: !type.safeParse(undefined).success,
-    schema: schemaOf(type),
+    schema: withoutNull(schemaOf(type)),
   }));
   const headers: Json[] = [header(REQUEST_ID, 'taken over into the answer and the log', { type: 'string' })];
   if (tag !== 'operating') {
@@ -93,6 +102,8 @@ function parametersOf({ scope, path, query = {}, tag }: Route): Json[] {
       }),
     );
   }
+  if (hasFormats && method === 'GET')
+    headers.push(header('if-none-match', 'tags of answers that the client has', { type: 'string' }));
   if (scope === 'read')
     headers.push(header(MIN_SEQ, 'answer from this state or a later one', { type: 'integer', minimum: 0 }));
   if (scope === 'write')
@@ -115,7 +126,11 @@ function requestBody({ example, isNdjson, isIngest }: Route, body: z.ZodType): J
   return { required: true, content };
 }
 
-function answerOf({ data, isTable, tag }: Route): Json {
+function answerOf({ data, bare, isTable, tag, hasFormats }: Route): Json {
+  if (bare !== undefined) {
+    const schema = bare.schema === undefined ? textSchema(bare.type) : schemaOf(bare.schema);
+    return { description: 'success', content: { [bare.type]: { schema } } };
+  }
   if (data === undefined) return { description: 'success' };
   const more = isTable ? { code: { const: 200 }, message: { const: 'success' } } : {};
   const schema = envelope(schemaOf(data), {
@@ -132,11 +147,30 @@ function answerOf({ data, isTable, tag }: Route): Json {
             [STALE]: { description: 'seconds since the master was heard', schema: { type: 'integer' } },
           },
         };
-  return { description: 'success', ...headers, content: { 'application/json': { schema } } };
+  const formats = hasFormats ? Object.values(COLUMN_FORMATS).map(({ contentType }) => contentType) : [];
+  const content = Object.fromEntries(
+    formats.map((type) => [type.split(';')[0], { schema: { type: 'string', description: FORMAT_TEXT } }]),
+  );
+  return { description: 'success', ...headers, content: { 'application/json': { schema }, ...content } };
+}
+
+const FORMAT_TEXT = 'the rows of the answer, with the columns that docs/api.md lists';
+
+function textSchema(type: string): Json {
+  return type === 'application/json' ? { type: 'object' } : { type: 'string' };
+}
+
+/** A parameter that is absent is left out: a URL cannot hold null. */
+function withoutNull(schema: Json): Json {
+  const { anyOf, type, ...rest } = schema as { anyOf?: Json[]; type?: string | string[] };
+  if (Array.isArray(type)) return { ...rest, type: type.filter((one) => one !== 'null')[0] };
+  if (anyOf === undefined) return schema;
+  const others = anyOf.filter((one) => one.type !== 'null');
+  return others.length === 1 ? { ...rest, ...withoutNull(others[0]) } : { ...rest, anyOf: others };
 }
 
 function errorsOf({ errors, scope, rateClass }: Route): number[] {
-  const codes: ErrorCode[] = ['internal', ...errors];
+  const codes: ErrorCode[] = ['internal', 'uri_too_long', 'headers_too_large', ...errors];
   if (scope !== 'open') codes.push('unauthorized', 'forbidden');
   if (rateClass !== 'none') codes.push('rate_limited');
   return [...new Set(codes.map((code) => STATUS_OF[code]))].sort((a, b) => a - b);

@@ -25,9 +25,10 @@ export async function collectStats(
   cluster: Cluster,
   edge: EdgeCache | undefined,
   fetchFrom: typeof fetch,
+  timeoutMs = ASK_TIMEOUT_MS,
 ): Promise<Stats> {
   const nodes = cluster.all();
-  const perNode = await Promise.all(nodes.map((node) => statsOf(node, fetchFrom)));
+  const perNode = await Promise.all(nodes.map((node) => statsOf(node, fetchFrom, timeoutMs)));
   return {
     nodes: nodes.map(({ member }) => member.address),
     per_node: perNode,
@@ -174,8 +175,12 @@ export function statusOf(
   };
 }
 
-async function statsOf({ member }: SlaveNode, fetchFrom: typeof fetch): Promise<NodeStats> {
-  const { data, error } = await ask(member.address, PATHS.stats, 'GET', fetchFrom);
+async function statsOf(
+  { member }: SlaveNode,
+  fetchFrom: typeof fetch,
+  timeoutMs: number,
+): Promise<NodeStats> {
+  const { data, error } = await ask(member.address, PATHS.stats, 'GET', fetchFrom, timeoutMs);
   if (error !== undefined) return { node: member.address, cache: null, error };
   const cache = (data as { cache?: Record<string, number | string> } | undefined)?.cache;
   return { node: member.address, cache: cache ?? null };
@@ -186,11 +191,12 @@ async function ask(
   path: string,
   method: string,
   fetchFrom: typeof fetch,
+  timeoutMs = ASK_TIMEOUT_MS,
 ): Promise<{ data?: unknown; error?: string }> {
   try {
     const answer = await fetchFrom(`http://${address}${path}`, {
       method,
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     if (!answer.ok) return { error: `HTTP ${answer.status}` };
     return { data: ((await answer.json()) as { data?: unknown }).data };

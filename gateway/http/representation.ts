@@ -30,7 +30,12 @@ export async function tagged(raw: Request, made: Answer, gzipped: boolean): Prom
 
 export function gzip(body: BodyInit): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = body instanceof ReadableStream ? body : new Response(body).body!;
-  return stream.pipeThrough(new CompressionStream('gzip'));
+  // Both runtimes take and give such bytes; the types of one of them say less.
+  const compression = new CompressionStream('gzip') as unknown as ReadableWritablePair<
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>
+  >;
+  return stream.pipeThrough(compression);
 }
 
 function isSmall(

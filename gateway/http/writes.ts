@@ -9,8 +9,14 @@ import { parseObject } from '../../shared/query/parse.ts';
 import type { Table } from '../../shared/query/tables.ts';
 
 export const IDEMPOTENCY_KEY = 'idempotency-key';
-/** A write with an idempotency key is tried this often; one without, once: nobody knows what became of it. */
-const ATTEMPTS = 3;
+/**
+ * A write with an idempotency key is tried again within its deadline, with pauses that double, so that it outlives a restart of
+ * the master. One without is tried once: nobody knows what became of it.
+ */
+const FIRST_PAUSE_MS = 50;
+const MOST_PAUSE_MS = 1_000;
+/** An answer has to come in what is left after the last pause. */
+const LEAST_LEFT_MS = 50;
 const RETRY_AFTER_SECONDS = 2;
 /** `fetch` copies a body that is given as bytes; megabytes of copies call the collector for nothing. */
 const STREAMED_BYTES = 128 * 1024;
@@ -26,6 +32,7 @@ export interface WriterOptions {
   /** Where the master is now, `http://host:port`. */
   master: () => string;
   fetch: typeof fetch;
+  pause: (ms: number) => Promise<void>;
 }
 
 /** Sends a body to the master. Throws `unavailable` where it is away, `deadline` where it does not answer in time. */
@@ -43,15 +50,20 @@ export async function ingest(
     if (value !== null) headers[name] = value;
   }
   const signal = AbortSignal.timeout(from.timeoutMs);
-  const attempts = IDEMPOTENCY_KEY in headers ? ATTEMPTS : 1;
-  for (let attempt = 1; ; attempt++) {
+  const mayRepeat = IDEMPOTENCY_KEY in headers;
+  let pausedMs = 0;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MOST_PAUSE_MS, 2 * pauseMs)) {
     let answer: MasterAnswer;
     try {
       answer = await send(`${options.master()}${PATHS.ingest}`, { headers, body, signal }, options.fetch);
     } catch {
       if (signal.aborted)
         throw new KamaitachiError('deadline', `the master did not answer within ${from.timeoutMs} ms`);
-      if (attempt < attempts) continue;
+      if (mayRepeat && pausedMs + pauseMs + LEAST_LEFT_MS < from.timeoutMs) {
+        pausedMs += pauseMs;
+        await options.pause(pauseMs);
+        continue;
+      }
       throw new KamaitachiError('unavailable', 'the master is away; try again', RETRY_AFTER_SECONDS);
     }
     // It is this gateway that was refused, not the client.

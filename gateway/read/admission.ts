@@ -10,6 +10,10 @@ import { Shedding } from '../flow/shedding.ts';
 /** Said to those that are not let in: made once, since it says nothing of where and many hear it at once. */
 export const TOO_MANY = new KamaitachiError('unavailable', 'too many requests are under way; try again');
 
+/** Where others come too, one client has at most one place in so many. */
+const MOST_SHARE = 2;
+const REFUSED_LATELY_MS = 1_000;
+
 /** What is known of a read here. */
 export interface Admitted {
   readonly startedAt: number;
@@ -18,10 +22,16 @@ export interface Admitted {
   readonly heardAt: number;
   readonly isRetried: boolean;
   isLarge: boolean;
+  readonly client: string | undefined;
 }
 
 export class Admission {
   private readonly shedding = new Shedding();
+  /** Reads under way of clients that are known. */
+  private readonly byClient = new Map<string, number>();
+  private refusedOf: string | undefined;
+  private refusedAt = -Infinity;
+  private tickedAt = 0;
   /** Reads whose answers are being made. */
   underWay = 0;
   /** Reads whose large answers are on their way. */
@@ -45,10 +55,35 @@ export class Admission {
     return this.shedding.mayBegin(place);
   }
 
-  /** A read begins. Throws where there are too many. */
-  begin(): void {
-    if (this.shedding.refuses(this.underWay)) throw TOO_MANY;
+  /** A read begins. Throws where there are too many, or too many of its client where others come too. */
+  begin(client: string | undefined): void {
+    if (this.shedding.refuses(this.underWay)) {
+      this.refusedOf = client;
+      this.refusedAt = this.tickedAt;
+      throw TOO_MANY;
+    }
+    if (client !== undefined) {
+      const own = this.byClient.get(client) ?? 0;
+      if (own >= this.most / MOST_SHARE && this.othersThan(client)) {
+        this.shedding.shed++;
+        throw TOO_MANY;
+      }
+      this.byClient.set(client, own + 1);
+    }
     this.underWay++;
+  }
+
+  /** Others have reads under way, or were refused lately. */
+  private othersThan(client: string): boolean {
+    if (this.byClient.size > (this.byClient.has(client) ? 1 : 0)) return true;
+    return this.refusedOf !== client && this.tickedAt - this.refusedAt < REFUSED_LATELY_MS;
+  }
+
+  private leave(client: string | undefined): void {
+    if (client === undefined) return;
+    const own = this.byClient.get(client)! - 1;
+    if (own > 0) this.byClient.set(client, own);
+    else this.byClient.delete(client);
   }
 
   /** False where too many large answers are on their way. */
@@ -56,14 +91,19 @@ export class Admission {
     if (read.isLarge) return true;
     if (this.large >= MAX_LARGE_READS) return false;
     read.isLarge = true;
+    this.leave(read.client);
     this.underWay--;
     this.large++;
     return true;
   }
 
   end(read: Admitted): void {
-    if (read.isLarge) this.large--;
-    else this.underWay--;
+    if (read.isLarge) {
+      this.large--;
+      return;
+    }
+    this.leave(read.client);
+    this.underWay--;
   }
 
   /** A read is answered. */
@@ -82,6 +122,7 @@ export class Admission {
   }
 
   tick(now: number): void {
+    this.tickedAt = now;
     this.shedding.tick(now);
   }
 }

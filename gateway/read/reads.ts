@@ -20,6 +20,8 @@ export interface ReadOptions {
   startedAt: number;
   /** The client's request: when it is given up, the read is too. */
   request?: { readonly signal: AbortSignal };
+  /** Who asks, where that is known: clients share what there is. */
+  client?: string;
 }
 
 export interface ReadResult {
@@ -71,6 +73,8 @@ export class Reads {
 
   /** The answer to a query. */
   read(query: Query, options: ReadOptions): Promise<ReadResult> {
+    // Without another promise for those that need no calendar.
+    if (query.kind !== 'panel') return this.readPlanned(query, options);
     return this.byCalendar(query, options, (planned) => this.readPlanned(planned, options));
   }
 
@@ -137,7 +141,9 @@ export class Reads {
   private async readPlanned(query: Query, options: ReadOptions): Promise<ReadResult> {
     const run = this.begin(options);
     try {
-      const answered = await this.answerAll(run, planQuery(query, this.cluster.routes(), options));
+      const parts = planQuery(query, this.cluster.routes(), options);
+      const answered = await this.ask(run, parts);
+      this.admission.took(run);
       const text =
         answered.length === 1 && answered[0].whole ? answered[0].text : mergeParts(query, answered);
       return this.resultOf(run, text, answered);
@@ -184,8 +190,8 @@ export class Reads {
     });
   }
 
-  private begin({ minSeq, timeoutMs, startedAt, request }: ReadOptions, shape?: AnswerShape): Run {
-    this.admission.begin();
+  private begin({ minSeq, timeoutMs, startedAt, request, client }: ReadOptions, shape?: AnswerShape): Run {
+    this.admission.begin(client);
     this.attempts.earn();
     const run: Run = {
       shape,
@@ -198,7 +204,8 @@ export class Reads {
       heardAt: startedAt,
       deadline: startedAt + timeoutMs,
       parts: NO_PARTS,
-      share: { reserved: 0, isOver: false },
+      share: { reserved: 0, isOver: false, client },
+      client,
       isRetried: false,
       isHandedOver: false,
       isLarge: false,
@@ -211,13 +218,19 @@ export class Reads {
     return run;
   }
 
-  private async answerAll(run: Run, parts: readonly Part<SlaveNode>[]): Promise<Answered[]> {
+  /** Not async: most reads have one part, and its promise is all that they need. */
+  private ask(run: Run, parts: readonly Part<SlaveNode>[]): Promise<Answered[]> {
+    if (parts.length === 1) {
+      const only = this.attempts.ask(parts[0], run);
+      run.parts = [only];
+      return only.done;
+    }
     run.parts = parts.map((part) => this.attempts.ask(part, run));
-    const [only] = run.parts;
-    const answered =
-      run.parts.length === 1
-        ? await only.done
-        : (await Promise.all(run.parts.map(({ done }) => done))).flat();
+    return Promise.all(run.parts.map(({ done }) => done)).then((lists) => lists.flat());
+  }
+
+  private async answerAll(run: Run, parts: readonly Part<SlaveNode>[]): Promise<Answered[]> {
+    const answered = await this.ask(run, parts);
     this.admission.took(run);
     return answered;
   }
@@ -245,6 +258,7 @@ export class Reads {
 }
 
 interface Run extends Reading, Bagged {
+  client: string | undefined;
   request: { readonly signal: AbortSignal } | undefined;
   startedAt: number;
   parts: readonly PartRead[];

@@ -44,6 +44,8 @@ export async function startTestGateway(options: TestOptions = {}): Promise<TestG
   const gateway = createGateway(
     {
       replicas: 2,
+      host: '0.0.0.0',
+      allowedHosts: [],
       ownershipDelayMs: 60_000,
       leaseTtlMs: 5_000,
       edgeCacheBytes: 0,

@@ -11,13 +11,15 @@ import {
   type SlaveState,
 } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
-import { encodeFrame, FrameReader } from '../../shared/link/wire.ts';
+import { encodeFrame, FrameReader, frameHead } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import type { Connection, ConnectionEvents, Dial } from '../slaves/dialer.ts';
 
 export type Reply =
   /** `length`: as long as it says that it is; by default the truth. */
   | { text: string; seq?: number; staleSeconds?: number; length?: number }
+  /** An answer in columns; `breaksAfter`: it fails when so many chunks were sent. */
+  | { chunks: Uint8Array[]; breaksAfter?: number }
   | { code: string; message: string; retryAfter?: number; refusal?: PartError['refusal'] }
   | 'silence'
   | 'break';
@@ -27,6 +29,8 @@ export class FakeSlave {
   readonly requests: PartRequest[] = [];
   readonly cancelled: number[] = [];
   readonly credits: number[] = [];
+  /** Chunks that were asked for. */
+  pulls = 0;
   ready = SlotSet.all();
   state: Omit<SlaveState, 'ready'> = { history: 'h', seq: 7, fresh: true, staleSeconds: 0, leaving: false };
   hello: Record<string, unknown>;
@@ -107,9 +111,10 @@ class FakeConnection implements Connection {
   private readonly events: ConnectionEvents;
   private readonly onEnd: () => void;
   private readonly reader = new FrameReader();
-  private readonly rests = new Map<number, { text: string; sent: number; header: number[] }>();
+  private readonly rests = new Map<number, Rest>();
+  private readonly streams = new Map<number, { chunks: Uint8Array[]; breaksAfter: number; sent: number }>();
   private isOpen = true;
-  held: string[] | undefined;
+  held: (string | Uint8Array)[] | undefined;
   gateway: Hello | undefined;
 
   constructor(slave: FakeSlave, events: ConnectionEvents, onEnd: () => void) {
@@ -129,8 +134,13 @@ class FakeConnection implements Connection {
         this.gateway = JSON.parse(payload) as Hello;
         this.slave.gateway = this.gateway;
       } else if (type === 'Q') void this.answer(id, JSON.parse(payload) as PartRequest);
-      else if (type === 'C') this.slave.cancelled.push(id);
-      else if (type === 'W') {
+      else if (type === 'C') {
+        this.slave.cancelled.push(id);
+        this.streams.delete(id);
+      } else if (type === 'P') {
+        this.slave.pulls++;
+        this.sendChunk(id);
+      } else if (type === 'W') {
         this.slave.credits.push(amount);
         this.sendPieces(id, amount);
       }
@@ -168,39 +178,71 @@ class FakeConnection implements Connection {
           asciiJson({ code: reply.code, message: reply.message, refusal: reply.refusal }),
         ),
       );
-    else {
+    else if ('chunks' in reply) {
+      const { chunks, breaksAfter = Infinity } = reply;
+      this.streams.set(id, { chunks, breaksAfter, sent: 0 });
+      this.sendChunk(id);
+    } else {
       const { text, seq = this.slave.state.seq, staleSeconds = 0, length = text.length } = reply;
-      this.rests.set(id, { text, sent: 0, header: [id, seq, staleSeconds, length] });
+      this.rests.set(id, { data: text, sent: 0, header: [id, seq, staleSeconds, length] });
       this.sendPieces(id, PIECE_BYTES);
     }
+  }
+
+  private sendChunk(id: number): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    if (stream.sent === stream.breaksAfter) {
+      this.send(encodeFrame('E', [id, 0], asciiJson({ code: 'internal', message: 'broken' })));
+      return;
+    }
+    const data = stream.chunks[stream.sent];
+    // Silent from here on.
+    if (data === undefined) return;
+    stream.sent++;
+    const more = stream.sent < stream.chunks.length || stream.breaksAfter < Infinity ? 1 : 0;
+    this.rests.set(id, { data, sent: 0, header: [id, this.slave.state.seq, 0, data.length, more] });
+    this.sendPieces(id, PIECE_BYTES);
   }
 
   /** Pieces smaller than allowed, so that nobody relies on their size. */
   private sendPieces(id: number, bytes: number): void {
     const rest = this.rests.get(id);
     if (rest === undefined) return;
-    const end = Math.min(rest.text.length, rest.sent + bytes);
+    const { data } = rest;
+    const end = Math.min(data.length, rest.sent + bytes);
     do {
-      const to = Math.min(end, rest.sent + (rest.text.length > PIECE_BYTES ? 40_000 : PIECE_BYTES));
-      this.send(encodeFrame('R', rest.header, rest.text.slice(rest.sent, to)));
+      const to = Math.min(end, rest.sent + (data.length > PIECE_BYTES ? 40_000 : PIECE_BYTES));
+      if (typeof data === 'string') this.send(encodeFrame('R', rest.header, data.slice(rest.sent, to)));
+      else {
+        const head = frameHead('B', rest.header, to - rest.sent);
+        this.send(Buffer.concat([Buffer.from(head), data.subarray(rest.sent, to)]));
+      }
       rest.sent = to;
     } while (rest.sent < end);
-    if (rest.sent === rest.text.length) this.rests.delete(id);
+    if (rest.sent === data.length) this.rests.delete(id);
   }
 
-  send(text: string): void {
+  send(data: string | Uint8Array): void {
     if (!this.isOpen) return;
-    if (this.held === undefined) this.events.onData(text);
-    else this.held.push(text);
+    if (this.held === undefined) this.events.onData(data);
+    else this.held.push(data);
   }
 
   deliver(frames: number): void {
     const { held } = this;
     if (held === undefined) return;
-    const texts = held.splice(0, frames);
+    const sent = held.splice(0, frames);
     if (held.length === 0) this.held = undefined;
-    if (this.isOpen) for (const text of texts) this.events.onData(text);
+    if (this.isOpen) for (const data of sent) this.events.onData(data);
   }
+}
+
+/** What is left of an answer or a chunk. */
+interface Rest {
+  data: string | Uint8Array;
+  sent: number;
+  header: number[];
 }
 
 /** Dials the slave whose id is the address. */

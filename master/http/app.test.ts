@@ -62,7 +62,10 @@ function create(
     now: () => now,
   });
   const post = (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
-    app.request(path, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
+    app.request(path, {
+      ...{ method: 'POST', body, duplex: 'half' },
+      headers: path.startsWith('/internal/') ? { 'content-type': 'application/json', ...headers } : headers,
+    } as RequestInit);
   const status = async (response: Response | Promise<Response>) => {
     const answer = await response;
     const body = (await answer.json()) as { status_code: number; status_msg: string; data: unknown };
@@ -71,6 +74,13 @@ function create(
   };
   return { app, asked, post, state, slaves, status, watchers, pass: (ms: number) => (now += ms) };
 }
+
+it('what parts say to each other is JSON and says so: a web page may send other types to anywhere', async () => {
+  const { post, status, asked } = create();
+  for (const path of [TAIL_PATH, '/internal/registry/lease', '/internal/registry/leave'])
+    expect(await status(post(path, '{}', { 'content-type': 'text/plain' }))).toMatch(/^415 content-type/);
+  expect(asked).toEqual([]);
+});
 
 it('a master that may have a successor answers nothing as the master, until it knows', async () => {
   let sure = true;
@@ -91,7 +101,7 @@ it('a master that may have a successor answers nothing as the master, until it k
     [PATHS.ingest, LINE],
     [TAIL_PATH, tail],
   ])
-    expect(await status(post(path, body, NDJSON))).toBe(unsure);
+    expect(await status(post(path, body, path === PATHS.ingest ? NDJSON : {}))).toBe(unsure);
   expect(asked).toEqual([]);
   expect((await app.request('/ready')).status).toBe(503);
   expect((await app.request('/health')).status).toBe(200);

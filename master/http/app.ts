@@ -18,7 +18,8 @@ import {
   successBody,
 } from '../../shared/http/envelope.ts';
 import { PATHS } from '../../shared/http/paths.ts';
-import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
+import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
 import { idempotencyKey } from '../engine/idempotency.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -54,6 +55,9 @@ export interface AppParts {
   now: () => number;
   /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
   isPeer?: (authorization: string | undefined) => boolean;
+  tokenScope?: TokenScope;
+  /** Absent = all may come. */
+  visitors?: Visitors;
 }
 
 type Handler = (c: Context) => Response | Promise<Response>;
@@ -66,8 +70,11 @@ export function createApp(parts: AppParts): Hono {
 
   // Before anything is looked up: who is not of the cluster does not learn what there is.
   app.use('*', async (c, next) => {
-    if (!isOpenPath(c.req.path) && !(parts.isPeer?.(c.req.header('authorization')) ?? true))
+    const isOpen = isOpenPath(c.req.path, parts.tokenScope);
+    if (!isOpen && !(parts.isPeer?.(c.req.header('authorization')) ?? true))
       return fail(c, new KamaitachiError('unauthorized', NO_TOKEN));
+    parts.visitors?.checkHost(c.req.header('host') ?? '');
+    if (c.req.method === 'POST') parts.visitors?.checkOrigin(c.req.raw.headers);
     await next();
   });
   app.use('*', async (c, next) => {
@@ -82,8 +89,9 @@ export function createApp(parts: AppParts): Hono {
 
   const route = (method: 'GET' | 'POST', path: string, handler: Handler) => {
     app.on(method, path, handler);
-    app.all(path, () => {
-      throw new KamaitachiError('method_not_allowed', `${path}: expected ${method}`);
+    app.all(path, (c) => {
+      c.header('allow', method === 'GET' ? 'GET, HEAD' : method);
+      return fail(c, new KamaitachiError('method_not_allowed', `${path}: expected ${method}`));
     });
   };
 
@@ -207,6 +215,8 @@ export function createApp(parts: AppParts): Hono {
   return app;
 
   function internalBody(c: Context): Promise<Uint8Array> {
+    if (ingestKind(c.req.header('content-type')) !== 'json')
+      throw new KamaitachiError('unsupported_media_type', 'content-type: expected application/json in UTF-8');
     return readBody(c.req.raw, { maxBytes: MAX_INTERNAL_BODY_BYTES, timeoutMs: parts.bodyTimeoutMs });
   }
 
@@ -229,8 +239,6 @@ function success(c: Context, data: object): Response {
 
 function fail(c: Context, error: KamaitachiError): Response {
   const headers = errorHeaders(error);
-  if (error.code === 'method_not_allowed')
-    headers.allow = error.message.endsWith('GET') ? 'GET, HEAD' : 'POST';
   // What is left of the body is not read: the connection cannot be used again.
   if (error.code === 'body_timeout') headers.connection = 'close';
   return c.body(errorBody(error), error.status as 400, headers);

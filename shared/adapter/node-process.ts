@@ -4,6 +4,7 @@ import { KamaitachiError } from '../base/errors.ts';
 import { hostPort, type Options, schemeOf, UsageError } from '../options/config.ts';
 import { checkExposure, portTaken, type Role } from '../options/exposure.ts';
 import { optionsOrExit } from './command-line.ts';
+import { stopWhenTold } from './launcher.ts';
 import { stopWithNpm } from './npm.ts';
 
 export interface Running {
@@ -38,10 +39,8 @@ export async function runProcess(
     await running.close();
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
+  stopWhenTold(() => void stop());
   stopWithNpm(role, stop);
-  // In a cluster of a launcher's Ctrl-C reaches everybody, and the launcher says who stops when.
-  if (process.env.LAUNCHER_PID === undefined) process.on('SIGINT', stop);
 }
 
 function explain(role: Exclude<Role, 'start'> | 'etcd', error: unknown): string {

@@ -12,6 +12,7 @@ import {
 } from '../base/limits.ts';
 import { errorBody, errorHeaders } from '../http/envelope.ts';
 import { UsageError } from '../options/config.ts';
+import { boundConnections, mostConnections } from './connections.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Connections are looked at this often; by itself Node does so every 30 s, and each deadline is late by as much. */
@@ -26,7 +27,14 @@ export const SERVER_OPTIONS: ServerOptions = {
   connectionsCheckingInterval: LOOK_MS,
 };
 
-export function createNodeServer(tls: Secrets['tls']): Server {
+/** `most`: connections at once. */
+export function createNodeServer(tls: Secrets['tls'], most = Infinity): Server {
+  const server = createPlainOrTls(tls);
+  boundConnections(server, mostConnections(most), tls !== undefined);
+  return server;
+}
+
+function createPlainOrTls(tls: Secrets['tls']): Server {
   if (tls === undefined) return answerUnreadable(createServer(SERVER_OPTIONS));
   try {
     // One of HTTPS has all that one of HTTP has, though its type does not say so.

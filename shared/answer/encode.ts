@@ -108,6 +108,38 @@ export function itemsOf(
   return items;
 }
 
+/** Times passed between two yields: less than a millisecond. */
+const TIMES_A_STEP = 8_192;
+
+/** The same, in turns, and only the last `limit` of them (0 = all), for which the rest is not walked over. */
+export function* lastItems(
+  block: Block,
+  ids: readonly string[],
+  from: number,
+  to: number,
+  asOf: number,
+  limit: number,
+): Generator<undefined, Item[]> {
+  const first = block.axisAtOrBefore(from - 1) + 1;
+  const step = limit === 0 ? TIMES_A_STEP : Math.max(limit, 64);
+  const found: Item[][] = [];
+  let count = 0;
+  let passed = 0;
+  for (let end = block.axisAtOrBefore(to); end >= first && (limit === 0 || count < limit); end -= step) {
+    const begin = Math.max(first, end - step + 1);
+    const items = itemsOf(block, ids, block.times[begin], block.times[end], asOf);
+    found.push(items);
+    count += items.length;
+    passed += step;
+    // A short one is made in one turn.
+    if (passed < TIMES_A_STEP || end - step < first) continue;
+    passed = 0;
+    yield;
+  }
+  const items = found.reverse().flat();
+  return limit > 0 ? items.slice(-limit) : items;
+}
+
 /** Walks over the times of a block; what it costs is the rows that are passed, where looking each up would be a search. */
 export class Cursor {
   /** At the time moved to last: per id the row that counts as known at `asOf` and has a value, or −1. */

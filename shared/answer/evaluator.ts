@@ -3,19 +3,24 @@
  * indicator: nothing is built.
  */
 import type { Block, Schema } from '../data/block.ts';
+import { EMPTY_BLOCK } from '../data/block-edit.ts';
 import type { Comparison } from '../query/expression.ts';
 import type { Node, Program, Test } from './program.ts';
 import { endOfQuarter, isFirstQuarter, quarterOf } from './utc.ts';
 import { latestRow, rowAt, type View } from './view.ts';
 
+/** Nodes evaluated between two turns: about half a millisecond. */
+const WORK_A_TURN = 4_096;
+
 /** Quarters remembered of one node: functions inside functions ask for the same few again and again. */
 const REMEMBERED = 128;
 
-/** Values of a node as of the ends of quarters, each in the place of its quarter. */
+/** Values that need not be evaluated again, each in a place of its own. */
 interface Memory {
   /** The view that a place was filled in, by number. */
   readonly turns: Float64Array;
-  readonly quarters: Float64Array;
+  /** What the value in a place is of: a quarter, or a time. */
+  readonly names: Float64Array;
   readonly values: Float64Array;
   readonly times: Float64Array;
   readonly declared: Float64Array;
@@ -32,12 +37,15 @@ export class Evaluator {
   readonly declareds: Float64Array;
   /** Nodes evaluated so far: what work is measured by. */
   work = 0;
-  private block!: Block;
-  private view!: View;
+  private block: Block = EMPTY_BLOCK;
+  private view: View | undefined;
   private schema: Schema | undefined;
   /** Per indicator its column, −1 where the block has none. */
   readonly columns: Int32Array;
-  private readonly memories: (Memory | undefined)[];
+  /** Per node its values as of the ends of quarters, each in the place of its quarter. */
+  private readonly byQuarter: (Memory | undefined)[];
+  /** Of every node the value asked for last. */
+  private readonly last: Memory;
   private turn = 0;
   private axisTime = NaN;
   private axis = -1;
@@ -49,11 +57,13 @@ export class Evaluator {
     this.times = new Float64Array(count);
     this.declareds = new Float64Array(count);
     this.columns = new Int32Array(program.indicators.length);
-    this.memories = new Array(program.size).fill(undefined);
+    this.byQuarter = new Array(program.size).fill(undefined);
+    this.last = newMemory(program.size);
   }
 
-  /** From now on of this block, as known in this view. */
+  /** From now on of this block, as known in this view. Nothing is forgotten where both are those of before. */
   open(block: Block, view: View): void {
+    if (this.block === block && this.view === view) return;
     if (this.schema !== block.schema) {
       const { indicators } = this.program;
       for (let i = 0; i < indicators.length; i++) this.columns[i] = block.column(indicators[i]);
@@ -67,6 +77,10 @@ export class Evaluator {
 
   /** The value of a node as of `at`; NaN where it has none. `time` and `declared` are its own then. */
   value(node: Node, at: number): number {
+    return node.looksBack ? this.remembered(this.last, node.place, at, node, at) : this.evaluate(node, at);
+  }
+
+  private evaluate(node: Node, at: number): number {
     this.work++;
     switch (node.operation) {
       case 'indicator':
@@ -96,6 +110,20 @@ export class Evaluator {
     return this.time < ageFrom && this.time !== -Infinity ? NaN : value;
   }
 
+  /**
+   * Evaluates all that looks back as of `at`, with turns in between: it is remembered until another block is opened, so that
+   * a row of many such expressions does not take long at once.
+   */
+  *inTurns(at: number): Generator<undefined, void> {
+    let before = this.work;
+    for (const node of this.program.lookingBack) {
+      this.value(node, at);
+      if (this.work - before < WORK_A_TURN) continue;
+      before = this.work;
+      yield;
+    }
+  }
+
   test(test: Test, at: number, ageFrom: number): boolean {
     switch (test.kind) {
       case 'compare': {
@@ -123,7 +151,7 @@ export class Evaluator {
     for (let same = 0, i = 0; same < items.length; i = (i + 1) % items.length) {
       this.work++;
       const column = this.columns[items[i].indicator];
-      const row = column < 0 ? -1 : latestRow(block, column, axis, view);
+      const row = column < 0 ? -1 : latestRow(block, column, axis, view!);
       if (row < 0) return NaN;
       const found = block.at[row];
       same = found === axis || same === 0 ? same + 1 : 1;
@@ -151,7 +179,7 @@ export class Evaluator {
     this.work++;
     const { block } = this;
     const column = this.columns[node.indicator];
-    const row = column < 0 ? -1 : rowAt(block, column, axis, this.view);
+    const row = column < 0 ? -1 : rowAt(block, column, axis, this.view!);
     if (row < 0) return NaN;
     this.time = block.times[axis];
     this.declared = block.declared[row];
@@ -168,7 +196,7 @@ export class Evaluator {
     const column = this.columns[node.indicator];
     if (column < 0) return NaN;
     const { block } = this;
-    const row = latestRow(block, column, this.axisOf(at), this.view);
+    const row = latestRow(block, column, this.axisOf(at), this.view!);
     if (row < 0) return NaN;
     this.time = block.times[block.at[row]];
     this.declared = block.declared[row];
@@ -242,26 +270,30 @@ export class Evaluator {
 
   /** The value of a node as of the last second of a quarter; none unless its time lies in that quarter. */
   private inQuarter(node: Node, quarter: number): number {
-    if (!node.looksBack) return this.ownOf(node, quarter);
-    this.memories[node.place] ??= newMemory();
-    const memory = this.memories[node.place]!;
-    const place = ((quarter % REMEMBERED) + REMEMBERED) % REMEMBERED;
-    if (memory.turns[place] !== this.turn || memory.quarters[place] !== quarter) {
-      const value = this.ownOf(node, quarter);
+    const at = endOfQuarter(quarter);
+    let value: number;
+    if (node.looksBack) {
+      this.byQuarter[node.place] ??= newMemory(REMEMBERED);
+      const place = ((quarter % REMEMBERED) + REMEMBERED) % REMEMBERED;
+      value = this.remembered(this.byQuarter[node.place]!, place, quarter, node, at);
+    } else value = this.evaluate(node, at);
+    return quarterOf(this.time) === quarter ? value : NaN;
+  }
+
+  /** The value of a node, from the memory where its place holds that of `name`. */
+  private remembered(memory: Memory, place: number, name: number, node: Node, at: number): number {
+    if (memory.turns[place] !== this.turn || memory.names[place] !== name) {
+      const value = this.evaluate(node, at);
       memory.turns[place] = this.turn;
-      memory.quarters[place] = quarter;
+      memory.names[place] = name;
       memory.values[place] = value;
       memory.times[place] = this.time;
       memory.declared[place] = this.declared;
+      return value;
     }
     this.time = memory.times[place];
     this.declared = memory.declared[place];
     return memory.values[place];
-  }
-
-  private ownOf(node: Node, quarter: number): number {
-    const value = this.value(node, endOfQuarter(quarter));
-    return quarterOf(this.time) === quarter ? value : NaN;
   }
 
   /** Of two operands the greater time and `declared`: those given last, and these. */
@@ -309,7 +341,7 @@ export function finite(value: number): number {
   return value - value === 0 ? value + 0 : NaN;
 }
 
-function newMemory(): Memory {
-  const numbers = () => new Float64Array(REMEMBERED);
-  return { turns: numbers(), quarters: numbers(), values: numbers(), times: numbers(), declared: numbers() };
+function newMemory(places: number): Memory {
+  const numbers = () => new Float64Array(places);
+  return { turns: numbers(), names: numbers(), values: numbers(), times: numbers(), declared: numbers() };
 }

@@ -59,6 +59,10 @@ export interface Program {
   readsBefore: boolean;
   /** Seconds; Infinity = values of any age count. */
   maxAge: number;
+  /** Nodes that look back by quarters. */
+  lookingBack: readonly Node[];
+  /** So many look back that a row takes long: they are evaluated in turns. */
+  isHeavy: boolean;
   /** How many nodes there are. */
   size: number;
 }
@@ -69,6 +73,9 @@ const ROW_FIELDS = new Set(['subject', 'name', 'listing_date', 'report_date']);
 export function isIndicatorField(field: string): boolean {
   return !ROW_FIELDS.has(field);
 }
+
+/** Each may be evaluated as of dozens of quarters. */
+const MANY = 48;
 
 /** Queries are the same objects again and again. */
 const programs = new WeakMap<ValuedQuery, Program>();
@@ -117,6 +124,7 @@ function compile(query: ValuedQuery): Program {
   const sortNode = sorted && builder.node(sorted);
   const test = where && builder.test(where);
   const all = [...builder.nodes];
+  const lookingBack = all.filter(({ looksBack }) => looksBack);
   return {
     keys: items.map(({ key }) => key),
     items: nodes,
@@ -129,10 +137,12 @@ function compile(query: ValuedQuery): Program {
       align === undefined &&
       revision === undefined &&
       requireDeclared === undefined &&
-      !all.some(({ looksBack }) => looksBack),
+      lookingBack.length === 0,
     readsBefore: test !== undefined || all.some(({ operation }) => operation !== 'indicator'),
     maxAge: maxAgeDays === undefined ? Infinity : maxAgeDays * 86_400,
     indicators: builder.indicators,
+    lookingBack,
+    isHeavy: lookingBack.length >= MANY,
     size: all.length,
   };
 }

@@ -61,6 +61,13 @@ export class SnapshotRows {
     return this.evaluator.work;
   }
 
+  /** Before anything else is done with a block: what takes long is evaluated in turns. */
+  *prepare(block: Block): Generator<undefined, void> {
+    if (!this.program.isHeavy) return;
+    this.evaluator.open(block, this.view);
+    yield* this.evaluator.inTurns(this.evaluator.alignedTime(this.time));
+  }
+
   /** What the subject's row is sorted by; undefined where it has no row. */
   key(subject: ShownSubject, block: Block): SortKey | undefined {
     const { evaluator, ageFrom, program } = this;
@@ -159,6 +166,11 @@ export class RangeItems {
     const found: number[] = [];
     for (let i = 0; i < marks.length; i++) if (marks[i] === 1) found.push(first + i);
     return found;
+  }
+
+  /** Before the item at a place is evaluated: what takes long is evaluated in turns. */
+  *prepare(axis: number): Generator<undefined, void> {
+    if (this.program.isHeavy) yield* this.evaluator.inTurns(this.block.times[axis]);
   }
 
   /** Evaluates the item at a place: values whose time is exactly its own. Whether there is one. */

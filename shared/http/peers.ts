@@ -44,6 +44,14 @@ export const NO_TOKEN =
  * What a master and a slave answer to everybody. `/metrics` is among them because a token is all that could be asked for here,
  * and a monitoring system should not hold the one thing that opens everything; there are numbers in it, no data.
  */
-export function isOpenPath(path: string): boolean {
+export function isOpenPath(path: string, scope: TokenScope = 'all'): boolean {
+  if (scope === 'internal') return !isInternalPath(path);
   return /^\/(health|ready|metrics)\/?$/.test(path);
+}
+
+/** What asks for the cluster token: every path with data, or only those that parts use among themselves. */
+export type TokenScope = 'all' | 'internal';
+
+export function isInternalPath(path: string): boolean {
+  return /^\/+internal(\/|$)/i.test(path);
 }

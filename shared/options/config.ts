@@ -206,6 +206,24 @@ const schema = z.object({
     'tokens that the parts of a cluster know each other by, one a line; the first is sent, every one accepted',
     ['start', 'gateway', 'master', 'slave'],
   ),
+  clusterTokenScope: option(
+    oneOf('all', 'internal').prefault('all'),
+    'all|internal',
+    'what a master or slave asks for the cluster token: every path with data, or only those that parts use among themselves',
+    ['master', 'slave'],
+  ),
+  maxConnections: option(
+    whole(16, 1_000_000).prefault('10000'),
+    'N',
+    'most connections of clients at once; beyond, the one that has been idle longest is closed (a gateway on Deno: only where file descriptors run out)',
+    ['start', 'gateway', 'master', 'slave'],
+  ),
+  allowedHosts: option(
+    list((item) => item === '*' || HOST.test(item), 'host names').prefault(''),
+    'NAME,…',
+    'further names by which a part that listens on this machine only is asked; * = any',
+    ['start', 'gateway', 'master', 'slave'],
+  ),
   keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for', [
     'start',
     'gateway',

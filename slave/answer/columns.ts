@@ -4,6 +4,7 @@ import { ChunkWriter, columnsOf } from '../../shared/answer/columns.ts';
 import { isValued } from '../../shared/answer/program.ts';
 import { RangeItems, SnapshotRows } from '../../shared/answer/valued.ts';
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { MAX_ANSWER_BYTES } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
 import { touchesRange } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -19,7 +20,7 @@ import type { Subject } from '../cache/directory.ts';
 import { foundSubjects } from './catalogue.ts';
 import { PanelWork } from './panel.ts';
 import { rangeNeed } from './plan.ts';
-import { poolMembers } from './pool.ts';
+import { lookInTurns, membersInOrder } from './pool.ts';
 import { type Answer, type Sources, Steps, type Work } from './rows.ts';
 import { plainBest, valuedBest } from './snapshot.ts';
 import { bestByDate, itemsAt, itemsOfSubject, memberAt } from './valued-range.ts';
@@ -86,6 +87,7 @@ function* snapshot(
     : yield* plainBest(sources, query, slots);
   writer.coming = () => best.map(({ record }) => infoOf(record));
   for (const { key, record, block } of best) {
+    yield* rows.prepare(block);
     if (!rows.load(block)) continue;
     writer.begin(infoOf(record), { key });
     writer.add(snapshotCells(rows, query.withTime, query.withDeclared === true));
@@ -95,7 +97,7 @@ function* snapshot(
 
 function* period(
   writer: ChunkWriter,
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
@@ -105,21 +107,24 @@ function* period(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
+  const records = yield* membersInOrder(sources, pool, need, slots);
   // A long series is written as it is evaluated; what `limit` or `bucket` leave of it is put together first.
   const isDirect = query.bucket === undefined && query.limit === 0;
-  for (const [place, record] of records.entries()) {
-    const member = memberAt(record, pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
+  for (const [place, listed] of records.entries()) {
+    if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
     writer.coming = () => records.slice(place).map(nameOf);
-    const { block } = cache.lookup(record, need);
+    const looked = yield* lookInTurns(sources, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record } = looked;
+    const { block } = looked.entry;
+    const member = memberAt(record, pool, query.asOf);
     writer.begin(nameOf(record));
     if (isDirect) {
       items.open(block);
       const axes = items.candidates();
       if (query.descending) axes.reverse();
       for (const axis of axes) {
+        yield* items.prepare(axis);
         for (const cells of itemsAt(items, record, query, member, axis, form)) writer.add(cells);
         if (writer.isFull || steps.isWorkOver()) yield;
       }
@@ -143,22 +148,16 @@ function* dated(
   const items = new RangeItems(query);
   const form = new CellItems(query);
   const steps = new Steps(items);
-  const byDate = yield* bestByDate(sources, query, slots, items, steps);
-  const dates = [...byDate.keys()].sort(compareText).reverse();
+  const byDate = yield* bestByDate(sources, query, slots, items, steps, MOST_DATED_BYTES);
+  const dates = byDate.dates().sort(compareText).reverse();
   writer.coming = () => {
-    const records = new Set(
-      dates.flatMap((date) =>
-        byDate
-          .get(date)!
-          .sorted()
-          .map(({ record }) => record),
-      ),
-    );
+    const records = new Set(dates.flatMap((date) => byDate.sorted(date).map(({ record }) => record)));
     return Array.from(records, nameOf);
   };
   for (const date of dates) {
-    for (const { key, record, block, axis } of byDate.get(date)!.sorted()) {
+    for (const { key, record, block, axis } of byDate.sorted(date)) {
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       writer.begin(nameOf(record), { key, time: block.times[axis] });
       writer.add(form.loaded(items, record, axis));
@@ -173,16 +172,15 @@ function* panel(
   query: PanelQuery,
   slots: SlotSet | undefined,
 ): Work<void> {
-  const work = new PanelWork(sources, query, slots);
+  const work = yield* PanelWork.begin(sources, query, slots);
   writer.members = work.records.length;
   const { dates, steps, lanes, records } = work;
   for (const [place, record] of records.entries()) {
     writer.coming = () => records.slice(place).map(({ subject }) => [subject]);
     if (yield* work.evaluate(record)) {
       writer.begin([record.subject]);
-      for (let i = 0; i < dates.length; i++) {
-        const values = lanes.values.map((lane) => lane[i]);
-        if (values.some((value) => !Number.isNaN(value))) writer.add([dates[i], ...values]);
+      for (let place = 0; place < dates.length; ) {
+        place = writer.addLanes(lanes.dates, lanes.values, place);
         if (writer.isFull) yield;
       }
     }
@@ -203,6 +201,9 @@ function* subjects(writer: ChunkWriter, sources: Sources, query: SubjectsQuery, 
 function infoOf({ subject, info: { name, status, listing_date, category } }: Subject): string[] {
   return [subject, name, status, listing_date, category];
 }
+
+/** Columns are a fraction of what their rows would be, and flow out as they are made. */
+const MOST_DATED_BYTES = 4 * MAX_ANSWER_BYTES;
 
 function nameOf({ subject, info: { name } }: Subject): string[] {
   return [subject, name];

@@ -7,7 +7,6 @@ import {
   type StepStore,
 } from '../../shared/answer/panel.ts';
 import type { Steps as ValueSteps } from '../../shared/answer/steps.ts';
-import { compareText } from '../../shared/base/text.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { isMember } from '../../shared/data/topic-intervals.ts';
 import type { SlotSet } from '../../shared/ownership/slot.ts';
@@ -17,7 +16,7 @@ import type { SubjectCache } from '../cache/cache.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { panelNeed, stepsPlan } from './plan.ts';
-import { poolMembers } from './pool.ts';
+import { look, membersInOrder } from './pool.ts';
 import { type Answer, headerOnly, Rows, type Sources, Steps, type Work } from './rows.ts';
 
 export function* panel(
@@ -26,7 +25,7 @@ export function* panel(
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
-  const work = new PanelWork(sources, query, slots);
+  const work = yield* PanelWork.begin(sources, query, slots);
   const rows = new Rows(whole, panelFrame(query.ids, work.dates));
   const subjects: string[] = [];
   for (const record of work.records) {
@@ -52,27 +51,43 @@ export class PanelWork {
   private readonly need: Need;
   private readonly plans = new Map<string, number>();
 
-  constructor(sources: Sources, query: PanelQuery, slots: SlotSet | undefined) {
-    const { pool, ids } = query;
+  private constructor(
+    sources: Sources,
+    { pool }: PanelQuery,
+    lanes: PanelRows,
+    need: Need,
+    records: readonly Subject[],
+  ) {
     this.sources = sources;
     this.pool = pool;
-    this.dates = datesOf(sources, query);
-    this.lanes = new PanelRows(query, this.dates);
-    this.need = panelNeed(query, this.dates);
-    const records = [...poolMembers(sources.directory, sources.cache, pool, this.need, slots, 'ever')];
-    checkPanelSize(records.length, this.dates.length, ids.length);
-    if (!('subjects' in pool)) records.sort((a, b) => compareText(a.subject, b.subject));
+    this.dates = Array.from(lanes.dates);
+    this.lanes = lanes;
+    this.need = need;
     this.records = records;
-    this.steps = new Steps(this.lanes);
+    this.steps = new Steps(lanes);
+  }
+
+  static *begin(sources: Sources, query: PanelQuery, slots: SlotSet | undefined): Work<PanelWork> {
+    const { pool, ids } = query;
+    const dates = datesOf(sources, query);
+    const need = panelNeed(query, dates);
+    const records = dates.length === 0 ? [] : yield* membersInOrder(sources, pool, need, slots);
+    checkPanelSize(records.length, dates.length, ids.length);
+    return new PanelWork(sources, query, new PanelRows(query, dates), need, records);
   }
 
   /** Whether the subject has a value; `lanes` has its values then. */
-  *evaluate(record: Subject): Work<boolean> {
+  *evaluate(listed: Subject): Work<boolean> {
     const { pool, lanes, dates } = this;
     const { cache } = this.sources;
-    const isThere = 'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
-    if (isThere !== undefined && !dates.some(isThere)) return false;
-    const entry = cache.lookup(record, this.need);
+    const thereOf = (record: Subject) =>
+      'subjects' in pool ? undefined : memberAt(record, pool.topic, lanes);
+    const wasThere = thereOf(listed);
+    if (wasThere !== undefined && !dates.some(wasThere)) return false;
+    const looked = look(this.sources, listed, this.need, pool);
+    if (looked === undefined) return false;
+    const { record, entry } = looked;
+    const isThere = record === listed ? wasThere : thereOf(record);
     const store = new KeptSteps(cache, entry, this.plans);
     const some = yield* lanes.evaluate(entry.block, store, isThere);
     store.hand();

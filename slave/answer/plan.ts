@@ -49,7 +49,7 @@ export function snapshotNeed(query: SnapshotQuery): Need {
   return { kind: 'range', columns: indicators, from: MIN_TIME, to: time };
 }
 
-export function rangeNeed(query: PeriodQuery | DatedQuery): Need {
+export function rangeNeed(query: PeriodQuery | DatedQuery): Need & { kind: 'range' } {
   const { ids, from, to } = query;
   if (!isValued(query)) {
     const columns = query.kind === 'dated' ? withField(ids, query.field) : ids;

@@ -8,6 +8,7 @@ import {
   itemsOf,
   keysOf,
   knownAt,
+  lastItems,
   rowsAt,
 } from '../../shared/answer/encode.ts';
 import { GROUPS, tableFrame, tooLarge } from '../../shared/answer/frame.ts';
@@ -20,8 +21,10 @@ import { ALWAYS, isWithin, memberIntervals, touchesRange } from '../../shared/da
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, TableQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
+import type { Entry } from '../cache/entry.ts';
+import { ByDate } from './by-date.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, named, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, lookInTurns, named, poolMembers } from './pool.ts';
 import { type Answer, CHARS_A_STEP, Rows, type Sources, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -35,19 +38,23 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   const rows = new Rows(whole);
   const places: number[] = [];
   for (const [place, subject] of query.subjects.entries()) {
-    const record = directory.get(subject);
-    if (record === undefined) cache.countHits(1, need.columns.length);
-    else {
-      const entry = cache.lookup(record, need);
+    const listed = directory.get(subject);
+    if (listed === undefined) cache.countHits(1, need.columns.length);
+    const looked =
+      listed && (yield* lookInTurns({ directory, cache }, listed, need, undefined, hasEnough(query)));
+    if (looked !== undefined) {
+      const { record, entry, from } = looked;
+      const { block } = entry;
       let text: string | string[] | undefined = entry.row(plan)?.text;
       if (text === undefined) {
-        const parts = yield* encodePeriodRow(record, entry.block, query, keys);
+        const parts = yield* encodePeriodRow(record, block, { ...query, from }, keys);
         if (lengthOf(parts) > MAX_KEPT_CHARS) text = parts;
         else {
           // Joined, not added, since it is kept: see `encodeSnapshotRow`.
           text = parts.join('');
-          // A row small enough to keep was made in one turn, so it still fits its entry.
-          cache.keepRow(entry, plan, { text, time: 0 });
+          // Of a long series the turns may have passed in which it was written to.
+          if (entry.block === block && directory.get(record.subject) === record)
+            cache.keepRow(entry, plan, { text, time: 0 });
         }
       }
       if (text !== '') {
@@ -60,6 +67,18 @@ export function* period({ directory, cache }: Sources, query: PeriodQuery, whole
   return rows.finish(() => ({ kind: 'period', places, lengths: rows.lengths }));
 }
 
+/** Whether as many items as a query wants of a subject are known, the last of them. */
+function hasEnough({ ids, to, asOf, limit }: PeriodQuery): (entry: Entry, from: number) => boolean {
+  if (limit === 0) return () => false;
+  return ({ block }, from) => {
+    const work = lastItems(block, ids, from, to, knownAt(asOf), limit);
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value.length >= limit;
+    }
+  };
+}
+
 /** The row in parts, none where it has no items: those of a long one are never put together here. */
 function* encodePeriodRow(
   record: Subject,
@@ -67,9 +86,8 @@ function* encodePeriodRow(
   { ids, from, to, asOf, limit, descending }: PeriodQuery,
   keys: readonly string[],
 ): Work<string[]> {
-  let items = itemsOf(block, ids, from, to, knownAt(asOf));
+  const items = yield* lastItems(block, ids, from, to, knownAt(asOf), limit);
   if (items.length === 0) return [];
-  if (limit > 0) items = items.slice(-limit);
   const cursor = new Cursor(block, ids, items[0].axis, knownAt(asOf));
   const texts: string[] = [];
   let length = 0;
@@ -118,32 +136,30 @@ export function* dated(
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || b.item.time - a.item.time;
   const keysOfIds = keysOf(query.ids);
-  const byDate = new Map<string, Top<DatedCandidate>>();
+  const byDate = new ByDate<DatedCandidate>(query.offset + query.limit, compare);
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
-    const member = 'topic' in query.pool ? memberIntervals(record.info, query.pool.topic, asOf) : ALWAYS;
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const { block } = cache.lookup(record, need);
+  const { pool } = query;
+  const memberOf = ({ info }: Subject) =>
+    'topic' in pool ? memberIntervals(info, pool.topic, asOf) : ALWAYS;
+  for (const listed of poolMembers(directory, cache, pool, need, slots, 'ever')) {
+    if (!touchesRange(memberOf(listed), query.from, query.to)) continue;
+    const looked = look({ directory, cache }, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
+    const { block } = entry;
+    const member = memberOf(record);
     for (const item of itemsOf(block, query.ids, query.from, query.to, asOf)) {
       if (member !== ALWAYS && !isWithin(member, item.time)) continue;
       const date = dateOf(item.time);
-      let top = byDate.get(date);
-      if (top === undefined) {
-        top = new Top(query.offset + query.limit, compare);
-        byDate.set(date, top);
-      }
-      top.add({ key: datedKey(query, record, block, item), record, block, item });
+      byDate.add(date, { key: datedKey(query, record, block, item), record, block, item });
       if (++steps % (SUBJECTS_A_STEP * 16) === 0) yield;
     }
     if (++steps % SUBJECTS_A_STEP === 0) yield;
   }
   const rows = new Rows(whole, GROUPS);
   const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
-  for (const date of [...byDate.keys()].sort(compareText)) {
-    for (const { key, record, block, item } of byDate
-      .get(date)!
-      .sorted()
-      .slice(whole ? query.offset : 0)) {
+  for (const date of byDate.dates().sort(compareText)) {
+    for (const { key, record, block, item } of byDate.sorted(date).slice(whole ? query.offset : 0)) {
       dates.push(date);
       keys.push(key);
       subjects.push(record.subject);
@@ -186,8 +202,11 @@ export function* table(
   let steps = 0;
   const records =
     query.subjects === null ? directory.inSlots(slots!) : named(directory, cache, query.subjects, need);
-  for (const record of records) {
-    const { block } = cache.lookup(record, need);
+  for (const listed of records) {
+    const looked = look({ directory, cache }, listed, need);
+    if (looked === undefined) continue;
+    const { record } = looked;
+    const { block } = looked.entry;
     if (itemsOf(block, ids, from, to, Infinity).length > 0) {
       count++;
       top.add({ record, block });

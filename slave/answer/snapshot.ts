@@ -18,7 +18,8 @@ import type { SnapshotQuery } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
 import type { Entry, Need } from '../cache/entry.ts';
 import { planOf, snapshotNeed } from './plan.ts';
-import { byKeyThenSubject, type Candidate, poolMembers } from './pool.ts';
+import { byKeyThenSubject, type Candidate, LATEST, look, poolMembers } from './pool.ts';
+import { rankedByColumns } from './ranked.ts';
 import { type Answer, Rows, type Sources, Steps, SUBJECTS_A_STEP, type Work } from './rows.ts';
 import { Top } from './top.ts';
 
@@ -64,6 +65,7 @@ export function* valuedSnapshot(
   const subjects: string[] = [];
   for (const candidate of best.slice(whole ? query.offset : 0)) {
     const { key, record, block } = candidate;
+    if (plan === undefined || candidate.entry.row(plan) === undefined) yield* evaluated.prepare(block);
     const encode = () => ({ ...evaluated.encode(record, block), key });
     const row = plan === undefined ? encode() : keptRow(sources, candidate, plan, encode);
     keys.push(key);
@@ -89,21 +91,40 @@ export function* plainBest(
 
 /** The first `offset + limit` rows of a query that asks for more. */
 export function* valuedBest(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: SnapshotQuery,
   slots: SlotSet | undefined,
   evaluated: SnapshotRows,
   steps: Steps,
 ): Work<Candidate[]> {
   const need = snapshotNeed(query);
+  const counted = new Set<string>();
+  return (
+    (yield* rankedByColumns(sources, query, need, slots, evaluated, counted)) ??
+    (yield* valuedSorted(sources, query, need, slots, evaluated, steps, counted))
+  );
+}
+
+function* valuedSorted(
+  { directory, cache }: Sources,
+  query: SnapshotQuery,
+  need: Need,
+  slots: SlotSet | undefined,
+  evaluated: SnapshotRows,
+  steps: Steps,
+  counted: ReadonlySet<string>,
+): Work<Candidate[]> {
   const plan = dependsOnClock(query) ? undefined : planOf(query);
   const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
-    const entry = cache.lookup(record, need);
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const looked = look({ directory, cache }, listed, need, query.pool, when, counted.has(listed.subject));
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const { block } = entry;
     const kept = plan === undefined ? undefined : entry.row(plan);
     if (kept === undefined) {
+      yield* evaluated.prepare(block);
       const key = evaluated.key(record, block);
       if (key !== undefined) top.add({ key, record, entry, block });
     } else if (kept.text !== '') top.add({ key: kept.key ?? null, record, entry, block });
@@ -139,8 +160,10 @@ function* sorted(
   const top = new Top<Candidate>(query.offset + query.limit, byKeyThenSubject(query.descending));
   const when = { time: momentOf(query.timestamp), asOf: knownAt(query.asOf) };
   let steps = 0;
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, when)) {
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, when)) {
+    const looked = look({ directory, cache }, listed, need, query.pool, when, counted.has(listed.subject));
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const key = snapshotKey(query, plan, record, entry);
     if (key !== undefined) top.add({ key, record, entry, block: entry.block });
     if (++steps % SUBJECTS_A_STEP === 0) yield;
@@ -153,7 +176,7 @@ function* sorted(
  * those with a sort value, and the members that have none, are for `sorted`.
  */
 function* ranked(
-  { cache, rankings }: Sources,
+  { directory, cache, rankings }: Sources,
   { pool, ids, field, timestamp, asOf, offset, limit, descending }: SnapshotQuery,
   need: Need,
   slots: SlotSet | undefined,
@@ -184,8 +207,16 @@ function* ranked(
   const keys = places.map((i) => values[i]);
   const best: Candidate[] = [];
   for (const [place, i] of places.entries()) {
-    const record = members[i];
-    const entry = cache.lookup(record, need, counted.has(record.subject));
+    const looked = look(
+      { directory, cache },
+      members[i],
+      need,
+      pool,
+      LATEST,
+      counted.has(members[i].subject),
+    );
+    if (looked === undefined) return undefined;
+    const { record, entry } = looked;
     if (!counted.has(record.subject)) uncounted--;
     counted.add(record.subject);
     const { block } = entry;

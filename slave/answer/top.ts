@@ -11,15 +11,19 @@ export class Top<Item> {
     this.compare = compare;
   }
 
-  add(item: Item): void {
+  /** Whether there are more of them now. */
+  add(item: Item): boolean {
     const { heap } = this;
     if (heap.length < this.size) {
       heap.push(item);
       this.up(heap.length - 1);
-    } else if (heap.length > 0 && this.compare(item, heap[0]) < 0) {
+      return true;
+    }
+    if (heap.length > 0 && this.compare(item, heap[0]) < 0) {
       heap[0] = item;
       this.down();
     }
+    return false;
   }
 
   /** The items kept, in order. */

@@ -90,7 +90,7 @@ describe('an answer over many turns', () => {
       ),
       { numRuns: 100 },
     );
-  }, 90_000);
+  }, 120_000);
 });
 
 describe('a page that takes several transactions', () => {

@@ -24,18 +24,19 @@ import {
 import type { SlotSet } from '../../shared/ownership/slot.ts';
 import type { DatedQuery, PeriodQuery, Pool } from '../../shared/query/query.ts';
 import type { Subject } from '../cache/directory.ts';
+import { ByDate } from './by-date.ts';
 import { planOf, rangeNeed } from './plan.ts';
-import { byKeyThenSubject, poolMembers } from './pool.ts';
+import { byKeyThenSubject, look, lookInTurns, membersInOrder, poolMembers } from './pool.ts';
 import { lengthOf, MAX_KEPT_CHARS, rowOf } from './range.ts';
 import { type Answer, Rows, type Sources, Steps, type Work } from './rows.ts';
-import { Top } from './top.ts';
 
 export function* valuedPeriod(
-  { directory, cache }: Sources,
+  sources: Sources,
   query: PeriodQuery,
   slots: SlotSet | undefined,
   whole: boolean,
 ): Work<Answer> {
+  const { directory, cache } = sources;
   const { topic } = query;
   const need = rangeNeed(query);
   const plan = planOf(query);
@@ -47,12 +48,12 @@ export function* valuedPeriod(
   const places: number[] = [];
   const subjects: string[] = [];
   const placeOf = new Map(query.subjects.map((subject, place) => [subject, place]));
-  const records = [...poolMembers(directory, cache, pool, need, slots, 'ever')];
-  if (topic !== undefined) records.sort((a, b) => compareText(a.subject, b.subject));
-  for (const record of records) {
+  for (const listed of yield* membersInOrder(sources, pool, need, slots)) {
+    if (!touchesRange(memberAt(listed, pool, query.asOf), query.from, query.to)) continue;
+    const looked = yield* lookInTurns(sources, listed, need, pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
     const member = memberAt(record, pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const entry = cache.lookup(record, need);
     let text: string | string[] | undefined = entry.row(plan)?.text;
     if (text === undefined) {
       const texts = yield* itemsOfSubject(items, record, entry.block, query, member, steps, form);
@@ -120,6 +121,7 @@ function* lastItems<Item>(
   let size = 0;
   for (let i = candidates.length - 1; i >= 0 && found.length < most; i--) {
     const before = found.length;
+    yield* items.prepare(candidates[i]);
     found.push(...itemsAt(items, record, query, member, candidates[i], form, true));
     for (let at = before; at < found.length; at++) size += form.sizeOf(found[at]);
     if (size > MAX_ANSWER_BYTES) throw tooLarge();
@@ -159,6 +161,7 @@ function* lastBuckets<Item>(
   const { values, declareds } = items.evaluator;
   for (const axis of candidates) {
     const time = block.times[axis];
+    yield* items.prepare(axis);
     if (isWithin(member, time) && items.load(axis)) buckets.add(time, values, declareds);
     if (steps.isWorkOver()) yield;
   }
@@ -185,14 +188,15 @@ export function* valuedDated(
   const byDate = yield* bestByDate(sources, query, slots, items, steps);
   const rows = new Rows(whole, GROUPS);
   const [dates, keys, subjects, times]: [string[], SortKey[], string[], number[]] = [[], [], [], []];
-  for (const date of [...byDate.keys()].sort(compareText)) {
-    const best = byDate.get(date)!.sorted();
+  for (const date of byDate.dates().sort(compareText)) {
+    const best = byDate.sorted(date);
     for (const { key, record, block, axis } of best.slice(whole ? query.offset : 0)) {
       dates.push(date);
       keys.push(key);
       subjects.push(record.subject);
       times.push(block.times[axis]);
       items.open(block);
+      yield* items.prepare(axis);
       items.load(axis);
       const row = `{"subject":${record.json},"data":${form.loaded(items, record, axis)}}`;
       if (rows.add(row, date) || steps.isOver()) yield;
@@ -208,26 +212,26 @@ export function* bestByDate(
   slots: SlotSet | undefined,
   items: RangeItems,
   steps: Steps,
-): Work<Map<string, Top<DatedCandidate>>> {
+  mostBytes?: number,
+): Work<ByDate<DatedCandidate>> {
   const need = rangeNeed(query);
   const timeOf = ({ block, axis }: DatedCandidate) => block.times[axis];
   const inOrder = byKeyThenSubject(query.descending);
   const compare = (a: DatedCandidate, b: DatedCandidate) => inOrder(a, b) || timeOf(b) - timeOf(a);
-  const byDate = new Map<string, Top<DatedCandidate>>();
-  for (const record of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+  const byDate = new ByDate<DatedCandidate>(query.offset + query.limit, compare, mostBytes);
+  for (const listed of poolMembers(directory, cache, query.pool, need, slots, 'ever')) {
+    if (!touchesRange(memberAt(listed, query.pool, query.asOf), query.from, query.to)) continue;
+    const looked = look({ directory, cache }, listed, need, query.pool);
+    if (looked === undefined) continue;
+    const { record, entry } = looked;
+    const { block } = entry;
     const member = memberAt(record, query.pool, query.asOf);
-    if (!touchesRange(member, query.from, query.to)) continue;
-    const { block } = cache.lookup(record, need);
     items.open(block);
     for (const axis of items.candidates()) {
+      yield* items.prepare(axis);
       if (!isWithin(member, block.times[axis]) || !items.load(axis)) continue;
       const date = dateOf(block.times[axis]);
-      let top = byDate.get(date);
-      if (top === undefined) {
-        top = new Top(query.offset + query.limit, compare);
-        byDate.set(date, top);
-      }
-      top.add({ key: items.key(query.field, record, axis), record, block, axis });
+      byDate.add(date, { key: items.key(query.field, record, axis), record, block, axis });
       if (steps.isWorkOver()) yield;
     }
     if (steps.isOver()) yield;

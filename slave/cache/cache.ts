@@ -2,8 +2,9 @@
 import { LRUCache } from 'lru-cache';
 import type { EncodedRow } from '../../shared/answer/encode.ts';
 import type { Steps } from '../../shared/answer/steps.ts';
+import { CHUNK_BYTES } from '../../shared/base/limits.ts';
 import type { Block } from '../../shared/data/block.ts';
-import type { IngestLine } from '../../shared/data/lines.ts';
+import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
 import { CachedFilter } from './cached-filter.ts';
 import type { Subject } from './directory.ts';
 import type { Entry, Need } from './entry.ts';
@@ -48,6 +49,8 @@ export class SubjectCache {
   private rowBytes = 0;
   /** The seq up to which lines have been applied to everything cached. */
   patchedTo = 0;
+  /** Hears the info of a subject that was read where the file is ahead of what is known here. */
+  onAhead: ((subject: string, info: StoredInfo | null, seq: number) => void) | undefined;
   /** How often the file has been emptied, as far as the main thread has heard. */
   resets = 0;
   counters: CacheCounters = noCounts();
@@ -79,6 +82,43 @@ export class SubjectCache {
       return known;
     }
     this.countMiss(need, missing, known);
+    return this.load(subject, slot, need, known);
+  }
+
+  /**
+   * Where what `need` misses is more than a turn of the loop should read: where its parts begin, each of a few chunks, ascending.
+   * Read from the last one on, each finds the others known. Undefined where it can be read at once.
+   */
+  partsOf({ subject, slot }: Subject, need: Need & { kind: 'range' }): number[] | undefined {
+    const known = this.entries.peek(subject);
+    if (known !== undefined && known.missing(need).length === 0) return undefined;
+    const chunks = this.reader
+      .chunks(subject, slot, this.resets)
+      .filter(({ from, to }) => to >= need.from && from <= need.to);
+    const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+    // One that would not be kept would be read anew for each part.
+    if (total <= PART_BYTES || total > this.entries.maxSize * MOST_OF_CACHE) return undefined;
+    const starts: number[] = [];
+    let bytes = 0;
+    for (const chunk of chunks.reverse()) {
+      bytes += chunk.bytes;
+      if (bytes < PART_BYTES && chunk.from > need.from) continue;
+      starts.push(Math.max(need.from, chunk.from));
+      bytes = 0;
+    }
+    return starts.reverse();
+  }
+
+  /** Counts a look-up of which not all is known. */
+  countPartsOf({ subject }: Subject, need: Need): void {
+    const known = this.entries.peek(subject);
+    this.countMiss(need, known?.missing(need) ?? need.columns, known);
+  }
+
+  /** Reads what is missing, without counting a look-up. */
+  fill({ subject, slot }: Subject, need: Need): Entry {
+    const known = this.entries.get(subject);
+    if (known !== undefined && known.missing(need).length === 0) return known;
     return this.load(subject, slot, need, known);
   }
 
@@ -225,6 +265,11 @@ export class SubjectCache {
     this.entries.set(entry.subject, entry, { size });
   }
 }
+
+/** Chunks read in one turn: some 5 ms. */
+const PART_BYTES = 2 * CHUNK_BYTES;
+/** A block takes up to twice as much as its chunks. */
+const MOST_OF_CACHE = 1 / 4;
 
 /** Warming stops short of the bound: it must not push out what it has just brought in. */
 const FULL_SHARE = 0.9;

@@ -19,6 +19,8 @@ export class Directory {
   private readonly versions = new Map<string, number>();
   private lastVersion = 0;
   private readonly bySlot = new Map<number, Map<string, Subject>>();
+  /** Up to which seq subjects are known that were read ahead. */
+  private readonly ahead = new Map<string, number>();
 
   get size(): number {
     return this.subjects.size;
@@ -26,6 +28,30 @@ export class Directory {
 
   get(subject: string): Subject | undefined {
     return this.subjects.get(subject);
+  }
+
+  /**
+   * A look-up has read the file ahead of what is known here: of this subject everything up to `seq` is known now, and older news
+   * must not bring back what it was.
+   */
+  readAhead(subject: string, info: StoredInfo | null, seq: number): void {
+    this.ahead.set(subject, seq);
+    const known = this.subjects.get(subject);
+    // What is the same stays the same: others would take it for a change of its topics.
+    if (known !== undefined && info !== null && isSame(known.info, info)) this.touch(subject, info.updated);
+    else this.set(subject, info);
+  }
+
+  /** Takes the info that a page up to `seq` brings; false where the subject is known further than that. */
+  takeNews(subject: string, info: StoredInfo | null, seq: number): boolean {
+    if ((this.ahead.get(subject) ?? -1) >= seq) return false;
+    this.set(subject, info);
+    return true;
+  }
+
+  /** Everything up to `seq` is known of all subjects. */
+  reached(seq: number): void {
+    for (const [subject, ahead] of this.ahead) if (ahead <= seq) this.ahead.delete(subject);
   }
 
   /** Makes or replaces a subject; null removes it. */
@@ -111,6 +137,11 @@ export class Directory {
       else this.versions.delete(topic);
     }
   }
+}
+
+/** But for when it was written to last. */
+function isSame(a: StoredInfo, b: StoredInfo): boolean {
+  return JSON.stringify({ ...a, updated: 0 }) === JSON.stringify({ ...b, updated: 0 });
 }
 
 function addTo<Key>(groups: Map<Key, Map<string, Subject>>, key: Key, record: Subject): void {

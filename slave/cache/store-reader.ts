@@ -33,10 +33,19 @@ interface Stretch {
   to: number;
 }
 
+/** A chunk: the times that nobody else covers, and its size. */
+export interface ChunkSize {
+  from: number;
+  to: number;
+  bytes: number;
+}
+
 /** What the main thread has heard of: it must not look at a file that has been emptied, and maybe filled, since. */
 export interface Heard {
   patchedTo: number;
   resets: number;
+  /** Hears what the file says of a subject where it is ahead, at this seq at least. */
+  onAhead?: (subject: string, info: StoredInfo | null, seq: number) => void;
 }
 
 /** `onDamage`: hears of rows that are not as they were written; whoever asked is told to ask another slave. */
@@ -60,6 +69,7 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
     'SELECT subject, start, summary, sum FROM chunks WHERE slot = ? AND subject = ?',
   );
   const infos = database.prepare('SELECT slot, subject, info, sum FROM subjects');
+  const oneInfo = database.prepare('SELECT info, sum FROM subjects WHERE slot = ? AND subject = ?');
 
   /** Reads what `need` misses into `known`, or into a new entry where what is known is of another state of the file. */
   function read(
@@ -67,9 +77,9 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
     slot: number,
     need: Need,
     known: Entry | undefined,
-    { patchedTo, resets }: Heard,
+    { patchedTo, resets, onAhead }: Heard,
   ): Entry {
-    const small = known === undefined ? readSmall(subject, slot, resets) : undefined;
+    const small = known === undefined ? readSmall(subject, slot, patchedTo, resets) : undefined;
     if (small !== undefined) return small;
     return database.snapshot(() => {
       const { position, begun, ...now } = standing.get()!;
@@ -84,19 +94,41 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
       else if (need.kind === 'range') readRange(entry, slot, stretches(rows), need);
       else readValues(entry, slot, stretches(rows), need);
       entry.seq = seq;
+      if (seq !== patchedTo || position !== begun) onAhead?.(subject, infoOf(subject, slot), seq);
       return entry;
     });
   }
 
   /** A small subject of which nothing is known, in one statement: a statement is a snapshot, and each costs as much as its seek. */
-  function readSmall(subject: string, slot: number, resets: number): Entry | undefined {
+  function readSmall(subject: string, slot: number, patchedTo: number, resets: number): Entry | undefined {
     const rows = firstChunks.all(slot, subject);
     const bytes = rows.reduce((sum, row) => sum + (row.bytes as number), 0);
     if (rows.length === 0 || rows.length > MOST_WHOLE_CHUNKS || bytes > WHOLE_BYTES) return undefined;
+    const { position, begun } = rows[0];
     if (Number(rows[0].resets ?? 0) !== resets) throw emptied();
-    const entry = new Entry(subject, Number(rows[0].position ?? 0));
+    // Its info is needed too then.
+    if (Number(position ?? 0) !== patchedTo || position !== begun) return undefined;
+    const entry = new Entry(subject, patchedTo);
     knowWhole(entry, slot, rows);
     return entry;
+  }
+
+  /** Where the chunks of a subject begin, and how large each is. */
+  function chunksOf(subject: string, slot: number, resets: number): ChunkSize[] {
+    return database.snapshot(() => {
+      if (Number(standing.get()?.resets ?? 0) !== resets) throw emptied();
+      const rows = sizes.all(slot, subject);
+      return stretches(rows).map(({ from, to }, i) => ({ from, to, bytes: rows[i].bytes as number }));
+    });
+  }
+
+  /** The info of a subject as the file has it; null where it has none. */
+  function infoOf(subject: string, slot: number): StoredInfo | null {
+    const row = oneInfo.get(slot, subject);
+    if (row === undefined) return null;
+    if (!isInfo(slot, subject, row.info, row.sum))
+      throw new DamagedSlot(slot, `the info of ${JSON.stringify(subject)} is not as it was written`);
+    return JSON.parse(row.info) as StoredInfo;
   }
 
   /** Every chunk that overlaps a gap, once; what is known afterwards reaches over the whole of those chunks. */
@@ -120,7 +152,9 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
       if (from > need.time) continue;
       const columns = entry.missing(need);
       if (columns.length === 0) return;
-      entry.block = joinBlocks([entry.block, readColumns(entry, slot, start, from, to, columns)]);
+      const block = readColumns(entry, slot, start, from, to, columns);
+      // Most chunks before a value have nothing of its column: joined to each, a long block would be copied for every chunk.
+      if (block.rows > 0) entry.block = joinBlocks([entry.block, block]);
     }
   }
 
@@ -165,6 +199,8 @@ export function createStoreReader(database: Connection, onDamage: (damage: Damag
   return {
     read: (subject: string, slot: number, need: Need, known: Entry | undefined, heard: Heard): Entry =>
       guarded(onDamage, () => read(subject, slot, need, known, heard)),
+    chunks: (subject: string, slot: number, resets: number): ChunkSize[] =>
+      guarded(onDamage, () => chunksOf(subject, slot, resets)),
     /** Slot and info of every subject in the file; undefined where it has been emptied since `resets`, or is damaged. */
     infos(resets: number): Infos | undefined {
       try {

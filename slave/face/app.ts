@@ -22,7 +22,8 @@ import {
   TIMEOUT,
 } from '../../shared/http/envelope.ts';
 import { PATHS } from '../../shared/http/paths.ts';
-import { isOpenPath, NO_TOKEN } from '../../shared/http/peers.ts';
+import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.ts';
+import type { Visitors } from '../../shared/http/visitors.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { SLOTS_PATH } from '../../shared/link/messages.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
@@ -41,6 +42,9 @@ export interface AppOptions {
   now: () => number;
   /** Whether an `authorization` header shows the cluster's token; absent = nobody has to. */
   isPeer?: (authorization: string | undefined) => boolean;
+  tokenScope?: TokenScope;
+  /** Absent = all may come. */
+  visitors?: Visitors;
 }
 
 /** POST begins a comparison with the master (`?refill=false`: what differs is only told), GET says how it goes. */
@@ -54,14 +58,23 @@ const QUERY_PATHS: Record<string, BodyKind> = {
   [PATHS.selectionPeriod]: 'selection_period',
 };
 
+function isQueryPath(path: string): boolean {
+  return Object.hasOwn(QUERY_PATHS, path.replace(/^\/data(?=\/kamaitachi)/, '').replace(/\/$/, ''));
+}
+
 export function createApp(slave: Slave, options: AppOptions): Hono {
   const app = new Hono({ strict: false });
   const { cache } = slave.sources;
 
   // Before anything is looked up: who is not of the cluster does not learn what there is.
   app.use('*', async (c, next) => {
-    if (!isOpenPath(c.req.path) && !(options.isPeer?.(c.req.header('authorization')) ?? true))
+    const { path, method } = c.req;
+    const isOpen = isOpenPath(path, options.tokenScope);
+    if (!isOpen && !(options.isPeer?.(c.req.header('authorization')) ?? true))
       return fail(c, new KamaitachiError('unauthorized', NO_TOKEN));
+    options.visitors?.checkHost(c.req.header('host') ?? '');
+    const { headers } = c.req.raw;
+    if (method === 'POST' && !isQueryPath(path)) options.visitors?.checkOrigin(headers);
     await next();
   });
   app.use('*', async (c, next) => {

@@ -117,7 +117,14 @@ class Gateway {
       rest = this.head.slice(end + 4);
       this.head = undefined;
     }
-    this.frames.push(...this.reader.push(rest));
+    // The bytes of a frame stand only until the next ones come.
+    for (const frame of this.reader.push(Buffer.from(rest, 'latin1')))
+      this.frames.push({ ...frame, bytes: frame.bytes && new Uint8Array(frame.bytes) });
+  }
+
+  /** The bytes of an answer in columns so far. */
+  bytes(id: number): Buffer {
+    return Buffer.concat(this.of('B', id).map(({ bytes }) => bytes!));
   }
 }
 
@@ -446,6 +453,72 @@ describe('a large answer', () => {
     await until(() => gateway.text(3) === 'end');
     await turn();
     expect(gateway.of('R')).toHaveLength(3);
+  });
+
+  it('in columns comes as raw bytes, the next chunk only when it is pulled and the one before was sent', async () => {
+    const made: number[] = [];
+    const chunk = (place: number, last: number): PartAnswer => {
+      made.push(place);
+      const bytes = Buffer.alloc(place === 0 ? 10 : PIECE_BYTES + 5, 0x80 + place);
+      const answer: PartAnswer = {
+        pieces: [bytes],
+        length: bytes.length,
+        isRaw: true,
+        seq: 5 + place,
+        staleSeconds: 0,
+      };
+      return place === last ? answer : { ...answer, next: async () => chunk(place + 1, last) };
+    };
+    answers = () => chunk(0, 2);
+    const gateway = await linked();
+    gateway.ask(1, 'columns');
+    await until(() => gateway.bytes(1).length === 10);
+    expect(gateway.of('B')[0].numbers).toEqual([1, 5, 0, 10, 1]);
+    await until(() => made.length === 2);
+    gateway.send('P', [1]);
+    await until(() => gateway.bytes(1).length === 10 + PIECE_BYTES);
+    gateway.send('P', [1]);
+    change();
+    await until(() => gateway.of('S').length > 1);
+    expect(gateway.bytes(1).length).toBe(10 + PIECE_BYTES);
+    gateway.send('W', [1, 5]);
+    await until(() => gateway.bytes(1).length === 15 + 2 * PIECE_BYTES);
+    gateway.send('W', [1, 5]);
+    await until(() => gateway.bytes(1).length === 20 + 2 * PIECE_BYTES);
+    expect(gateway.bytes(1)).toEqual(
+      Buffer.concat([
+        Buffer.alloc(10, 0x80),
+        Buffer.alloc(PIECE_BYTES + 5, 0x81),
+        Buffer.alloc(PIECE_BYTES + 5, 0x82),
+      ]),
+    );
+    expect(gateway.of('B').at(-1)!.numbers).toEqual([1, 7, 0, PIECE_BYTES + 5, 0]);
+  });
+
+  it('in columns ends with an error where a chunk cannot be made, and with nothing where it is cancelled', async () => {
+    let wanted = () => true;
+    answers = (query) => ({
+      pieces: [Buffer.alloc(10, 0x80)],
+      length: 10,
+      isRaw: true,
+      seq: 5,
+      staleSeconds: 0,
+      next: async (isWanted) => {
+        wanted = isWanted;
+        await until(() => query !== 'cancelled' || !isWanted());
+        throw new KamaitachiError('unavailable', 'gone');
+      },
+    });
+    const gateway = await linked();
+    gateway.ask(1, 'fails');
+    await until(() => gateway.of('E', 1).length === 1);
+    gateway.ask(2, 'cancelled');
+    await until(() => gateway.bytes(2).length === 10);
+    expect(wanted()).toBe(true);
+    gateway.send('C', [2]);
+    await until(() => !wanted());
+    await turn();
+    expect(gateway.of('E', 2)).toEqual([]);
   });
 
   it('is refused when too many wait already', async () => {

@@ -400,14 +400,15 @@ export function createFollower(
     run,
     receive(message: Exclude<ToFollower, { type: 'master' }>): void {
       if (message.type === 'want') {
+        const dropping = new Set(toDrop);
         // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
         wanted = [...message.urgent, ...message.paced].filter(
-          (slot) => !held.has(slot) || toDrop.includes(slot),
+          (slot) => !held.has(slot) || dropping.has(slot),
         );
         paced.clear();
         for (const slot of message.paced) paced.add(slot);
       } else if (message.type === 'drop') {
-        if (message.resets === resets) toDrop.push(...message.slots);
+        if (message.resets === resets) for (const slot of message.slots) toDrop.push(slot);
       } else if (message.type === 'reset') agreed = message.history;
       else if (message.type === 'taken') handing.took(message.messages, message.seq);
       else if (message.type === 'verify') verifier.start(held, message.refill);

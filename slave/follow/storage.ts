@@ -113,6 +113,7 @@ export function openStorage(options: StorageOptions): Storage {
   return {
     reader: {
       read: (...request) => use((reader) => reader.read(...request)),
+      chunks: (...request) => use((reader) => reader.chunks(...request)),
       infos: (...request) => use((reader) => reader.infos(...request)),
       columns: (...request) => use((reader) => reader.columns(...request)),
       summaries: (...request) => use((reader) => reader.summaries(...request)),

@@ -1,7 +1,7 @@
 /** A slave without its network faces: holds slots, follows the feed, answers parts of queries. */
 import type { Worker } from 'node:worker_threads';
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import type { IngestLine } from '../../shared/data/lines.ts';
+import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
 import { SlotSet, slotOf } from '../../shared/ownership/slot.ts';
@@ -76,8 +76,9 @@ export class Slave {
   private readonly freshness: Freshness;
   private readonly seqWaiters = new SeqWaiters();
   private readonly intake: Intake<FromFollower>;
-  /** Of the page that is being taken in, how many infos and subjects are. */
+  /** Of the page that is being taken in, how many subjects are, and the infos by subject. */
   private taken = 0;
+  private infos: ReadonlyMap<string, StoredInfo | null> | undefined;
   /** Messages of data that were taken in, and that the follower takes for waiting. */
   private unacknowledged = 0;
   private readonly listeners = new Set<() => void>();
@@ -88,6 +89,10 @@ export class Slave {
   constructor(options: SlaveOptions) {
     this.node = options.node;
     this.sources = options.sources;
+    const { cache, directory } = this.sources;
+    cache.onAhead = (subject, info, seq) => {
+      if (this.slots.ready.has(slotOf(subject))) directory.readAhead(subject, info, seq);
+    };
     this.follower = options.follower;
     this.log = options.log;
     this.now = options.now;
@@ -158,28 +163,28 @@ export class Slave {
     this.unacknowledged++;
     if (message.more === true) return true;
     this.sources.cache.patchedTo = message.upTo;
+    this.sources.directory.reached(message.upTo);
     this.tellNews(message.upTo);
     this.seqWaiters.wake(this.seq);
     return true;
   }
 
-  /** Takes in the next info of a page, after the last of them the next subject's lines; whether there is no more. */
+  /** Takes in the next subject of a page, its info and its lines in one turn; whether there is no more. */
   private takeNext({ upTo, subjects, lines, updated, infos }: FromFollower & { type: 'applied' }): boolean {
     const { directory, cache, rankings } = this.sources;
-    const i = this.taken++;
-    if (i < infos.length) {
-      const [subject, info] = infos[i];
+    this.infos ??= new Map(infos);
+    const place = this.taken++;
+    if (place < subjects.length) {
+      const subject = subjects[place];
+      const texts = lines[place];
+      const slot = directory.get(subject)?.slot ?? slotOf(subject);
+      this.changed.add(slot);
+      const info = this.infos.get(subject);
       // A slot given up a moment ago may still have had news under way.
-      if (this.slots.ready.has(slotOf(subject))) {
-        directory.set(subject, info);
+      if (info !== undefined && this.slots.ready.has(slot) && directory.takeNews(subject, info, upTo)) {
         if (info === null) cache.drop(subject);
         else cache.forgetRows(subject);
       }
-    } else if (i < infos.length + subjects.length) {
-      const place = i - infos.length;
-      const subject = subjects[place];
-      const texts = lines[place];
-      this.changed.add(directory.get(subject)?.slot ?? slotOf(subject));
       directory.touch(subject, updated[place]);
       rankings.touch(subject);
       cache.patch(
@@ -188,7 +193,9 @@ export class Slave {
         upTo,
       );
     }
-    return this.taken >= infos.length + subjects.length;
+    if (this.taken < subjects.length) return false;
+    this.infos = undefined;
+    return true;
   }
 
   private tellNews(seq: number): void {
@@ -310,6 +317,7 @@ export class Slave {
     this.log('damaged file', { slots: held.length, why });
     this.intake.clear();
     this.taken = 0;
+    this.infos = undefined;
     this.unacknowledged = 0;
     this.changed = new ChangedSlots();
     this.freshness.lose();
