@@ -138,7 +138,7 @@ it('refuses writes while the disk is full, loses none, and takes them again with
   for (let time = 2; status === 200 && time < 100; time++) {
     ({ status } = await write(url, [
       { ...record('a', time), period: 'x' },
-      { ...record('pad', time), note: 'y'.repeat(8_000) },
+      { type: 'subject', subject: 'pad', tags: { y: Array<string>(8).fill('y'.repeat(1_000)) } },
     ]));
     if (status === 200) acknowledged.push(time);
   }

@@ -172,7 +172,7 @@ export async function startSlave(options: Options): Promise<Running> {
   const registered = discovery.register(member);
   registered.catch((error: unknown) => {
     // What the registry refuses it would refuse again.
-    log.error('registration', { message: error instanceof Error ? error.message : String(error) });
+    log.error('registration refused', { message: error instanceof Error ? error.message : String(error) });
     process.exit(1);
   });
   const watching = discovery.watch((view) => {

@@ -1,6 +1,15 @@
 /** Real processes, real damage: files of slaves and of the master are changed behind their backs, and come back right. */
 import { execFile } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync, readSync, truncateSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'libsql';
@@ -111,6 +120,18 @@ async function differences(to: Part): Promise<unknown[]> {
   return results.flatMap(({ bad, error }): unknown[] => (error === undefined ? bad : [error]));
 }
 
+/** Why the master takes no writes; it stays up, with the registry. */
+async function saysThatItWaits(): Promise<string> {
+  const answer = await fetch(`${running.cluster.master.url}/ready`);
+  expect(answer.status).toBe(503);
+  return answer.text();
+}
+
+/** What slaves hold is read all the same. */
+async function answersFromSlaves(): Promise<void> {
+  expect(await wrong(running.cluster.gateway.url, 3, 0)).toEqual([]);
+}
+
 const slave = () => running.cluster.slaves.get('slave-1')!;
 /** Brings what a killed slave has left in its log into its file. */
 const foldLog = (path = slaveFile()) => change('PRAGMA wal_checkpoint(TRUNCATE)', path);
@@ -170,6 +191,44 @@ describe('the file of a slave', () => {
     expect(Math.max(...counts)).toBeGreaterThan(0);
   }, 60_000);
 
+  test.each([
+    [
+      'an info',
+      "UPDATE subjects SET info = CAST(replace(CAST(info AS BLOB), '\"s7\"', X'2273B722') AS TEXT) WHERE subject = 's7'",
+    ],
+    ['a summary', "UPDATE chunks SET summary = CAST(X'7BB7' AS TEXT) WHERE subject = 's7'"],
+    ['a subject', "UPDATE subjects SET subject = CAST(X'73B7' AS TEXT) WHERE subject = 's7'"],
+  ])(
+    'with text that is no UTF-8 in %s costs one slot, not the process',
+    async (_, sql) => {
+      await slave().stop('SIGKILL');
+      change(sql);
+      await slave().start();
+      await answersRight(slave(), 0);
+      await verifyCluster({ to: slave().url, refill: true, onProgress: () => {} });
+      await answersRight(slave(), 0);
+      expect(await metric(slave(), 'kamaitachi_slots_refilled_total')).toBe(1);
+    },
+    60_000,
+  );
+
+  test('with text that is no UTF-8 where it says how far it is is set aside', async () => {
+    await slave().stop('SIGKILL');
+    change("UPDATE meta SET value = CAST(X'B7B7' AS TEXT) WHERE key = 'history'");
+    await slave().start();
+    await answersRight(slave(), 0);
+    expect(await metric(slave(), 'kamaitachi_files_set_aside_total')).toBe(1);
+  }, 60_000);
+
+  test('over which two starts have died is set aside', async () => {
+    await slave().stop('SIGKILL');
+    writeFileSync(slaveFile('-opening'), '2');
+    await slave().start();
+    await answersRight(slave(), 0);
+    expect(await metric(slave(), 'kamaitachi_files_set_aside_total')).toBe(1);
+    await eventually('it is forgotten', () => !existsSync(slaveFile('-opening')));
+  }, 60_000);
+
   test('with one flipped bit of a chunk costs one slot, which a comparison finds', async () => {
     await slave().stop('SIGKILL');
     change(
@@ -183,6 +242,22 @@ describe('the file of a slave', () => {
     expect(code).toBe(1);
     await answersRight(slave(), 0);
     expect(await metric(slave(), 'kamaitachi_slots_refilled_total')).toBe(1);
+  }, 60_000);
+});
+
+describe('the file of the master', () => {
+  test('with a damaged slot is mended from a slave, and nothing else is held up', async () => {
+    const { cluster } = running;
+    await cluster.master.stop('SIGKILL');
+    change("UPDATE subjects SET info = replace(info, '\"s7\"', '\"s8\"') WHERE subject = 's7'", masterFile());
+    await cluster.master.start();
+    await running.ready();
+    // Reading it finds it.
+    await verifyCluster({ to: cluster.gateway.url, refill: false, onProgress: () => {} });
+    await eventually('mended', () => running.log.join().includes('"event":"mended slot"'));
+    await eventually('sound', async () => (await metric(cluster.master, 'kamaitachi_damaged_slots')) === 0);
+    seq = await ingest(cluster.gateway.url, other(9));
+    expect(await differences(cluster.gateway)).toEqual([]);
   }, 60_000);
 });
 
@@ -249,17 +324,17 @@ describe('a restore', () => {
     expect(await differences(cluster.gateway)).toEqual([]);
   }, 60_000);
 
-  test('is what a master with a damaged database asks for, and refuses to start without', async () => {
+  test('is what a master with a damaged database asks for, and waits for', async () => {
     const { cluster, dataDir } = running;
     await cluster.master.stop('SIGKILL');
     foldLog(masterFile());
     scribble(masterFile(), 0, 100);
-    await expect(cluster.master.start()).rejects.toThrow(
-      /it is damaged .*; restore a backup: npm run restore/,
-    );
+    await cluster.master.start();
+    expect(await saysThatItWaits()).toMatch(/it is damaged .*; restore a backup: npm run restore/);
+    await answersFromSlaves();
     const restored = await run('restore', copy, '--data-dir', dataDir);
     expect(restored.out).toContain('seq 2000000000000 of the new history');
-    await cluster.master.start();
+    await running.ready();
     seq = await ingest(cluster.gateway.url, other(3));
     for (const part of cluster.slaves.values()) await answersRight(part, 3);
   }, 60_000);
@@ -268,11 +343,13 @@ describe('a restore', () => {
     const { cluster, dataDir } = running;
     await cluster.master.stop('SIGKILL');
     truncateSync(`${masterFile()}-wal`, 0);
-    await expect(cluster.master.start()).rejects.toThrow(/expected everything up to seq 2000000000001/);
+    await cluster.master.start();
+    expect(await saysThatItWaits()).toMatch(/expected everything up to seq 2000000000001.*is cut off/);
+    await answersFromSlaves();
     // The file as it is, if there is nothing better.
     const restored = await run('restore', masterFile(), '--data-dir', dataDir);
     expect(restored.out).toContain('seq 3000000000000 of the new history');
-    await cluster.master.start();
+    await running.ready();
     await answersRight(slave(), 3, 3_000_000_000_000);
   }, 60_000);
 });

@@ -55,8 +55,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'master/thread': ['master/engine'],
   'master/registry': [],
   'master/lead': [],
-  'master/http': ['master/engine', 'master/registry', 'master/thread'],
-  master: ['master/http', 'master/lead', 'master/registry', 'master/store', 'master/thread'],
+  'master/mend': [],
+  'master/http': ['master/engine', 'master/lead', 'master/registry', 'master/thread'],
+  master: [
+    'master/engine',
+    'master/http',
+    'master/lead',
+    'master/mend',
+    'master/registry',
+    'master/store',
+    'master/thread',
+  ],
 
   client: [],
 };

@@ -1,6 +1,7 @@
 /** The packed package, used as somebody would who installed it: without the source, tsx or Deno beside it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -55,6 +56,16 @@ describe('the packed package', () => {
     );
     const bytes = files.reduce((sum, file) => sum + statSync(join(installed, file)).size, 0);
     expect(bytes).toBeLessThan(6e6);
+  });
+
+  test('takes at most 60 MB with all that it needs, as a disk of blocks of 4 KiB counts', () => {
+    const bytes = dependencies().flatMap((path) =>
+      filesIn(join(ROOT, path)).map((file) => Math.ceil(statSync(join(ROOT, path, file)).size / 4096) * 4096),
+    );
+    const own = filesIn(installed).map(
+      (file) => Math.ceil(statSync(join(installed, file)).size / 4096) * 4096,
+    );
+    expect([...bytes, ...own].reduce((sum, size) => sum + size, 0)).toBeLessThan(60 * 2 ** 20);
   });
 
   test('has one command that knows its commands', async () => {
@@ -186,15 +197,23 @@ function start(folder: string, ...args: string[]) {
 
 /** As an installation would have them, by the lock file: without development's, and without what is optional. */
 function linkDependencies(modules: string): void {
-  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean; devOptional?: boolean; peer?: boolean }>;
-  };
-  for (const [path, { dev, devOptional, peer }] of Object.entries(packages)) {
-    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
-    if (name === undefined || dev || devOptional || peer) continue;
+  for (const path of dependencies()) {
+    const name = path.slice('node_modules/'.length);
+    if (name.includes('/node_modules/')) continue;
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, path), join(modules, name));
   }
+}
+
+/** Folders of the packages that an installation brings, those for other machines left out. */
+function dependencies(): string[] {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean; peer?: boolean }>;
+  };
+  return Object.entries(packages)
+    .filter(([path, { dev, devOptional, peer }]) => path !== '' && !dev && !devOptional && !peer)
+    .map(([path]) => path)
+    .filter((path) => existsSync(join(ROOT, path)));
 }
 
 function filesIn(folder: string): string[] {

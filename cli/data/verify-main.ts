@@ -1,12 +1,11 @@
 /** `npm run verify`: compares every slave with the master, slot by slot. */
 
 import process from 'node:process';
-import { createNodePeerFetch } from '../../shared/adapter/node-peers.ts';
-import { readSecrets } from '../../shared/adapter/secrets.ts';
 import { commandOf } from '../../shared/base/program.ts';
 import { gatewayUrl, nothingElse, type Options, readTool } from '../command.ts';
 import { amount, duration } from '../import/report.ts';
 import { runCommand } from './database.ts';
+import { PEER_OPTIONS, peerFetches } from './peers.ts';
 import { verifyCluster } from './verify.ts';
 
 const OPTIONS = {
@@ -17,21 +16,7 @@ const OPTIONS = {
   'report-only': {
     says: 'say what differs, and leave it; else it is filled again from the master',
   },
-  key: {
-    value: 'KEY',
-    says: 'API key, where the gateway asks for one',
-    variable: 'KAMAITACHI_KEY',
-  },
-  'cluster-token-file': {
-    value: 'PATH',
-    says: "the cluster's token, where it has one: slaves answer to nobody else",
-    variable: 'KAMAITACHI_CLUSTER_TOKEN_FILE',
-  },
-  'tls-ca': {
-    value: 'PATH',
-    says: 'certificates to check the others against, where they use TLS',
-    variable: 'KAMAITACHI_TLS_CA',
-  },
+  ...PEER_OPTIONS,
 } as const satisfies Options;
 
 const TOOL = {
@@ -59,7 +44,7 @@ process.exitCode = await runCommand('verify', async () => {
       shown.set(node, now);
       console.error(`${node}: ${amount(checked)} of ${amount(slots)} slots`);
     },
-    ...fetches(given),
+    ...peerFetches(given),
   });
   let checked = 0;
   let badSlots = 0;
@@ -81,21 +66,3 @@ process.exitCode = await runCommand('verify', async () => {
   );
   return badSlots > 0 || failed > 0 || results.length === 0 ? 1 : 0;
 });
-
-/** A gateway is shown the key; the cluster's token only where the key does not do, as on the master and on slaves. */
-function fetches(given: { key?: string; 'cluster-token-file'?: string; 'tls-ca'?: string }) {
-  const { access } = readSecrets({
-    clusterTokenFile: given['cluster-token-file'],
-    tlsCa: given['tls-ca'],
-    tlsCert: undefined,
-    tlsKey: undefined,
-  });
-  const fetchPeer = createNodePeerFetch(access);
-  const plain = createNodePeerFetch({ token: undefined, ca: access.ca });
-  const fetchStatus: typeof fetch = async (url, init) => {
-    const headers: HeadersInit = given.key === undefined ? {} : { 'x-api-key': given.key };
-    const answer = await plain(url, { ...init, headers });
-    return answer.status === 401 && access.token !== undefined ? fetchPeer(url, init) : answer;
-  };
-  return { fetchStatus, fetchPeer };
-}

@@ -1,11 +1,6 @@
 /** Has every live slave compare what it holds with the master, and gathers what they say. */
 import type { Verification } from '../../slave/follow/verification.ts';
-import { CommandError } from '../command.ts';
-
-export interface SlaveAddress {
-  node: string;
-  address: string;
-}
+import { type Ask, asker, findSlaves, type SlaveAddress } from './peers.ts';
 
 export interface SlaveResult {
   node: string;
@@ -28,40 +23,19 @@ export interface VerifyOptions {
 }
 
 const VERIFY_PATH = '/internal/verify';
-const ASK_TIMEOUT_MS = 10_000;
 const POLL_MS = 200;
 /** A slave that gets no further for this long does not reach the master, or not in time. */
 const STALLED_MS = 60_000;
 
 export async function verifyCluster(options: VerifyOptions): Promise<SlaveResult[]> {
   const ask = asker(options.fetchPeer ?? fetch);
-  const slaves = await findSlaves(options.to, asker(options.fetchStatus ?? fetch));
+  const slaves = await findSlaves(options.to, options.fetchStatus ?? fetch);
   return Promise.all(
     slaves.map(async (slave) => {
       const nothing = { node: slave.node, checked: 0, badSlots: 0, bad: [] };
       return verifySlave(slave, options, ask).catch((error: Error) => ({ ...nothing, error: error.message }));
     }),
   );
-}
-
-const WHAT_TO_SHOW =
-  'give --key (a gateway with keys wants one with the scope admin), for the master and slaves --cluster-token-file';
-
-type Ask = (url: string, method?: string) => Promise<Record<string, unknown>>;
-
-async function findSlaves(to: string, ask: Ask): Promise<SlaveAddress[]> {
-  const status = await ask(`${to}/monitor/status`).catch((error: Error) => {
-    throw new CommandError(`${to}: ${error.message}`);
-  });
-  // A gateway, the master, a slave.
-  if (Array.isArray(status.slaves) && status.members === undefined)
-    return status.slaves.map(({ node, address }) => ({ node, address }));
-  if (Array.isArray(status.members))
-    return status.members
-      .filter(({ role }) => role === 'slave')
-      .map(({ id, address }) => ({ node: id, address }));
-  if (typeof status.node === 'string') return [{ node: status.node, address: new URL(to).host }];
-  throw new CommandError(`${to}: expected a gateway, master or slave of Kamaitachi`);
 }
 
 async function verifySlave(
@@ -84,25 +58,4 @@ async function verifySlave(
     options.onProgress(node, state.checked, state.slots);
   }
   return { node, checked: state.checked, badSlots: state.badSlots, bad: state.bad };
-}
-
-function asker(fetchFrom: typeof fetch): Ask {
-  return async (url, method = 'GET') => {
-    const answer = await fetchFrom(url, { method, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
-    const text = await answer.text();
-    const hint = answer.status === 401 || answer.status === 403 ? `; ${WHAT_TO_SHOW}` : '';
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${messageOf(text)}${hint}`);
-    return (JSON.parse(text) as { data: Record<string, unknown> }).data;
-  };
-}
-
-/** What an envelope says; of anything else the beginning. */
-function messageOf(text: string): string {
-  try {
-    const { status_msg } = JSON.parse(text) as { status_msg?: string };
-    if (status_msg !== undefined) return status_msg;
-  } catch {
-    // No JSON: no part of Kamaitachi, or a proxy before it.
-  }
-  return text.slice(0, 200);
 }

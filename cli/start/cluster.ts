@@ -21,6 +21,8 @@ export interface ClusterEvents {
   onLine(part: string, line: string): void;
   onRestart(part: string, why: string, delayMs: number): void;
   onGiveUp(part: string, why: string): void;
+  /** It could not be started now, while others could; it is tried again. */
+  onUnsound?(part: string, why: string): void;
   /** For those who run parts in other surroundings: the command in place of a part's own. */
   wrap?(part: string, command: Command): Command;
 }
@@ -79,11 +81,16 @@ export class Cluster {
     if (needsServer) await this.startEtcd();
     await this.master.start();
     this.options = { ...this.options, master: this.master.url };
-    await Promise.all([
+    const [slaveStarts] = await Promise.all([
+      Promise.allSettled(ports.map((port) => this.addSlave(port))),
       ...this.standbys.map((standby) => standby.start()),
-      ...ports.map((port) => this.addSlave(port)),
       this.gateway.start(),
     ]);
+    const failed = slaveStarts.filter((start) => start.status === 'rejected');
+    // With one slave there is something to read.
+    if (failed.length === slaveStarts.length) throw failed[0].reason;
+    for (const slave of this.slaves.values()) if (!slave.isUp) slave.tryAgain();
+    for (const { reason } of failed) this.events.onUnsound?.('slave', String((reason as Error).message));
   }
 
   /** Starts one more slave, under the next name that is free. */
@@ -128,6 +135,30 @@ export class Cluster {
         throw new Error(`not ready after ${Math.round(timeoutMs / 1000)} s: ${missing}`);
       await new Promise((resume) => setTimeout(resume, POLL_MS));
     }
+  }
+
+  /**
+   * Resolves like `ready`, or earlier where the master refuses its database, with what it says: reads go on then, and it waits
+   * for a person.
+   */
+  async settled(timeoutMs: number): Promise<string | undefined> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const missing = await this.missing();
+      if (missing === undefined) return undefined;
+      const refusal = await this.refusal();
+      if (refusal !== undefined && (await this.probe(`${this.gateway.url}/ready`)).ok) return refusal;
+      if (performance.now() > deadline)
+        throw new Error(`not ready after ${Math.round(timeoutMs / 1000)} s: ${missing}`);
+      await new Promise((resume) => setTimeout(resume, POLL_MS));
+    }
+  }
+
+  private async refusal(): Promise<string | undefined> {
+    const { ok, text } = await this.probe(`${this.master.url}/monitor/status`);
+    if (!ok) return undefined;
+    const { data } = JSON.parse(text) as { data: { refusal?: string | null } };
+    return data.refusal ?? undefined;
   }
 
   /** What keeps the cluster from being ready, in words. */

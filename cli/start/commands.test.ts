@@ -73,9 +73,10 @@ describe('the parts', () => {
     expect(args[0]).toBe('run');
     expect(args).toContain('--allow-net');
     expect(args).not.toContain('--allow-sys');
-    expect(args).toContain('--allow-read=.');
+    // Wherever the launcher was started: the project's folder, not the one that it stands in.
+    expect(args).toContain(`--allow-read=${ROOT}`);
     const { args: told } = gatewayCommand({ ...launcher, keys: '/etc/keys' }, 0, 'deno');
-    expect(told).toContain('--allow-read=.,/etc/keys');
+    expect(told).toContain(`--allow-read=${ROOT},/etc/keys`);
     expect(args).toContain('--v8-flags=--initial-old-space-size=256');
     expect(args).toContain(join(ROOT, 'gateway/adapter/deno.ts'));
     expect(args.indexOf('--preload')).toBeLessThan(args.indexOf(join(ROOT, 'gateway/adapter/deno.ts')));

@@ -33,9 +33,11 @@ async function run(given: Options): Promise<void> {
   const cluster = new Cluster(options, {
     onLine: (part, line) => console.error(`${part}: ${line}`),
     onRestart: (part, why, delayMs) => console.error(`${part} died (${why}): started again in ${delayMs} ms`),
+    onUnsound: (part, why) => console.error(`${part} is left out for now: ${why.split('\n', 1)[0]}`),
     onGiveUp: (part, why) => fail(`${part} dies again and again: ${why}`),
   });
   let stoppingSince: number | undefined;
+  let refusal: string | undefined;
 
   const stop = async (exitCode: number): Promise<void> => {
     if (stoppingSince !== undefined) {
@@ -58,8 +60,8 @@ async function run(given: Options): Promise<void> {
 
   try {
     await cluster.start();
-    await cluster.ready(READY_MS);
-    if (options.sample === 'fundamentals')
+    refusal = await cluster.settled(READY_MS);
+    if (refusal === undefined && options.sample === 'fundamentals')
       await loadSample({
         url: cluster.gateway.url,
         key,
@@ -73,7 +75,8 @@ async function run(given: Options): Promise<void> {
   const curl = ['curl -s'];
   if (options.tlsCa !== undefined) curl.push(`--cacert ${options.tlsCa}`);
   if (options.keys !== undefined) curl.push('-H "x-api-key: $KAMAITACHI_KEY"');
-  console.log(`Kamaitachi is ready: ${url}`);
+  if (refusal !== undefined) console.error(`Kamaitachi takes no writes: ${refusal}`);
+  console.log(`Kamaitachi is ready${refusal === undefined ? '' : ' for reads'}: ${url}`);
   if (options.sample === 'fundamentals')
     console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/snapshot -d '${SAMPLE_QUERY}'`);
   else console.log(`Try: ${curl.join(' ')} ${url}/kamaitachi/api/data/v1/topics`);

@@ -81,6 +81,11 @@ export class Part {
     await new Promise<void>((resolve, reject) => this.launch({ resolve, reject }));
   }
 
+  /** Starts one that could not be started, later, as if it had died. */
+  tryAgain(): void {
+    if (this.state.is === 'down') this.recover('it could not be started', 0);
+  }
+
   /** Ends it, with all that it may have started itself, and leaves it down. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.state.is === 'stopping') {

@@ -16,7 +16,15 @@ function create({ keys = 0 } = {}) {
     append: async (entries: readonly LogEntry[]) => void commits.push(entries.map(({ seq }) => seq)),
     findKeys: async () => [],
   } as unknown as Store;
-  const log = createLog(store, { history: 'h', head: 0, folded: 0, floor: 0, logBytes: 0, keys });
+  const log = createLog(store, {
+    history: 'h',
+    origins: [],
+    head: 0,
+    folded: 0,
+    floor: 0,
+    logBytes: 0,
+    keys,
+  });
   const appender = createAppender({
     store,
     log,

@@ -10,7 +10,7 @@ import {
   MAX_IDEMPOTENCY_KEYS,
 } from '../../shared/base/limits.ts';
 import type { Lock } from '../store/lock.ts';
-import type { LogEntry, UsedKey } from '../store/log-tables.ts';
+import type { FoundKey, LogEntry, UsedKey } from '../store/log-tables.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from './log.ts';
 
@@ -122,10 +122,12 @@ export function createAppender(ports: AppenderPorts) {
     for (const { request, resolve, reject } of group) {
       const { key, lines, bytes } = request;
       const before = key && known.get(key.name);
-      if (before !== undefined) {
+      if (before?.answer === null) answers.push(() => reject(forgotten()));
+      else if (before !== undefined) {
+        const { answer } = before;
         answers.push(
           before.hash === key!.hash
-            ? () => resolve(JSON.parse(before.answer) as Accepted)
+            ? () => resolve(JSON.parse(answer) as Accepted)
             : () => reject(conflict()),
         );
       } else if (key && keyCount + used.length >= MAX_IDEMPOTENCY_KEYS) {
@@ -148,7 +150,7 @@ export function createAppender(ports: AppenderPorts) {
     for (const answer of answers) answer();
   }
 
-  async function findKnown(group: readonly Pending[], at: number): Promise<Map<string, UsedKey>> {
+  async function findKnown(group: readonly Pending[], at: number): Promise<Map<string, FoundKey>> {
     const names = group.flatMap(({ request }) => (request.key ? [request.key.name] : []));
     if (names.length === 0) return new Map();
     const found = await store.findKeys(names, at - IDEMPOTENCY_KEPT_MS / 1000);
@@ -214,6 +216,14 @@ function maybeStored(): KamaitachiError {
   return new KamaitachiError(
     'unavailable',
     'ingest: the database failed while this was written; send it again with the same Idempotency-Key, which writes it once',
+  );
+}
+
+/** It was written, and may be read back: to write it again would do it twice. */
+function forgotten(): KamaitachiError {
+  return new KamaitachiError(
+    'unavailable',
+    'Idempotency-Key: it was used, and what was answered is damaged; read the data to see whether it was written',
   );
 }
 

@@ -2,23 +2,28 @@
  * The master without its HTTP face: takes writes in, keeps the log, folds it, serves the feed. Lives in the SQL worker,
  * because local SQL holds the event loop while it runs.
  */
-
+import { existsSync } from 'node:fs';
 import { KamaitachiError } from '../../shared/base/errors.ts';
 import { IDEMPOTENCY_KEPT_MS } from '../../shared/base/limits.ts';
+import { decodeBlock } from '../../shared/data/block.ts';
 import { isDamage } from '../../shared/data/damage.ts';
 import {
+  decodePage,
   encodeSegments,
+  type FillHeader,
   type FillRequest,
   type SumsRequest,
   type TailRequest,
 } from '../../shared/data/feed.ts';
 import { type IngestKind, parseIngestBody } from '../../shared/data/ingest.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
-import { openFileMark, restoreAdvice } from '../store/file-mark.ts';
+import type { WholeSubject } from '../store/chunk-tables.ts';
+import { checkHistory, openFileMark, readFileMark, restoreAdvice } from '../store/file-mark.ts';
 import { createLock } from '../store/lock.ts';
 import { file } from '../store/sql.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { type OpenOptions, openStore, type Store } from '../store/store.ts';
 import { type Accepted, createAppender } from './append.ts';
+import { Damage } from './damage.ts';
 import { fillPage, sumsPage, tailPage } from './feed.ts';
 import { createFolder } from './folding.ts';
 import { createLog } from './log.ts';
@@ -29,6 +34,8 @@ export interface EngineOptions {
   database: string;
   logKeepMs: number;
   logKeepBytes: number;
+  /** A person has said that the history may begin anew, whatever the mark or slaves say. */
+  newHistory?: boolean;
   /** Size of a page of the feed; tests make it smaller. */
   pageBytes?: number;
 }
@@ -36,6 +43,10 @@ export interface EngineOptions {
 /** Where the master stands, as told to the main thread after everything that changes it. */
 export interface EngineState {
   history: string;
+  /** The histories that this one has put an end to. */
+  origins: string[];
+  /** The history began with this start, and nobody has said that it should. */
+  isFirst: boolean;
   head: number;
   folded: number;
   floor: number;
@@ -47,8 +58,9 @@ export interface EngineState {
   foldingFailed: boolean;
   /** Another master has taken the database over: this one is none any more. */
   taken: boolean;
-  /** Slots seen so far whose data are not as they were written. */
+  /** Slots whose data are not as they were written, and the first of them. */
   damagedSlots: number;
+  firstDamaged: number[];
 }
 
 export interface EnginePorts {
@@ -59,7 +71,7 @@ export interface EnginePorts {
   /** Milliseconds of a clock that never goes back; it cuts folding into slices. */
   clock?: () => number;
   /** Tests put faults in here. */
-  open?: (url: string) => Promise<Store>;
+  open?: (url: string, options: OpenOptions) => Promise<Store>;
 }
 
 export interface IngestRequest {
@@ -73,27 +85,29 @@ export type Engine = Awaited<ReturnType<typeof openEngine>>;
 const UPKEEP_MS = 60_000;
 const PROBE_MS = 500;
 const KEYS_PER_EXPIRY = 1_000;
+/** Damaged slots that are named at once: those are mended before others. */
+const DAMAGED_NAMED = 64;
 
 export async function openEngine(options: EngineOptions, ports: EnginePorts) {
   const { now, onState, report, clock = () => performance.now(), open = openStore } = ports;
   const { pageBytes } = options;
   const path = file(options.database);
-  const { store, standing, log } = await openSound(options.database, open);
-  const { history } = standing;
-  const mark = path === undefined ? undefined : openFileMark(path, standing);
+  const { store, standing, log, mark, lost } = await openSound(options, open);
+  const { history, origins } = standing;
   const writing = createLock();
   const chunks = createLock();
   let writable = true;
   let taken = false;
   let probeTimer: NodeJS.Timeout | undefined;
   let closing = false;
-  const damagedSlots = new Set<number>();
   const advice = path === undefined ? {} : { advice: restoreAdvice(path) };
   const adviceOn = (error: unknown) => (isDamage(error) ? advice : {});
 
   const tell = () =>
     onState({
       history,
+      origins,
+      isFirst: store.isFirst && origins.length === 0,
       head: log.head,
       folded: log.folded,
       floor: log.floor,
@@ -102,8 +116,19 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
       writable: writable && !(folder.failed && log.isFull),
       foldingFailed: folder.failed,
       taken,
-      damagedSlots: damagedSlots.size,
+      damagedSlots: damage.size,
+      firstDamaged: damage.list(DAMAGED_NAMED),
     });
+
+  const damage = new Damage(await store.damagedSlots(), {
+    store,
+    writing,
+    onFound(slot, why) {
+      report('damaged slot', { slot, why, ...advice });
+      tell();
+    },
+    onFailed: (error) => report('damaged slot not taken down', { error: messageOf(error) }),
+  });
 
   const appender = createAppender({
     store,
@@ -132,6 +157,7 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     log,
     writing,
     chunks,
+    damage,
     clock,
     onFolded: () => {
       tell();
@@ -213,14 +239,11 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     chunks,
     history,
     pageBytes,
-    onDamage(slot: number, why: string) {
-      damagedSlots.add(slot);
-      tell();
-      report('damaged slot', { slot, why, ...advice });
-    },
+    damage,
   };
   const upkeepTimer = setInterval(upkeep, UPKEEP_MS);
   tell();
+  await damage.found(lost);
   folder.fold();
 
   return {
@@ -240,9 +263,37 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
     },
 
     isOurs,
-    tail: (request: TailRequest) => tailPage(log, history, request, pageBytes),
+    tail: (request: TailRequest) => tailPage(log, { history, origins }, request, pageBytes),
     fill: (request: FillRequest) => fillPage(feed, request),
     sums: (request: SumsRequest) => sumsPage(feed, request),
+    /**
+     * Puts a slave's copies of damaged slots, a page of a fill, in the place of what is here. Returns how many: none where the copy
+     * is older than what has been folded since, or of another history.
+     */
+    mend: (page: Uint8Array): Promise<number> =>
+      chunks.run(async () => {
+        const { header, blobs } = decodePage<FillHeader>(page);
+        if (header.history !== history || header.seq < log.folded || header.seq > log.head) return 0;
+        let next = 0;
+        let mended = 0;
+        for (const { slot, subjects } of header.slots) {
+          const whole: WholeSubject[] = subjects.map(({ subject, info, chunks: starts }) => ({
+            subject,
+            info,
+            chunks: starts.map((start) => ({ start, bytes: blobs[next++] })),
+          }));
+          const isOwn = whole.every(({ subject }) => slotOf(subject) === slot);
+          for (const { chunks } of whole) for (const { bytes } of chunks) decodeBlock(bytes);
+          if (!isOwn || !damage.has(slot) || header.seq < log.lostUpTo(slot)) continue;
+          await writing.run(() => store.replaceSlot(slot, whole));
+          damage.replaced(slot, header.seq);
+          report('mended slot', { slot, seq: header.seq });
+          mended++;
+        }
+        tell();
+        return mended;
+      }),
+
     /** Folds what there is. Happens by itself when it is quiet. */
     fold: folder.fold,
     upkeep,
@@ -262,17 +313,25 @@ export async function openEngine(options: EngineOptions, ports: EnginePorts) {
 }
 
 /** Opens the database and reads back what is not folded. A file that cannot be trusted is refused in one line. */
-async function openSound(database: string, open: (url: string) => Promise<Store>) {
+async function openSound(
+  { database, newHistory = false }: EngineOptions,
+  open: NonNullable<EnginePorts['open']>,
+) {
+  const path = file(database);
+  const marked = path === undefined || newHistory ? undefined : readFileMark(path);
+  const hadLog = path !== undefined && existsSync(`${path}-wal`);
   let store: Store | undefined;
   try {
-    store = await open(database);
+    store = await open(database, {
+      newHistory,
+      check: (found) => path !== undefined && checkHistory(path, marked, found),
+    });
     const standing = await store.stand();
+    const mark = path === undefined ? undefined : openFileMark(path, standing, hadLog);
     const log = createLog(store, standing);
-    await log.load();
-    return { store, standing, log };
+    return { store, standing, log, mark, lost: await log.load() };
   } catch (error) {
     store?.close();
-    const path = file(database);
     if (path === undefined || !isDamage(error)) throw error;
     throw new KamaitachiError(
       'unavailable',

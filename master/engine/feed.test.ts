@@ -177,14 +177,14 @@ describe('the feed', () => {
       {},
       {
         clock: () => 0,
-        open: async (url) => {
-          const store = await openStore(url);
+        open: async (url, options) => {
+          const store = await openStore(url, options);
           return {
             ...store,
             async readStates(wanted: Parameters<typeof store.readStates>[0]) {
-              const states = await store.readStates(wanted, 1);
-              read.push(states.size);
-              return states;
+              const found = await store.readStates(wanted, 1);
+              read.push(found.states.size);
+              return found;
             },
           };
         },

@@ -8,7 +8,7 @@ import {
   TAIL_SCAN_BYTES,
 } from '../../shared/base/limits.ts';
 import { compareText } from '../../shared/base/text.ts';
-import { DamagedBlock, decodeBlock, encodeBlock } from '../../shared/data/block.ts';
+import { decodeBlock, encodeBlock } from '../../shared/data/block.ts';
 import { isFileDamage } from '../../shared/data/damage.ts';
 import {
   encodePage,
@@ -25,9 +25,11 @@ import { foldSubject } from '../../shared/data/fold.ts';
 import type { Chunk, StampedLine, StoredInfo } from '../../shared/data/lines.ts';
 import { type StoredState, slotSum } from '../../shared/data/slot-sum.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
+import { type DamagedSlots, faultOf } from '../store/chunk-tables.ts';
 import type { Lock } from '../store/lock.ts';
 import type { LogEntry } from '../store/log-tables.ts';
 import type { Store } from '../store/store.ts';
+import type { Damage } from './damage.ts';
 import { linesBySubject, segmentsBySlot } from './lines.ts';
 import type { Log } from './log.ts';
 
@@ -44,21 +46,28 @@ export function canFollow(
 /** A page of the log after `request.after`: whole entries, of the wanted slots. Does not wait. */
 export async function tailPage(
   log: Log,
-  history: string,
+  { history, origins }: Histories,
   request: TailRequest,
   pageBytes = FEED_PAGE_BYTES,
 ): Promise<Uint8Array> {
-  if (!canFollow(log, history, request.history, request.after)) return resetPage(history, log.head);
+  const reset = () =>
+    encodePage(
+      { history, origins, upTo: log.head, head: log.head, reset: true, entries: [] } satisfies TailHeader,
+      [],
+    );
+  if (!canFollow(log, history, request.history, request.after)) return reset();
   const wanted = SlotSet.fromBase64(request.slots);
   const header: TailHeader = { history, upTo: request.after, head: log.head, reset: false, entries: [] };
+  const damaged = new Set<number>();
   const blobs: Uint8Array[] = [];
   let bytes = 0;
   let scanned = 0;
   while (header.upTo < log.head && bytes < pageBytes && scanned < TAIL_SCAN_BYTES) {
     const entries = await log.read(header.upTo, pageBytes - bytes);
     // The log was cut behind our back, while we read it.
-    if (entries[0]?.seq !== header.upTo + 1) return resetPage(history, log.head);
-    for (const { seq, at, bytes: segments } of entries) {
+    if (entries[0]?.seq !== header.upTo + 1) return reset();
+    for (const { seq, at, bytes: segments, damaged: lost = [] } of entries) {
+      for (const slot of lost) if (wanted.has(slot)) damaged.add(slot);
       const kept = wanted.size === 0 ? NOTHING : filterSegments(segments, wanted);
       scanned += segments.length;
       header.upTo = seq;
@@ -69,16 +78,19 @@ export async function tailPage(
     }
   }
   header.head = log.head;
+  if (damaged.size > 0) header.damaged = [...damaged];
   return encodePage(header, blobs);
+}
+
+/** The history of the database, and those that it has put an end to. */
+export interface Histories {
+  history: string;
+  origins: string[];
 }
 
 /** What a slave hears that has everything. */
 export function emptyTailPage(history: string, head: number): Uint8Array {
   return encodePage({ history, upTo: head, head, reset: false, entries: [] } satisfies TailHeader, []);
-}
-
-function resetPage(history: string, head: number): Uint8Array {
-  return encodePage({ history, upTo: head, head, reset: true, entries: [] } satisfies TailHeader, []);
 }
 
 export interface FillPorts {
@@ -87,8 +99,7 @@ export interface FillPorts {
   chunks: Lock;
   history: string;
   pageBytes?: number;
-  /** Hears of a slot that is not as it was written. */
-  onDamage: (slot: number, why: string) => void;
+  damage: Damage;
 }
 
 /**
@@ -96,7 +107,7 @@ export interface FillPorts {
  * no folding, however far that is behind.
  */
 export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8Array> {
-  const { store, log, chunks, history, onDamage } = ports;
+  const { store, log, chunks, history, damage } = ports;
   const pageBytes = Math.min(ports.pageBytes ?? FEED_PAGE_BYTES, request.maxBytes ?? Infinity);
   return chunks.run(async () => {
     // No chunk changes while the lock is held, and entries that come later are simply not in this page.
@@ -106,9 +117,9 @@ export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8A
       return encodePage({ history, seq, reset: true, slots: [] } satisfies FillHeader, []);
     const slots = await firstSlots(store, request.slots, pageBytes);
     const { filled, damaged } = await slotsAtHead(ports, slots, unfolded);
-    for (const [slot, why] of damaged) onDamage(slot, why);
+    await damage.found(damaged);
     // What comes before a slot that cannot be given is given; asked for that one first, there is nothing to give.
-    const first = slots.findIndex((slot) => damaged.has(slot));
+    const first = slots.findIndex((slot) => damage.has(slot));
     if (first === 0)
       throw new KamaitachiError('unavailable', `slot ${slots[0]} is damaged in the master's database`);
     return encodeFill(history, seq, first < 0 ? slots : slots.slice(0, first), filled);
@@ -117,7 +128,7 @@ export function fillPage(ports: FillPorts, request: FillRequest): Promise<Uint8A
 
 /** What some slots add up to as of the head. Little at a time, and only while folding is not behind: nobody waits for it. */
 export function sumsPage(ports: FillPorts, request: SumsRequest): Promise<Uint8Array> {
-  const { store, log, chunks, history, onDamage, pageBytes = SUMS_PAGE_BYTES } = ports;
+  const { store, log, chunks, history, damage, pageBytes = SUMS_PAGE_BYTES } = ports;
   return chunks.run(async () => {
     const header: SumsHeader = { history, seq: log.head, reset: false, sums: [] };
     if (request.history !== history || request.minSeq > log.head)
@@ -126,10 +137,9 @@ export function sumsPage(ports: FillPorts, request: SumsRequest): Promise<Uint8A
     const unfolded = log.unfolded();
     const slots = await firstSlots(store, request.slots, pageBytes);
     const { filled, damaged } = await slotsAtHead(ports, slots, unfolded);
+    await damage.found(damaged);
     for (const slot of slots) {
-      const why = damaged.get(slot);
-      if (why !== undefined) onDamage(slot, why);
-      header.sums.push(why === undefined ? slotSum(statesOf(filled.get(slot)!)) : null);
+      header.sums.push(damage.has(slot) ? null : slotSum(statesOf(filled.get(slot)!)));
       // Appends do not wait for the lock, only for the event loop.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -146,43 +156,17 @@ async function slotsAtHead(
   ports: FillPorts,
   slots: readonly number[],
   unfolded: readonly LogEntry[],
-): Promise<{ filled: Map<number, Map<string, Filling>>; damaged: Map<number, string> }> {
-  let filled: Map<number, Map<string, Filling>>;
-  try {
-    filled = await readSlots(ports.store, slots);
-  } catch (error) {
-    if (!isFileDamage(error)) throw error;
-    // A page that cannot be read is in the way of a few slots only: the half without it can be had.
-    const half = slots.length >> 1;
-    if (half === 0) return { filled: new Map(), damaged: new Map([[slots[0], error.message]]) };
-    const halves = [
-      await slotsAtHead(ports, slots.slice(0, half), unfolded),
-      await slotsAtHead(ports, slots.slice(half), unfolded),
-    ];
-    return {
-      filled: new Map(halves.flatMap((half) => [...half.filled])),
-      damaged: new Map(halves.flatMap((half) => [...half.damaged])),
-    };
-  }
-  const wanted = new SlotSet(slots);
-  const fresh = linesBySubject(segmentsBySlot(unfolded, (slot) => wanted.has(slot)));
-  const damaged = new Map<number, string>();
-  for (const [slot, subjects] of filled)
-    for (const [subject, { chunks }] of subjects)
-      for (const bytes of chunks.values()) if (!isBlock(bytes)) damaged.set(slot, `a chunk of ${subject}`);
-  for (const [subject, { slot, lines }] of fresh)
-    if (!damaged.has(slot)) applyLines(filled.get(slot)!, subject, lines);
+): Promise<{ filled: Map<number, Map<string, Filling>>; damaged: DamagedSlots }> {
+  const { damage } = ports;
+  const { filled, damaged } = await readSlots(
+    ports.store,
+    slots.filter((slot) => !damage.has(slot)),
+  );
+  const fresh = linesBySubject(
+    segmentsBySlot(unfolded, (slot, seq) => filled.has(slot) && damage.takes(slot, seq)),
+  );
+  for (const [subject, { slot, lines }] of fresh) applyLines(filled.get(slot)!, subject, lines);
   return { filled, damaged };
-}
-
-function isBlock(bytes: Uint8Array): boolean {
-  try {
-    decodeBlock(bytes);
-    return true;
-  } catch (error) {
-    if (error instanceof DamagedBlock) return false;
-    throw error;
-  }
 }
 
 function blocksOf(chunks: ReadonlyMap<number, Uint8Array>): Chunk[] {
@@ -216,15 +200,44 @@ async function firstSlots(store: Store, slots: readonly number[], pageBytes: num
   return distinct;
 }
 
-async function readSlots(store: Store, slots: readonly number[]): Promise<Map<number, Map<string, Filling>>> {
-  const filled = new Map(slots.map((slot) => [slot, new Map<string, Filling>()]));
-  const { subjects, places } = await store.readSlots(slots);
-  for (const { slot, subject, info } of subjects) filled.get(slot)!.set(subject, { info, chunks: new Map() });
-  const bodies = await store.readChunks(places);
-  places.forEach(({ slot, subject, start }, i) => {
-    filled.get(slot)!.get(subject)!.chunks.set(start, bodies[i]);
-  });
-  return filled;
+/** Slots as they are stored, without those that are not as they were written. */
+async function readSlots(
+  store: Store,
+  slots: readonly number[],
+): Promise<{ filled: Map<number, Map<string, Filling>>; damaged: DamagedSlots }> {
+  try {
+    return await readSoundSlots(store, slots);
+  } catch (error) {
+    if (!isFileDamage(error)) throw error;
+    // A page that cannot be read is in the way of a few slots only: the half without it can be had.
+    const half = slots.length >> 1;
+    if (half === 0) return { filled: new Map(), damaged: new Map([[slots[0], error.message]]) };
+    const halves = [await readSlots(store, slots.slice(0, half)), await readSlots(store, slots.slice(half))];
+    return {
+      filled: new Map(halves.flatMap((half) => [...half.filled])),
+      damaged: new Map(halves.flatMap((half) => [...half.damaged])),
+    };
+  }
+}
+
+async function readSoundSlots(store: Store, wanted: readonly number[]) {
+  if (wanted.length === 0)
+    return { filled: new Map<number, Map<string, Filling>>(), damaged: new Map() as DamagedSlots };
+  const { slots, damaged } = await store.readSlots(wanted);
+  const stored = [...slots].flatMap(([slot, subjects]) => subjects.map((subject) => ({ slot, subject })));
+  const bodies = await store.readChunks(stored.flatMap(({ subject }) => subject.places));
+  const filled = new Map([...slots.keys()].map((slot) => [slot, new Map<string, Filling>()]));
+  let next = 0;
+  for (const { slot, subject } of stored) {
+    const own = bodies.slice(next, next + subject.places.length);
+    next += own.length;
+    const why = faultOf(slot, subject, own);
+    if (why !== undefined) damaged.set(slot, why);
+    const chunks = new Map(subject.places.map(({ start }, i) => [start, own[i]]));
+    filled.get(slot)!.set(subject.subject, { info: subject.info, chunks });
+  }
+  for (const slot of damaged.keys()) filled.delete(slot);
+  return { filled, damaged };
 }
 
 function applyLines(subjects: Map<string, Filling>, subject: string, lines: readonly StampedLine[]): void {

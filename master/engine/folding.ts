@@ -11,9 +11,12 @@ import {
   FOLD_SLICE_BYTES,
   FOLD_SLICE_MS,
 } from '../../shared/base/limits.ts';
+import { isFileDamage } from '../../shared/data/damage.ts';
 import { foldSubject, touchedRange } from '../../shared/data/fold.ts';
+import type { Change, Wanted } from '../store/chunk-tables.ts';
 import type { Lock } from '../store/lock.ts';
-import type { Change, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { Damage } from './damage.ts';
 import { linesBySubject, type StampedSegment, segmentsBySlot } from './lines.ts';
 import type { Log } from './log.ts';
 
@@ -30,6 +33,7 @@ export interface FolderPorts {
   writing: Lock;
   /** Held by whoever changes chunks, or reads many that must fit together. */
   chunks: Lock;
+  damage: Damage;
   /** Milliseconds of a clock that never goes back. */
   clock: () => number;
   /** Called after every slice that was written, and at the end of a round. */
@@ -37,7 +41,8 @@ export interface FolderPorts {
   onFailed: (error: unknown) => void;
 }
 
-export function createFolder({ store, log, writing, chunks, clock, onFolded, onFailed }: FolderPorts) {
+export function createFolder(ports: FolderPorts) {
+  const { store, log, writing, chunks, damage, clock, onFolded, onFailed } = ports;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<boolean> | undefined;
   let dueAt = Infinity;
@@ -85,23 +90,40 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
   async function round(): Promise<void> {
     const entries = log.unfolded(FOLD_ROUND_BYTES);
     const upTo = entries[entries.length - 1].seq;
-    const segments = segmentsBySlot(entries);
-    for (let done = 0; done < segments.length && !stopped; ) {
+    const segments = segmentsBySlot(entries, (slot, seq) => damage.takes(slot, seq));
+    let done = 0;
+    do {
       const began = clock();
       const subjects = await chunks.run(async () => {
         const slice = await foldSlice(segments, done);
         const isLast = slice.end === segments.length;
-        await writing.run(() => store.writeFold(slice.changes, isLast ? upTo : undefined));
+        const written = await writeSlice(slice.changes, isLast ? upTo : undefined);
         if (isLast) {
           log.setFolded(upTo);
+          damage.folded(upTo);
           failed = false;
         }
         done = slice.end;
-        return slice.changes.length;
+        return written;
       });
       onFolded({ milliseconds: clock() - began, subjects });
       // Local SQL never gives the event loop back by itself.
       await new Promise((resolve) => setImmediate(resolve));
+    } while (done < segments.length && !stopped);
+  }
+
+  /** Writes a slice. Where a page is in the way of some slot, those that can be written are. Gives the number of subjects. */
+  async function writeSlice(changes: readonly Change[], upTo?: number): Promise<number> {
+    const sound = changes.filter(({ slot }) => !damage.has(slot));
+    try {
+      await writing.run(() => store.writeFold(sound, upTo));
+      return sound.length;
+    } catch (error) {
+      const slots = new Set(sound.map(({ slot }) => slot));
+      if (!isFileDamage(error) || slots.size === 0) throw error;
+      if (slots.size === 1) await damage.found(new Map([[sound[0].slot, error.message]]));
+      else for (const slot of slots) await writeSlice(sound.filter((change) => change.slot === slot));
+      return writeSlice([], upTo);
     }
   }
 
@@ -111,7 +133,7 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
     const changes: Change[] = [];
     let bytes = 0;
     let end = from;
-    do {
+    while (end < segments.length) {
       const group = takeGroup(segments, end);
       const folded = await foldGroup(group);
       end += folded.segments;
@@ -121,7 +143,8 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
       }
       // A slot that goes on must see what was just folded of it: that is read from the database.
       if (end < segments.length && segments[end].slot === segments[end - 1].slot) break;
-    } while (end < segments.length && bytes < FOLD_SLICE_BYTES && clock() < until);
+      if (bytes >= FOLD_SLICE_BYTES || clock() >= until) break;
+    }
     return { changes, end };
   }
 
@@ -129,18 +152,39 @@ export function createFolder({ store, log, writing, chunks, clock, onFolded, onF
   async function foldGroup(
     group: readonly StampedSegment[],
   ): Promise<{ changes: Change[]; segments: number }> {
-    const subjects = [...linesBySubject(group)];
-    const states = await store.readStates(
+    const subjects = [...linesBySubject(group.filter(({ slot }) => !damage.has(slot)))];
+    const read = await readStates(
       subjects.map(([subject, { slot, lines }]) => ({ slot, subject, range: touchedRange(lines) })),
     );
+    await damage.found(read.damaged);
     const changes: Change[] = [];
     for (const [subject, { slot, lines }] of subjects) {
-      const state = states.get(subject);
-      if (state === undefined)
+      if (damage.has(slot)) continue;
+      const before = read.states.get(subject);
+      if (before === undefined)
         return { changes, segments: group.findIndex((segment) => segment.slot === slot) };
-      changes.push({ slot, subject, change: foldSubject(subject, state, lines) });
+      changes.push({ slot, subject, before, change: foldSubject(subject, before, lines) });
     }
     return { changes, segments: group.length };
+  }
+
+  /** Reads subjects; a page that cannot be read is in the way of a few slots only, and the others are read without them. */
+  async function readStates(wanted: readonly Wanted[]): Promise<Awaited<ReturnType<Store['readStates']>>> {
+    try {
+      return await store.readStates(wanted);
+    } catch (error) {
+      if (!isFileDamage(error)) throw error;
+      const first = wanted.findIndex(({ slot }) => slot !== wanted[0].slot);
+      if (first < 0) return { states: new Map(), damaged: new Map([[wanted[0].slot, error.message]]) };
+      // The slots after the first are left for later where it can be read.
+      const { states, damaged } = await readStates(wanted.slice(0, first));
+      return damaged.size === 0
+        ? { states, damaged }
+        : readStates(wanted.slice(first)).then((rest) => ({
+            states: rest.states,
+            damaged: new Map([...damaged, ...rest.damaged]),
+          }));
+    }
   }
 
   return {

@@ -11,12 +11,12 @@ export interface StampedSegment extends Segment {
 /** The segments of the slots that are wanted, by slot; within a slot in the order of the log. */
 export function segmentsBySlot(
   entries: readonly LogEntry[],
-  isWanted: (slot: number) => boolean = () => true,
+  isWanted: (slot: number, seq: number) => boolean = () => true,
 ): StampedSegment[] {
   const found: StampedSegment[] = [];
-  for (const { at, bytes } of entries)
+  for (const { seq, at, bytes } of entries)
     for (const { slot, bytes: lines } of readSegments(bytes))
-      if (isWanted(slot)) found.push({ slot, bytes: lines, at });
+      if (isWanted(slot, seq)) found.push({ slot, bytes: lines, at });
   // The sort is stable: lines of a slot stay in order.
   return found.sort((a, b) => a.slot - b.slot);
 }

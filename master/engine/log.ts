@@ -1,5 +1,6 @@
 /** The newest part of the log in memory: everything that is not folded yet, and as much before it as fits. */
 import { MAX_UNFOLDED_BYTES, RECENT_LOG_BYTES } from '../../shared/base/limits.ts';
+import type { DamagedSlots } from '../store/chunk-tables.ts';
 import type { LogEntry } from '../store/log-tables.ts';
 import type { Standing, Store } from '../store/store.ts';
 
@@ -13,6 +14,8 @@ export function createLog(store: Store, standing: Standing, recentBytes = RECENT
   let first = head + 1;
   let bytes = 0;
   let unfoldedBytes = 0;
+  /** Per slot the last of the entries that were read back without its lines. */
+  const lost = new Map<number, number>();
 
   /** Takes from memory what is folded and does not fit. In one go now and then: moving the list costs its length. */
   function forget(): void {
@@ -47,8 +50,12 @@ export function createLog(store: Store, standing: Standing, recentBytes = RECENT
       return unfoldedBytes >= MAX_UNFOLDED_BYTES;
     },
 
-    /** Brings what is not folded back into memory, after a start. */
-    async load(): Promise<void> {
+    /** Up to which seq lines of the slot are missing here. */
+    lostUpTo: (slot: number): number => lost.get(slot) ?? 0,
+
+    /** Brings what is not folded back into memory, after a start. Returns the slots of which lines are lost. */
+    async load(): Promise<DamagedSlots> {
+      const damaged: DamagedSlots = new Map();
       entries = [];
       bytes = 0;
       first = folded + 1;
@@ -59,10 +66,15 @@ export function createLog(store: Store, standing: Standing, recentBytes = RECENT
         for (const entry of some) {
           entries.push(entry);
           bytes += entry.bytes.length;
+          for (const slot of entry.damaged ?? []) {
+            lost.set(slot, entry.seq);
+            damaged.set(slot, `log entry ${entry.seq} is not as it was written`);
+          }
         }
         after = some[some.length - 1].seq;
       }
       unfoldedBytes = bytes;
+      return damaged;
     },
 
     /** Takes in what is on disk up to `found` without our having known: a write that failed on its way back. */

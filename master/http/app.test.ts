@@ -30,6 +30,9 @@ function create(
     foldingFailed: false,
     taken: false,
     damagedSlots: 0,
+    firstDamaged: [],
+    origins: [],
+    isFirst: false,
   };
   const asked: { call: string; request: unknown }[] = [];
   const sql: Pick<SqlClient, 'state' | 'ask' | 'headOver'> = {
@@ -58,6 +61,7 @@ function create(
     maxIngestBytes: 100,
     bodyTimeoutMs: 50,
     isSure,
+    histories: { refusal: undefined, waitMs: () => 0, asked: () => {} },
     log: () => {},
     now: () => now,
   });

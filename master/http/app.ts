@@ -22,6 +22,7 @@ import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.t
 import type { Visitors } from '../../shared/http/visitors.ts';
 import { canFollow, emptyTailPage } from '../engine/feed.ts';
 import { idempotencyKey } from '../engine/idempotency.ts';
+import type { Histories } from '../lead/histories.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Slaves } from '../registry/slaves.ts';
 import type { Watchers } from '../registry/watchers.ts';
@@ -50,6 +51,8 @@ export interface AppParts {
   bodyTimeoutMs?: number;
   /** Whether nobody else can be the master now; undefined: there is no other. */
   isSure?: () => boolean;
+  /** Whether the database is the one that slaves know. */
+  histories: Pick<Histories, 'refusal' | 'waitMs' | 'asked'>;
   log: LogEvent;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
@@ -63,7 +66,7 @@ export interface AppParts {
 type Handler = (c: Context) => Response | Promise<Response>;
 
 export function createApp(parts: AppParts): Hono {
-  const { sql, registry, watchers, slaves, metrics } = parts;
+  const { sql, registry, watchers, slaves, metrics, histories } = parts;
   const { isSure = () => true } = parts;
   const app = new Hono({ strict: false });
   let bytesUnderWay = 0;
@@ -121,6 +124,7 @@ export function createApp(parts: AppParts): Hono {
           'content-type: expected application/x-ndjson or application/json in UTF-8',
         );
       const key = idempotencyKey((name) => c.req.header(name), body);
+      await settled();
       const accepted = await sql.ask('ingest', { body, kind, key }, [body.buffer]);
       metrics.lines.inc(accepted.accepted);
       metrics.ingestSeconds.observe((parts.now() - began) / 1000);
@@ -134,6 +138,7 @@ export function createApp(parts: AppParts): Hono {
   route('POST', TAIL_PATH, async (c) => {
     const request = parseInternal(tailRequest, await internalBody(c));
     const { node, after, history } = request;
+    histories.asked(node, history, after);
     checkSure();
     // One of another history is not behind: it waits, perhaps for others to fill first, and then begins at the head.
     const isOurs = history === sql.state.history;
@@ -150,11 +155,13 @@ export function createApp(parts: AppParts): Hono {
 
   route('POST', FILL_PATH, async (c) => {
     const request = parseInternal(fillRequest, await internalBody(c));
+    checkSure();
     return feedPage(c, 'fill', await sql.ask('fill', request));
   });
 
   route('POST', SUMS_PATH, async (c) => {
     const request = parseInternal(fillRequest, await internalBody(c));
+    checkSure();
     return feedPage(c, 'sums', await sql.ask('sums', request));
   });
 
@@ -173,19 +180,15 @@ export function createApp(parts: AppParts): Hono {
   });
 
   route('GET', '/health', (c) => c.json({ status: 'ok' }));
-  route('GET', '/ready', (c) =>
-    sql.state.writable && isSure()
+  route('GET', '/ready', (c) => {
+    const missing = whatIsMissing();
+    return missing === undefined
       ? c.json({ status: 'ready' })
-      : c.json(
-          {
-            status: 'not ready',
-            missing: isSure() ? 'storing writes: the log says why' : 'knowing that it is still the master',
-          },
-          503,
-        ),
-  );
+      : c.json({ status: 'not ready', missing }, 503);
+  });
   route('GET', '/monitor/status', (c) => {
-    const { history, head, folded, floor, logBytes, unfoldedBytes, writable, foldingFailed } = sql.state;
+    const { history, head, folded, floor, logBytes, unfoldedBytes, writable, foldingFailed, damagedSlots } =
+      sql.state;
     return success(c, {
       version: parts.version,
       uptime_seconds: Math.floor(process.uptime()),
@@ -197,6 +200,8 @@ export function createApp(parts: AppParts): Hono {
       unfolded_bytes: unfoldedBytes,
       writable,
       folding_failed: foldingFailed,
+      damaged_slots: damagedSlots,
+      refusal: histories.refusal ?? null,
       slaves: slaves.list().map(({ node, seq, lagMs, live }) => ({ node, seq, lag_ms: lagMs, live })),
       members: registry.view().members,
     });
@@ -220,8 +225,24 @@ export function createApp(parts: AppParts): Hono {
     return readBody(c.req.raw, { maxBytes: MAX_INTERNAL_BODY_BYTES, timeoutMs: parts.bodyTimeoutMs });
   }
 
+  function whatIsMissing(): string | undefined {
+    if (histories.refusal !== undefined) return histories.refusal;
+    if (!isSure()) return 'knowing that it is still the master';
+    if (histories.waitMs() > 0) return 'hearing of slaves that may know another history';
+    return sql.state.writable ? undefined : 'storing writes: the log says why';
+  }
+
+  /** Waits until it is known that a database that began empty is not in the place of another. */
+  async function settled(): Promise<void> {
+    const waitMs = histories.waitMs();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    checkSure();
+  }
+
   /** Woken from a long sleep, a master may have a successor: its head would be old, and told as if it were new. */
   function checkSure(): void {
+    const { refusal } = histories;
+    if (refusal !== undefined) throw new KamaitachiError('unavailable', `master: ${refusal}`);
     if (!isSure())
       throw new KamaitachiError('unavailable', 'master: it does not know whether it is still the master');
   }

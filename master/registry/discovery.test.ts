@@ -44,6 +44,7 @@ async function startRegistry(epoch: string, port = 0) {
       () => 0,
       undefined,
     ),
+    histories: { refusal: undefined, waitMs: () => 0, asked: () => {} },
     version: '1',
     maxIngestBytes: 1,
     log: () => {},

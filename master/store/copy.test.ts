@@ -114,7 +114,9 @@ describe('a restore', () => {
     writeFileSync(target.path, 'nothing');
     writeFileSync(`${target.path}-mark`, `history ${2 * RESTORE_STEP + 17}`);
     expect(restore(copy, target.path)).toMatchObject({ seq: 3 * RESTORE_STEP });
-    expect(readFileSync(`${target.path}.old`, 'utf8')).toBe('nothing');
+    // Each that was put aside is still there.
+    expect(readFileSync(`${target.path}.old-2`, 'utf8')).toBe('nothing');
+    expect(readFileSync(`${target.path}.old`).length).toBeGreaterThan(1_000);
     const again = await opened();
     expect((await again.write([record(1)])).seq).toBe(3 * RESTORE_STEP + 1);
   });
@@ -149,11 +151,36 @@ describe('a master', () => {
     backup(path, target.path);
     writeFileSync(`${target.path}-mark`, `${engine.history} 6`);
     await expect(opened()).rejects.toThrow(/up to seq 6, .* got up to 5: .* npm run restore/);
-    // Of another history it says nothing.
-    writeFileSync(`${target.path}-mark`, 'other 6');
+    // One that cannot be read says nothing.
+    writeFileSync(`${target.path}-mark`, `${engine.history} 6 17`);
     expect((await opened()).state.head).toBe(5);
-    expect(readFileSync(`${target.path}-mark`, 'utf8').trim()).toBe(`${engine.history} 5`);
+    expect(readFileSync(`${target.path}-mark`, 'utf8').trim()).toMatch(
+      new RegExp(`^${engine.history} 5 \\d+$`),
+    );
   });
+
+  it.each([
+    ['is not there', 'no file', () => {}],
+    ['is empty', 'an empty database', () => writeFileSync(target.path, '')],
+    ['is of another history', 'one of another history', () => void backup(path, target.path)],
+  ])(
+    'does not start where the database %s that its mark knows, before a person says so',
+    async (_, said, make) => {
+      await write(0, 5);
+      mkdirSync(target.dir);
+      make();
+      writeFileSync(`${target.path}-mark`, 'lost 7');
+      await expect(opened()).rejects.toThrow(
+        `expected history lost up to seq 7, which was acknowledged, got ${said}`,
+      );
+      expect(readFileSync(`${target.path}-mark`, 'utf8')).toBe('lost 7');
+      other = await openTestEngine(target.dir, { newHistory: true });
+      expect(other.state.origins).toEqual(['*']);
+      await other.close();
+      // It was said once.
+      expect((await opened()).state).toMatchObject({ history: other.history, origins: ['*'] });
+    },
+  );
 
   it('says what to do about a file that is no database', async () => {
     mkdirSync(target.dir);

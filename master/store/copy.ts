@@ -9,25 +9,26 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import Database from 'libsql';
 import { type FileLock, lockFile } from '../../shared/adapter/file-lock.ts';
 import { removeMark } from '../../shared/adapter/mark.ts';
-import { DamagedBlock, decodeBlock } from '../../shared/data/block.ts';
+import { keepPrivate } from '../../shared/adapter/private-file.ts';
 import { isDamage, isFileDamage } from '../../shared/data/damage.ts';
+import { sumOfFields } from '../../shared/data/row-sums.ts';
+import { type Checked, checkRows, metaOf } from './check-rows.ts';
 import { markPath, readFileMark } from './file-mark.ts';
 
-export interface Copy {
+export interface Copy extends Checked {
   path: string;
   history: string;
   /** Its newest write. */
   seq: number;
-  subjects: number;
-  chunks: number;
   bytes: number;
 }
 
@@ -39,12 +40,17 @@ export class CopyError extends Error {
 /** Seqs after a restore begin at the next multiple: beyond whatever the lost history can have given out. */
 export const RESTORE_STEP = 1_000_000_000_000;
 
+/** The first seq after a restore over something that ended at `lost`. */
+export function seqAfter(lost: number): number {
+  return Math.ceil((lost + 1) / RESTORE_STEP) * RESTORE_STEP;
+}
+
 /** Copies the database at `from`, as of one moment, to `to`: nothing is there before the copy is whole, checked and on disk. */
 export function backup(from: string, to: string): Copy {
-  const part = `${to}.part`;
   // The master would go on writing to the file that has lost its name, and all of that would be gone with its end.
   if (isSameFile(from, to)) throw new CopyError(`${to}: expected another file, this is the database itself`);
   mkdirSync(dirname(to), { recursive: true });
+  const part = partOf(to);
   try {
     const copy = copyChecked(from, part);
     sync(part);
@@ -52,39 +58,102 @@ export function backup(from: string, to: string): Copy {
     sync(dirname(to));
     return { ...copy, path: to };
   } finally {
-    rmSync(part, { force: true });
+    removePart(part);
   }
 }
 
-export interface Restored extends Copy {
-  /** Where the database that was there before is now; undefined where there was none. */
-  old: string | undefined;
-}
+export interface Restored extends Copy, Replaced {}
 
 /**
  * Puts a copy of `from` in the place of `to`, with a history of its own, so that every slave fills again, and with seqs that
  * no write ever had. What was there is kept aside. Refuses while a master has `to` open.
  */
 export function restore(from: string, to: string): Restored {
-  const part = `${to}.part`;
-  const lock = takeLock(to);
+  const place = new Place(to);
   try {
-    const lost = existsSync(to) ? lastSeqOf(to) : 0;
-    const copy = copyChecked(from, part);
-    const standing = renew(part, Math.max(copy.seq, lost, readFileMark(to)?.head ?? 0));
-    sync(part);
-    const old = keepOld(to);
-    renameSync(part, to);
-    removeMark(markPath(to));
-    sync(dirname(to));
-    return { ...copy, ...standing, path: to, old };
+    const copy = copyChecked(from, place.part);
+    const { seq, histories } = place.lost;
+    const renewed = renew(place.part, Math.max(copy.seq, seq), histories);
+    return { ...copy, ...renewed, ...place.replace() };
   } finally {
-    rmSync(part, { force: true });
-    lock.release();
+    place.release();
   }
 }
 
-/** No master starts on the file meanwhile. One that shares it with others by an election has no lock: see `lastSeqOf`. */
+export interface Replaced {
+  path: string;
+  /** Where the database that was there before is now; undefined where there was none. */
+  old: string | undefined;
+}
+
+/** The place of a database that another one is put into, whole or not at all. No master starts there meanwhile. */
+export class Place {
+  /** Where the other one is made. */
+  readonly part: string;
+  /** What was there before: its newest seq, and the histories that end with it. */
+  readonly lost: { seq: number; histories: string[] };
+  private readonly path: string;
+  private readonly lock: FileLock;
+
+  constructor(path: string) {
+    this.path = path;
+    this.lock = takeLock(path);
+    try {
+      const marked = readFileMark(path);
+      const found = existsSync(path) ? lastOf(path) : { seq: 0, histories: [] };
+      this.lost = {
+        seq: Math.max(found.seq, marked?.head ?? 0),
+        histories: [...found.histories, ...(marked === undefined ? [] : [marked.history])],
+      };
+      this.part = partOf(path);
+    } catch (error) {
+      this.lock.release();
+      throw error;
+    }
+  }
+
+  /** Puts what has been made in the place. */
+  replace(): Replaced {
+    const { part, path } = this;
+    sync(part);
+    const old = keepOld(path);
+    renameSync(part, path);
+    removeMark(markPath(path));
+    sync(dirname(path));
+    return { path, old };
+  }
+
+  release(): void {
+    removePart(this.part);
+    this.lock.release();
+  }
+}
+
+/** A file to write that becomes `to` when it is whole. Those of processes that were killed in the middle go. */
+function partOf(to: string): string {
+  for (const name of readdirSync(dirname(to))) {
+    const [, , pid] = PART.exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(dirname(to), name), { force: true });
+  }
+  return join(dirname(to), `${basename(to)}.${process.pid}.part`);
+}
+
+function removePart(part: string): void {
+  for (const end of ['', '-journal', '-wal', '-shm']) rmSync(part + end, { force: true });
+}
+
+const PART = /^(.+)\.(\d+)\.part(-journal|-wal|-shm)?$/;
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** No master starts on the file meanwhile. One that shares it with others by an election has no lock: see `lastOf`. */
 function takeLock(path: string): FileLock {
   const lock = lockFile(path);
   if (lock === undefined) throw new CopyError(`${path}: a master has it open; stop it first`);
@@ -94,6 +163,7 @@ function takeLock(path: string): FileLock {
 function copyChecked(from: string, to: string): Copy {
   if (!existsSync(from)) throw new CopyError(`${from}: expected a database, there is no such file`);
   rmSync(to, { force: true });
+  keepPrivate(to);
   const database = new Database(from, { timeout: BUSY_TIMEOUT_MS });
   try {
     if (!isOurs(database)) throw new CopyError(`${from}: expected a database of a Kamaitachi master`);
@@ -106,19 +176,17 @@ function copyChecked(from: string, to: string): Copy {
   return check(to);
 }
 
-/** Reads every page and every chunk. */
+/** Reads every page and every row. */
 function check(path: string): Copy {
   const database = new Database(path);
   try {
     const found = one(database, 'PRAGMA integrity_check(1)').integrity_check;
     if (found !== 'ok') throw new CopyError(`${path}: integrity check: ${found}`);
-    const chunks = checkChunks(database);
     return {
+      ...checkRows(database),
       path,
-      history: String(meta(database, 'history')),
-      chunks,
+      history: metaOf(database, 'history')!,
       seq: seqOf(database),
-      subjects: Number(one(database, 'SELECT COUNT(*) AS n FROM subjects').n),
       bytes: statSync(path).size,
     };
   } catch (error) {
@@ -128,43 +196,29 @@ function check(path: string): Copy {
   }
 }
 
-function checkChunks(database: Database.Database): number {
-  const page = database.prepare(
-    `SELECT rowid AS row, slot, subject, data FROM chunks WHERE rowid > ? ORDER BY rowid LIMIT ${CHUNKS_PER_LOOK}`,
-  );
-  let count = 0;
-  for (let after = 0; ; ) {
-    const rows = page.all([after]) as { row: number; slot: number; subject: string; data: ArrayBuffer }[];
-    for (const { slot, subject, data } of rows) {
-      try {
-        decodeBlock(new Uint8Array(data));
-      } catch (error) {
-        if (!(error instanceof DamagedBlock)) throw error;
-        throw new CopyError(
-          `slot ${slot}: a chunk of ${JSON.stringify(subject)} is damaged (${error.message})`,
-        );
-      }
-    }
-    count += rows.length;
-    if (rows.length < CHUNKS_PER_LOOK) return count;
-    after = rows[rows.length - 1].row;
-  }
-}
-
-/** Gives the database a new history that goes on after `lost`. What is not folded yet moves along. */
-function renew(path: string, lost: number): { history: string; seq: number } {
+/** Gives the database a new history that goes on after `lost`, and puts an end to others. What is not folded yet moves along. */
+function renew(path: string, lost: number, ended: readonly string[]): { history: string; seq: number } {
   const database = new Database(path);
   try {
     const history = crypto.randomUUID();
-    const folded = Number(meta(database, 'folded'));
-    const shift = Math.ceil((lost + 1) / RESTORE_STEP) * RESTORE_STEP - seqOf(database);
-    const setMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
+    const folded = Number(metaOf(database, 'folded'));
+    const shift = seqAfter(lost) - seqOf(database);
+    const origins = [...new Set([...originsOf(database), ...ended])].slice(-MAX_ORIGINS);
+    const hasSums =
+      database.prepare("SELECT 1 FROM pragma_table_info('meta') WHERE name = 'sum'").all().length > 0;
+    const setMeta = (key: string, value: string) =>
+      hasSums
+        ? database
+            .prepare('INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
+            .run([key, value, sumOfFields(key, value)])
+        : database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run([key, value]);
     database.exec('BEGIN');
     database.prepare('DELETE FROM log WHERE seq <= ?').run([folded]);
     database.prepare('UPDATE log SET seq = seq + ?').run([BigInt(shift)]);
-    setMeta.run(['history', history]);
-    setMeta.run(['folded', String(folded + shift)]);
-    setMeta.run(['floor', String(folded + shift)]);
+    setMeta('history', history);
+    setMeta('origins', JSON.stringify(origins));
+    setMeta('folded', String(folded + shift));
+    setMeta('floor', String(folded + shift));
     database.exec('COMMIT');
     return { history, seq: seqOf(database) };
   } finally {
@@ -172,28 +226,36 @@ function renew(path: string, lost: number): { history: string; seq: number } {
   }
 }
 
-/** The newest seq of the database at `path`, 0 where it cannot be read. Throws where somebody has it open. */
-function lastSeqOf(path: string): number {
+/** Its own history, and those that it has put an end to. */
+function originsOf(database: Database.Database): string[] {
+  return [...(JSON.parse(metaOf(database, 'origins') ?? '[]') as string[]), metaOf(database, 'history')!];
+}
+
+/** The newest seq of the database at `path` and its histories, nothing where it cannot be read. Throws where somebody has it open. */
+function lastOf(path: string): Place['lost'] {
   const database = new Database(path, { timeout: 0 });
   try {
     // Only who is alone with a database in WAL mode can leave that mode; and then it is one file.
     database.exec('PRAGMA journal_mode = DELETE');
-    return isOurs(database) ? seqOf(database) : 0;
+    return isOurs(database)
+      ? { seq: seqOf(database), histories: originsOf(database) }
+      : { seq: 0, histories: [] };
   } catch (error) {
     if ((error as { code?: string }).code === 'SQLITE_BUSY')
       throw new CopyError(`${path}: a master has it open; stop it first`);
-    if (!isFileDamage(error)) throw error;
-    return 0;
+    if (!isDamage(error)) throw error;
+    return { seq: 0, histories: [] };
   } finally {
     database.close();
   }
 }
 
-/** A second name for what is there, so that the first can be given to another at once. The last one is kept. */
+/** A second name for what is there, so that the first can be given to another at once. Those kept before stay. */
 function keepOld(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
-  const old = `${path}.old`;
-  for (const end of ['', '-wal', '-shm']) rmSync(old + end, { force: true });
+  let old = `${path}.old`;
+  for (let i = 2; existsSync(old); i++) old = `${path}.old-${i}`;
+  for (const end of ['-wal', '-shm']) rmSync(old + end, { force: true });
   // A database that could not be opened has kept its log; beside another one it would be taken for that one's.
   for (const end of ['-wal', '-shm']) if (existsSync(path + end)) renameSync(path + end, old + end);
   linkSync(path, old);
@@ -204,20 +266,14 @@ function isOurs(database: Database.Database): boolean {
   const tables = database
     .prepare("SELECT name FROM sqlite_schema WHERE name IN ('meta', 'log', 'chunks', 'idempotency')")
     .all();
-  return tables.length === 4 && meta(database, 'history') !== undefined;
+  return tables.length === 4 && metaOf(database, 'history') !== undefined;
 }
 
 function seqOf(database: Database.Database): number {
   return Math.max(
-    Number(meta(database, 'floor')),
+    Number(metaOf(database, 'floor')),
     Number(one(database, 'SELECT MAX(seq) AS n FROM log').n ?? 0),
   );
-}
-
-function meta(database: Database.Database, key: string): unknown {
-  return (
-    database.prepare('SELECT value FROM meta WHERE key = ?').all([key])[0] as { value: string } | undefined
-  )?.value;
 }
 
 function one(database: Database.Database, sql: string): Record<string, unknown> {
@@ -240,4 +296,5 @@ function sync(path: string): void {
 }
 
 const BUSY_TIMEOUT_MS = 10_000;
-const CHUNKS_PER_LOOK = 256;
+/** Restores that are remembered: slaves that were away for longer have to be told by hand. */
+const MAX_ORIGINS = 1_000;

@@ -4,6 +4,7 @@
  */
 import type { InStatement, InValue, ResultSet } from '@libsql/client';
 import { SQL_PAGE_BYTES } from '../../shared/base/limits.ts';
+import { DamagedRow } from '../../shared/data/damage.ts';
 
 export type Bindable = string | number | Uint8Array;
 
@@ -12,6 +13,8 @@ export interface Sql {
   query(sql: string, args?: Bindable[]): Promise<ResultSet>;
   /** One transaction, all or nothing. Fails where another master has taken the database over. */
   write(statements: InStatement[]): Promise<ResultSet[]>;
+  /** Once done, no write that failed before can be done any more. Call it before anything is read for the next write. */
+  disownLateWrites(): Promise<void>;
 }
 
 /** Rows of one INSERT: few statements, each far below the 32,766 parameters that SQLite takes. */
@@ -65,9 +68,25 @@ export function* pagesOf<T extends { bytes: number }>(items: readonly T[]): Iter
   if (page.length > 0) yield page;
 }
 
+/**
+ * Text from the database. Columns of text are read as BLOB: libsql ends the whole process over text that is no UTF-8, as one
+ * flipped bit can make it. Throws a DamagedRow there.
+ */
 export function text(value: unknown): string {
   if (typeof value === 'string') return value;
-  throw new TypeError(`database: expected text in the answer, got a ${typeof value}`);
+  const bytes = blob(value);
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new DamagedRow('database: text that is no UTF-8');
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A column of text, read as its bytes; see `text`. */
+export function asBytes(column: string, name = column): string {
+  return `CAST(${column} AS BLOB) AS ${name}`;
 }
 
 export function number(value: unknown): number {

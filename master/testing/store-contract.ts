@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { LOG_PART_BYTES, MAX_TIME, MIN_TIME } from '../../shared/base/limits.ts';
 import type { Block } from '../../shared/data/block.ts';
 import { EMPTY_BLOCK, putPoints } from '../../shared/data/block-edit.ts';
+import { encodeSegments, SEGMENT_HEADER_BYTES } from '../../shared/data/feed.ts';
 import type { SubjectChange } from '../../shared/data/fold.ts';
 import type { StoredInfo } from '../../shared/data/lines.ts';
+import type { Change } from '../store/chunk-tables.ts';
 import type { LogEntry } from '../store/log-tables.ts';
 import { openStore, type Store } from '../store/store.ts';
 
@@ -31,6 +33,7 @@ export function storeContract(
       const standing = await store.stand();
       expect(standing).toEqual({
         history: standing.history,
+        origins: [],
         head: 0,
         folded: 0,
         floor: 0,
@@ -44,24 +47,21 @@ export function storeContract(
     });
 
     test('gives log entries back as they were, small and large, in whole entries', async (store) => {
-      const entries = [3, 0, LOG_PART_BYTES, LOG_PART_BYTES * 7 + 5, 1].map((bytes, i) => ({
+      const stored = [11, LOG_PART_BYTES, LOG_PART_BYTES * 7 + 5, 9].map((bytes, i) => ({
         seq: i + 1,
         at: 1_700_000_000 + i,
-        bytes: new Uint8Array(bytes).fill(i + 1),
+        bytes: segment(i, bytes),
       }));
-      const stored = entries
-        .filter(({ bytes }) => bytes.length > 0)
-        .map((entry, i) => ({ ...entry, seq: i + 1 }));
       await store.append(stored.slice(0, 1), []);
       await store.append(stored.slice(1), []);
       expect(digests(await store.readLog(0, 1e9))).toEqual(digests(stored));
       expect(digests(await store.readLog(0, 1))).toEqual(digests(stored.slice(0, 1)));
       expect(digests(await store.readLog(1, LOG_PART_BYTES + 1))).toEqual(digests(stored.slice(1, 3)));
       expect(await store.readLog(4, 1)).toEqual([]);
-      expect(await store.stand()).toMatchObject({ head: 4, logBytes: LOG_PART_BYTES * 8 + 9 });
+      expect(await store.stand()).toMatchObject({ head: 4, logBytes: LOG_PART_BYTES * 8 + 25 });
       expect(await store.oldest(2)).toEqual([
-        { seq: 1, at: 1_700_000_000, bytes: 3 },
-        { seq: 2, at: 1_700_000_002, bytes: LOG_PART_BYTES },
+        { seq: 1, at: 1_700_000_000, bytes: 11 },
+        { seq: 2, at: 1_700_000_001, bytes: LOG_PART_BYTES },
       ]);
       await store.trim(2);
       expect(await store.stand()).toMatchObject({ head: 4, floor: 2 });
@@ -71,7 +71,7 @@ export function storeContract(
     });
 
     test('stores an append whole or not at all, its keys with it', async (store) => {
-      const entry = (seq: number) => ({ seq, at: 5, bytes: new Uint8Array(2) });
+      const entry = (seq: number) => ({ seq, at: 5, bytes: segment(0, 10) });
       const key = { key: 'k', hash: 'h', answer: '{}', at: 5 };
       await store.append([entry(1)], []);
       await expect(store.append([entry(2), entry(1)], [key])).rejects.toThrow();
@@ -86,13 +86,14 @@ export function storeContract(
 
     test('gives for folding the chunks that a range touches, and no others', async (store) => {
       const starts = [MIN_TIME, 100, 200, 300];
-      await store.writeFold(
+      await fold(
+        store,
         [change('a', 1, starts), change('b', 1, [MIN_TIME]), change('c,"同', 2, [MIN_TIME])],
         7,
       );
       expect((await store.stand()).folded).toBe(7);
       const read = async (range: { from: number; to: number } | null, subject = 'a', slot = 1) => {
-        const state = (await store.readStates([{ slot, subject, range }])).get(subject)!;
+        const state = (await store.readStates([{ slot, subject, range }])).states.get(subject)!;
         return { name: state.info?.name, starts: state.chunks.map(({ start }) => start) };
       };
       expect(await read(null)).toEqual({ name: 'a', starts: [] });
@@ -105,20 +106,24 @@ export function storeContract(
     });
 
     test('replaces and removes chunks and subjects in one go', async (store) => {
-      await store.writeFold([
+      await fold(store, [
         change('a', 1, [MIN_TIME, 100]),
         change('b', 1, [MIN_TIME]),
         change('c', 3, [MIN_TIME]),
       ]);
-      await store.writeFold([
+      await fold(store, [
         { ...change('a', 1, [200]), change: { ...change('a', 1, [200]).change, removed: [100] } },
         { slot: 1, subject: 'b', change: { info: null, removed: [MIN_TIME], chunks: [] } },
       ]);
-      const { subjects, places } = await store.readSlots([3, 1]);
-      expect(subjects.map(({ slot, subject }) => [slot, subject])).toEqual([
-        [1, 'a'],
-        [3, 'c'],
-      ]);
+      const { slots, damaged } = await store.readSlots([3, 1]);
+      expect(damaged.size).toBe(0);
+      expect([...slots].map(([slot, subjects]) => [slot, ...subjects.map(({ subject }) => subject)])).toEqual(
+        [
+          [3, 'c'],
+          [1, 'a'],
+        ],
+      );
+      const places = [1, 3].flatMap((slot) => slots.get(slot)!.flatMap((subject) => subject.places));
       expect(places.map(({ subject, start }) => [subject, start])).toEqual([
         ['a', MIN_TIME],
         ['a', 200],
@@ -143,12 +148,12 @@ export function storeContract(
       const small = Array.from({ length: 300 }, (_, i) =>
         change(`s${String(i).padStart(3, '0')}`, 1, [MIN_TIME]),
       );
-      await store.writeFold([large, ...small]);
-      const state = (await store.readStates([{ slot: 1, subject: 'large', range: { from: 0, to: 0 } }])).get(
-        'large',
-      )!;
+      await fold(store, [large, ...small]);
+      const range = { from: 0, to: 0 };
+      const state = (await store.readStates([{ slot: 1, subject: 'large', range }])).states.get('large')!;
       expect(sameBytes(state.chunks[0].block.slab, large.change.chunks[0].block.slab)).toBe(true);
-      const { places } = await store.readSlots([1]);
+      const { slots } = await store.readSlots([1]);
+      const places = slots.get(1)!.flatMap((subject) => subject.places);
       expect(places.map(({ subject }) => subject)).toEqual(['large', ...small.map(({ subject }) => subject)]);
       const bodies = await store.readChunks([...places].reverse());
       expect(bodies.map(({ length }) => length).reverse()).toEqual(places.map(({ bytes }) => bytes));
@@ -156,7 +161,7 @@ export function storeContract(
 
     test('belongs to the last master that opened it', async (store, url) => {
       const next = await openStore(url);
-      const entry = { seq: 1, at: 5, bytes: new Uint8Array(2) };
+      const entry = { seq: 1, at: 5, bytes: segment(0, 10) };
       await expect(store.append([entry], [])).rejects.toThrow();
       await expect(store.writeFold([], 5)).rejects.toThrow();
       expect([await store.isOurs(), await next.isOurs()]).toEqual([false, true]);
@@ -167,14 +172,33 @@ export function storeContract(
     });
 
     test('goes on after a write that failed', async (store) => {
-      await store.append([{ seq: 1, at: 5, bytes: new Uint8Array(2) }], []);
-      await expect(store.append([{ seq: 1, at: 5, bytes: new Uint8Array(2) }], [])).rejects.toThrow();
+      await store.append([{ seq: 1, at: 5, bytes: segment(0, 10) }], []);
+      await expect(store.append([{ seq: 1, at: 5, bytes: segment(0, 10) }], [])).rejects.toThrow();
       expect((await store.stand()).head).toBe(1);
       await store.probe();
-      await store.append([{ seq: 2, at: 5, bytes: new Uint8Array(2) }], []);
+      await store.append([{ seq: 2, at: 5, bytes: segment(0, 10) }], []);
       expect((await store.stand()).head).toBe(2);
     });
   });
+}
+
+/** Writes changes to subjects as they are stored now. */
+async function fold(
+  store: Store,
+  changes: readonly Omit<Change, 'before'>[],
+  folded?: number,
+): Promise<void> {
+  const range = { from: MIN_TIME, to: MAX_TIME };
+  const { states } = await store.readStates(changes.map(({ slot, subject }) => ({ slot, subject, range })));
+  await store.writeFold(
+    changes.map((change) => ({ ...change, before: states.get(change.subject)! })),
+    folded,
+  );
+}
+
+/** An entry of one segment, in so many bytes. */
+function segment(slot: number, bytes: number): Uint8Array {
+  return encodeSegments(new Map([[slot, ['x'.repeat(bytes - SEGMENT_HEADER_BYTES - 1)]]]));
 }
 
 /** Entries with a hash for their bytes: comparing megabytes item by item takes minutes. */

@@ -14,6 +14,8 @@ export interface Calls {
   /** Whether no other master has taken the database over. */
   isOurs: { request: null; answer: boolean };
   sums: { request: SumsRequest; answer: Uint8Array };
+  /** A page of slaves' copies; how many slots it mended. */
+  mend: { request: Uint8Array; answer: number };
   close: { request: null; answer: null };
 }
 

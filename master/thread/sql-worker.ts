@@ -51,6 +51,8 @@ function work(engine: Engine, message: ToWorker): Promise<unknown> {
       return engine.isOurs();
     case 'sums':
       return engine.sums(message.request);
+    case 'mend':
+      return engine.mend(message.request);
     case 'close':
       return engine.close();
   }

@@ -19,6 +19,14 @@ export function checksumWords(words: Uint32Array, seed = 0): number {
   return spread(spread(a) ^ Math.imul(b, 0x85ebca6b));
 }
 
+/** 32 bits of any bytes, going on from `seed`. */
+export function checksumBytes(bytes: Uint8Array, seed = 0): number {
+  // Words need an aligned start, and a view may begin anywhere.
+  const padded = new Uint8Array((bytes.length + 3) & ~3);
+  padded.set(bytes);
+  return checksumWords(new Uint32Array(padded.buffer), seed ^ Math.imul(bytes.length, 0x27d4eb2f));
+}
+
 /** 32 bits of a text. */
 export function checksumText(text: string): number {
   return murmur3(text, 0x5eed);

@@ -102,6 +102,8 @@ export const PACED_PAGE_BYTES = 512 * 1024;
 export const PACED_PAGE_SLOTS = 1_024;
 /** Taken over at once before the pace counts: a small cluster fills in a moment. */
 export const FILL_BURST_BYTES = 256 * 1024;
+/** Chunks that a slave reads for one page of a copy, in the thread that answers queries: a few milliseconds. */
+export const COPY_PAGE_BYTES = 512 * 1024;
 /** Chunks read for one answer of slot sums: about 10 ms of the master's database. */
 export const SUMS_PAGE_BYTES = 1024 * 1024;
 /** With more than this not folded, sums wait: what is unfolded has to be applied for every answer anew. */

@@ -26,26 +26,19 @@ export function putPoints(
   return builder.finish(mergeAxis(block.times, added));
 }
 
-/** `block` without the observations of a delete: `time` / `indicators` undefined = all of them. Period codes stay. */
-export function removePoints(
-  block: Block,
-  time: number | undefined,
-  indicators: readonly string[] | undefined,
-): Block {
-  const gone = indicators === undefined ? undefined : new Set(indicators);
-  const axis = time === undefined ? -1 : block.axisAtOrBefore(time);
-  if (time !== undefined && (axis < 0 || block.times[axis] !== time)) return block;
+/** Which rows of a column go: none, all, or those of some times. */
+export type Removal = 'none' | 'all' | ((time: number) => boolean);
+
+/** `block` without some of its rows, the same one where there are none of these. Period codes stay. */
+export function removeRows(block: Block, removalOf: (name: string) => Removal): Block {
   const builder = new Builder();
   block.names.forEach((name, column) => {
     builder.column(name);
-    if (name === PERIOD_COLUMN || gone?.has(name) === false)
-      builder.copy(block, column, 0, block.times.length);
-    else if (time !== undefined) {
-      builder.copy(block, column, 0, axis);
-      builder.copy(block, column, axis + 1, block.times.length);
-    }
+    const removal = name === PERIOD_COLUMN ? 'none' : removalOf(name);
+    if (removal === 'none') builder.copy(block, column, 0, block.times.length);
+    else if (removal !== 'all') builder.copyKept(block, column, removal);
   });
-  return builder.finish(block.times);
+  return builder.size === block.rows ? block : builder.finish(block.times);
 }
 
 /** The observations with `from` ≤ time ≤ `to`; of the named columns only, if names are given. */
@@ -116,6 +109,17 @@ class Builder {
     for (let row = from; row < to; row++) this.takeOver(block, row);
   }
 
+  /** Takes over the rows of a column whose time is not gone. */
+  copyKept(block: Block, column: number, isGone: (time: number) => boolean): void {
+    for (let row = block.starts[column]; row < block.starts[column + 1]; row++)
+      if (!isGone(block.times[block.at[row]])) this.takeOver(block, row);
+  }
+
+  /** Rows so far. */
+  get size(): number {
+    return this.rows;
+  }
+
   /**
    * Merges a column (−1 = there was none) with fresh points in `order`, undefined = as they are; at the same time and declared the
    * fresh one wins.
@@ -160,7 +164,7 @@ class Builder {
     for (let column = 0; column < this.names.length; column++) {
       let at = 0;
       for (let row = block.starts[column]; row < block.starts[column + 1]; row++) {
-        while (block.times[at] < scratch.times[row]) at++;
+        at = seek(block.times, scratch.times[row], at);
         block.at[row] = at;
       }
     }
@@ -210,7 +214,7 @@ class Builder {
       const end = this.starts[column + 1] ?? this.rows;
       let at = 0;
       for (let row = this.starts[column]; row < end; row++) {
-        while (axis[at] < scratch.times[row]) at++;
+        at = seek(axis, scratch.times[row], at);
         marks[at] = 1;
       }
     }
@@ -228,6 +232,26 @@ function resizeScratch(length: number, kept: number): void {
     larger.set(scratch[name].subarray(0, kept));
     scratch[name] = larger;
   }
+}
+
+/** Index from `at` on of the first time ≥ `time`. The next is near where a column is dense; a column of one row may be far off. */
+function seek(times: Float64Array | readonly number[], time: number, at: number): number {
+  let low = at;
+  let step = 1;
+  while (low < times.length && times[low] < time) {
+    low += step;
+    step *= 2;
+  }
+  if (low === at) return at;
+  // The first is after the place before the last step, and not after this one.
+  let high = Math.min(low, times.length);
+  low = Math.max(at, low - (step >> 1)) + 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function isBefore(block: Block, row: number, time: number, declared: number): boolean {
@@ -254,7 +278,8 @@ function isAscending(times: readonly number[], declared: readonly number[]): boo
 }
 
 function mergeNames(names: readonly string[], more: readonly string[]): readonly string[] {
-  const fresh = more.filter((name) => !names.includes(name));
+  const known = new Set(names);
+  const fresh = more.filter((name) => !known.has(name));
   return fresh.length === 0 ? names : [...names, ...fresh].sort(compareText);
 }
 

@@ -11,7 +11,7 @@ import {
   type Points,
   schemaOf,
 } from './block.ts';
-import { EMPTY_BLOCK, joinBlocks, putPoints, removePoints, sliceBlock } from './block-edit.ts';
+import { EMPTY_BLOCK, joinBlocks, putPoints, removeRows, sliceBlock } from './block-edit.ts';
 
 /** What a block stands for: column → time → declared → value (NaN = null; a string in the period column). */
 type Model = Map<string, Map<number, Map<number, number | string>>>;
@@ -250,7 +250,7 @@ function edit(block: Block, next: Step): Block {
     case 'join':
       return joinBlocks([block, ...next.blocks.map((list) => put(EMPTY_BLOCK, list))]);
     case 'remove':
-      return removePoints(block, next.time, next.indicators);
+      return removed(block, next.time, next.indicators);
     case 'slice':
       return sliceBlock(block, next.from, next.to, next.names && new Set(next.names));
   }
@@ -334,4 +334,12 @@ function valueKnownAt(revisions: Map<number, number | string>, known: number): n
 
 function cell(block: Block, row: number): { moment: number; value: number } | undefined {
   return row < 0 ? undefined : { moment: block.times[block.at[row]], value: block.values[row] };
+}
+
+/** `block` without the observations of a delete. */
+function removed(block: Block, time: number | undefined, indicators: readonly string[] | undefined): Block {
+  return removeRows(block, (name) => {
+    if (indicators?.includes(name) === false) return 'none';
+    return time === undefined ? 'all' : (at) => at === time;
+  });
 }

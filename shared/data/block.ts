@@ -5,7 +5,7 @@
  * Every column's rows are sorted by (time, declared). A value of NaN is null: "withdrawn / not there". The period codes of
  * a subject are a column too, `period` (a reserved name, so no indicator can be called that), whose values index `texts`.
  */
-import { checksumWords } from '../base/checksum.ts';
+import { checksumBytes, checksumWords } from '../base/checksum.ts';
 
 export const PERIOD_COLUMN = 'period';
 
@@ -197,6 +197,13 @@ export function decodeBlock(bytes: Uint8Array): Block {
   return new Block(schema, texts, shape, slab);
 }
 
+/** The checksum of an encoded block, as its bytes have it; of one of the first version, that has none, one of its bytes. */
+export function blockChecksum(bytes: Uint8Array): number {
+  if (bytes.byteLength < HEADER_BYTES) throw new DamagedBlock('block: not a block of this format');
+  if (bytes[0] === FORMAT_WITHOUT_CHECKSUM) return checksumBytes(bytes);
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(CHECKSUM_AT, true);
+}
+
 interface Meta {
   bytes: Uint8Array;
   schema: Schema;
@@ -208,9 +215,18 @@ let lastMeta: Meta | undefined;
 
 function decodeMeta(bytes: Uint8Array): Meta {
   if (lastMeta !== undefined && isEqual(bytes, lastMeta.bytes)) return lastMeta;
-  const [names, texts] = JSON.parse(metaDecoder.decode(bytes));
+  const [names, texts] = parseMeta(bytes);
   lastMeta = { bytes: new Uint8Array(bytes), schema: schemaOf(names), texts };
   return lastMeta;
+}
+
+function parseMeta(bytes: Uint8Array): [names: string[], texts: string[]] {
+  try {
+    return JSON.parse(metaDecoder.decode(bytes));
+  } catch {
+    // Only a block without a checksum gets here damaged.
+    throw new DamagedBlock('block: its names cannot be read');
+  }
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
@@ -259,13 +275,18 @@ export function layout({ times, rows, columns, wideDeclared, wideAt }: Shape): {
 
 /** The schema of some ascending column names. Thousands of subjects have the same columns: they share one object. */
 export function schemaOf(names: readonly string[]): Schema {
+  if (names.length > MAX_SHARED_NAMES) return newSchema(names);
   const key = names.join();
   const known = schemas.get(key);
   if (known) return known;
-  const schema: Schema = { names, index: new Map(names.map((name, i) => [name, i])) };
+  const schema = newSchema(names);
   if (schemas.size >= MAX_SHARED_SCHEMAS) schemas.clear();
   schemas.set(key, schema);
   return schema;
+}
+
+function newSchema(names: readonly string[]): Schema {
+  return { names, index: new Map(names.map((name, i) => [name, i])) };
 }
 
 const FORMAT = 2;
@@ -275,6 +296,8 @@ const CHECKSUM_AT = 20;
 const HEADER_BYTES = 24;
 /** Sharing is only a saving of memory: beyond this many it starts again. */
 const MAX_SHARED_SCHEMAS = 4_096;
+/** Nor are many subjects as wide as this. */
+const MAX_SHARED_NAMES = 1_000;
 const schemas = new Map<string, Schema>();
 const metaEncoder = new TextEncoder();
 const metaDecoder = new TextDecoder();

@@ -1,7 +1,8 @@
 /**
  * The feed: how slaves get the truth from the master. `POST /internal/feed/tail` answers the log after a seq for some
  * slots, waiting for news; `POST /internal/feed/fill` answers whole slots from folded chunks in one snapshot;
- * `POST /internal/feed/sums` answers what whole slots would add up to, as `slotSum` says it.
+ * `POST /internal/feed/sums` answers what whole slots would add up to, as `slotSum` says it. The other way round, a slave
+ * answers `POST /internal/copy` with whole slots that it holds, as a fill: for a master that has lost them.
  * Answers are pages: a line of JSON and blobs behind it.
  */
 import type { StoredInfo } from './lines.ts';
@@ -9,6 +10,10 @@ import type { StoredInfo } from './lines.ts';
 export const TAIL_PATH = '/internal/feed/tail';
 export const FILL_PATH = '/internal/feed/fill';
 export const SUMS_PATH = '/internal/feed/sums';
+export const COPY_PATH = '/internal/copy';
+
+/** Stands for every history where histories are listed that another has put an end to. */
+export const ANY_HISTORY = '*';
 
 export interface TailRequest {
   node: string;
@@ -30,12 +35,16 @@ export interface TailRequest {
  */
 export interface TailHeader {
   history: string;
+  /** The histories that this one has put an end to, by a restore or a person's order; ANY_HISTORY = every one. */
+  origins?: string[];
   /** The head that this answer was cut at: with everything in it applied, the slave stands here, rows or none. */
   upTo: number;
   /** The master's newest seq. upTo = head: the slave has caught up. */
   head: number;
   reset: boolean;
   entries: { seq: number; at: number }[];
+  /** Slots of which the master has lost lines of this page: what it has of them in chunks is whole, so fill them again. */
+  damaged?: number[];
 }
 
 export interface FillRequest {
@@ -185,7 +194,7 @@ export interface Segment {
   bytes: Uint8Array;
 }
 
-const SEGMENT_HEADER_BYTES = 8;
+export const SEGMENT_HEADER_BYTES = 8;
 const SEGMENT_CHARS = 32 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

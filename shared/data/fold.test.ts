@@ -350,3 +350,42 @@ function records(from: number, count: number, value?: number): RecordLine[] {
 function stamp(list: readonly IngestLine[], at = 100): StampedLine[] {
   return list.map((line) => ({ line, at }));
 }
+
+describe('a long body of one subject', () => {
+  const record = (time: number, values: Record<string, number>, declared = 0): IngestLine => ({
+    ...{ type: 'record', subject: SUBJECT, time, declared, values },
+  });
+  const many = (count: number, lines: (i: number) => IngestLine[]) =>
+    Array.from({ length: count }, (_, i) => lines(i)).flat();
+
+  // What costs its square takes minutes here; all of these take about a second of a core.
+  test.each([
+    [
+      'records and deletes of an indicator in turn',
+      () =>
+        many(100_000, (i) => [record(i, { a: i }), { type: 'delete', subject: SUBJECT, indicators: ['b'] }]),
+    ],
+    [
+      'records and deletes of a time in turn',
+      () => many(100_000, (i) => [record(i, { a: i }), { type: 'delete', subject: SUBJECT, time: i - 1 }]),
+    ],
+    [
+      'as many indicators as fit',
+      () => [record(1, Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`w${i}`, i])))],
+    ],
+    ['every time with an indicator of its own', () => many(100_000, (i) => [record(i, { [`w${i}`]: i })])],
+    ['revisions, the latest first', () => many(100_000, (i) => [record(1, { a: i }, 100_000 - i)])],
+    ['times in no order', () => many(100_000, (i) => [record((i * 7_919) % 100_003, { a: i })])],
+  ] satisfies [string, () => IngestLine[]][])(
+    'takes time in proportion to its length: %s',
+    (_, make) => {
+      const lines = make().map((line) => ({ line, at: 1 }));
+      const before = process.cpuUsage();
+      const first = foldSubject(SUBJECT, { info: null, chunks: [] }, lines);
+      foldSubject(SUBJECT, { info: first.info, chunks: first.chunks }, lines);
+      // Not by the clock: others use the machine too.
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(10_000);
+    },
+    60_000,
+  );
+});

@@ -1,16 +1,10 @@
 /** Folding: the lines written to one subject, applied to its info and chunks. Pure; the master and every slave do the same. */
 
 import { CHUNK_BYTES, MAX_TIME, MIN_TIME } from '../base/limits.ts';
-import { type Block, blockBytes, PERIOD_COLUMN } from './block.ts';
-import { EMPTY_BLOCK, putPoints, removePoints, sliceBlock } from './block-edit.ts';
-import {
-  type Chunk,
-  type MemberLine,
-  PointCollector,
-  type StampedLine,
-  type StoredInfo,
-  type SubjectLine,
-} from './lines.ts';
+import { type Block, blockBytes } from './block.ts';
+import { EMPTY_BLOCK, sliceBlock } from './block-edit.ts';
+import { Edits } from './edits.ts';
+import type { Chunk, MemberLine, StampedLine, StoredInfo, SubjectLine } from './lines.ts';
 import { putMemberships } from './topic-intervals.ts';
 
 /** What a subject looks like before: its info (null = unknown) and the chunks that `touchedRange` asks for. */
@@ -48,45 +42,28 @@ export function foldSubject(
   before: SubjectState,
   lines: readonly StampedLine[],
 ): SubjectChange {
-  const working = new Map(before.chunks.map(({ start, block }) => [start, block]));
+  const old = new Map(before.chunks.map(({ start, block }) => [start, block]));
+  const starts = [...old.keys()].sort((a, b) => a - b);
+  // What is before the first chunk begins one of its own.
+  const edits = new Edits(starts[0] === MIN_TIME ? starts : [MIN_TIME, ...starts]);
   let info = before.info;
-  let pending = new Map<number, PointCollector>();
   let members: MemberLine[] = [];
-  const flush = () => {
-    for (const [start, { points, texts }] of pending)
-      working.set(start, putPoints(working.get(start) ?? EMPTY_BLOCK, points, texts));
-    pending = new Map();
-  };
   for (const { line, at } of lines) {
     if (line.type === 'delete') {
-      flush();
+      edits.delete(line);
       if (line.time === undefined && line.indicators === undefined) {
-        working.clear();
         info = null;
         members = [];
-      } else {
-        for (const [start, block] of working)
-          working.set(start, removePoints(block, line.time, line.indicators));
-        if (info !== null) info = { ...info, updated: at };
-      }
+      } else if (info !== null) info = { ...info, updated: at };
       continue;
     }
     info = mergeInfo(subject, info, line.type === 'subject' ? line : undefined, at);
     if (line.type === 'member') members.push(line);
-    if (line.type === 'record') {
-      const start = chunkStart(working, pending, line.time);
-      let collector = pending.get(start);
-      if (collector === undefined) {
-        collector = new PointCollector();
-        pending.set(start, collector);
-      }
-      collector.addRecord(line, PERIOD_COLUMN);
-    }
+    if (line.type === 'record') edits.record(line);
   }
-  flush();
   if (info !== null && members.length > 0)
     info = { ...info, memberships: putMemberships(info.memberships, members) };
-  return { info, ...difference(before.chunks, working) };
+  return { info, ...difference(old, edits) };
 }
 
 /** Info after a subject line, or after another line that creates a subject if it is unknown (`line` undefined). */
@@ -118,28 +95,16 @@ function mergeInfo(
   };
 }
 
-/** Start of the chunk that a time belongs to: the greatest start ≤ time; a subject's first chunk starts with time itself. */
-function chunkStart(
-  working: ReadonlyMap<number, Block>,
-  pending: ReadonlyMap<number, unknown>,
-  time: number,
-): number {
-  let found = MIN_TIME;
-  for (const start of working.keys()) if (start <= time && start > found) found = start;
-  for (const start of pending.keys()) if (start <= time && start > found) found = start;
-  return found;
-}
-
-function difference(
-  before: readonly Chunk[],
-  after: ReadonlyMap<number, Block>,
-): { removed: number[]; chunks: Chunk[] } {
-  const old = new Map(before.map(({ start, block }) => [start, block]));
+function difference(old: ReadonlyMap<number, Block>, edits: Edits): { removed: number[]; chunks: Chunk[] } {
   const removed: number[] = [];
   const chunks: Chunk[] = [];
-  for (const [start] of old) if ((after.get(start)?.rows ?? 0) === 0) removed.push(start);
-  for (const [start, block] of after)
-    if (block.rows > 0 && old.get(start) !== block) chunks.push(...split({ start, block }));
+  for (const start of new Set([...old.keys(), ...edits.written()])) {
+    const before = old.get(start);
+    const block = edits.apply(start, before ?? EMPTY_BLOCK);
+    if (block.rows > 0) {
+      if (block !== before) chunks.push(...split({ start, block }));
+    } else if (before !== undefined) removed.push(start);
+  }
   return { removed, chunks };
 }
 

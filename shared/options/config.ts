@@ -279,6 +279,14 @@ const schema = z.object({
     "the master's database (default: a file in the data directory)",
     ['start', 'master'],
   ),
+  newHistory: option(
+    oneOf('true', 'false')
+      .optional()
+      .transform((text) => text === 'true'),
+    undefined,
+    'for one start, by a person: where the database is lost the master begins an empty one, and slaves give up what they hold',
+    ['start', 'master'],
+  ),
   logKeepMs: option(
     whole(0, 365 * DAY_MS).prefault(String(7 * DAY_MS)),
     'MS',
@@ -360,7 +368,10 @@ export function argvOf(options: Partial<Options>): string[] {
   return FIELDS.flatMap((field) => {
     const isUnused = OF_ETCD.includes(field) && discovery !== undefined && discovery !== 'etcd';
     const value = isUnused ? undefined : options[field];
-    return value === undefined ? [] : [`--${nameOf(field)}=${Array.isArray(value) ? value.join() : value}`];
+    // A switch is there or not.
+    if (value === undefined || value === false) return [];
+    if (value === true) return [`--${nameOf(field)}`];
+    return [`--${nameOf(field)}=${Array.isArray(value) ? value.join() : value}`];
   });
 }
 
@@ -429,7 +440,8 @@ function variableOf(field: Field): string {
 }
 
 interface OptionMeta {
-  value: string;
+  /** undefined = a switch. */
+  value: string | undefined;
   says: string;
   /** Whose help shows it. All programs take all options: one environment may serve a whole cluster. */
   programs: readonly Program[];
@@ -437,7 +449,7 @@ interface OptionMeta {
 
 function option<Type extends z.ZodType>(
   type: Type,
-  value: string,
+  value: string | undefined,
   says: string,
   programs: readonly Program[],
 ): Type {

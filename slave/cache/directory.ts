@@ -69,8 +69,10 @@ export class Directory {
     };
     this.subjects.set(subject, record);
     addTo(this.bySlot, slot, record);
+    const listed = new Set(info.topics);
     for (const topic of topicsOf(info)) {
-      if (!isMember(info, topic, Infinity, Infinity)) addTo(this.others, topic, record);
+      // Not asked of `isMember` where the info says it: with thousands of topics it would look through all of them each time.
+      if (!listed.has(topic) && !isMember(info, topic, Infinity, Infinity)) addTo(this.others, topic, record);
       else {
         addTo(this.topics, topic, record);
         this.versions.set(topic, ++this.lastVersion);

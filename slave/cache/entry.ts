@@ -3,9 +3,10 @@
 import type { EncodedRow } from '../../shared/answer/encode.ts';
 import { type Steps, stepsBytes } from '../../shared/answer/steps.ts';
 import { MIN_TIME } from '../../shared/base/limits.ts';
-import { type Block, PERIOD_COLUMN } from '../../shared/data/block.ts';
-import { EMPTY_BLOCK, putPoints, removePoints } from '../../shared/data/block-edit.ts';
-import { type IngestLine, PointCollector } from '../../shared/data/lines.ts';
+import type { Block } from '../../shared/data/block.ts';
+import { EMPTY_BLOCK } from '../../shared/data/block-edit.ts';
+import { Edits } from '../../shared/data/edits.ts';
+import type { IngestLine } from '../../shared/data/lines.ts';
 import { bucketOf } from './cached-filter.ts';
 import { covers, type Extents, NOTHING, reachBack, touches } from './coverage.ts';
 
@@ -90,26 +91,17 @@ export class Entry {
 
   /** Applies lines written to the subject after `this.seq`, as far as their times are known here. */
   patch(lines: readonly IngestLine[], seq: number): void {
-    let pending = new PointCollector();
-    const flush = () => {
-      if (pending.points.size > 0) this.block = putPoints(this.block, pending.points, pending.texts);
-      pending = new PointCollector();
-    };
+    const edits = new Edits([MIN_TIME]);
     for (const line of lines) {
-      if (line.type === 'record')
-        pending.addRecord(line, PERIOD_COLUMN, (column) => this.holds(column, line.time));
+      if (line.type === 'record') edits.record(line, (column) => this.holds(column, line.time));
       else if (line.type === 'delete') {
-        flush();
-        if (line.time !== undefined || line.indicators !== undefined) {
-          this.block = removePoints(this.block, line.time, line.indicators);
-        } else {
-          this.block = EMPTY_BLOCK;
-          this.whole = true;
-          this.extents.clear();
-        }
+        edits.delete(line);
+        if (line.time !== undefined || line.indicators !== undefined) continue;
+        this.whole = true;
+        this.extents.clear();
       }
     }
-    flush();
+    this.block = edits.apply(MIN_TIME, this.block);
     this.seq = seq;
     this.forgetRows();
   }

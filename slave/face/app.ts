@@ -4,8 +4,9 @@ import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import { PIECE_BYTES } from '../../shared/base/limits.ts';
+import { MAX_INTERNAL_BODY_BYTES, PIECE_BYTES } from '../../shared/base/limits.ts';
 import { decodeUtf8 } from '../../shared/base/text.ts';
+import { COPY_PATH } from '../../shared/data/feed.ts';
 import {
   errorBody,
   errorHeaders,
@@ -26,11 +27,11 @@ import { isOpenPath, NO_TOKEN, type TokenScope } from '../../shared/http/peers.t
 import type { Visitors } from '../../shared/http/visitors.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { SLOTS_PATH } from '../../shared/link/messages.ts';
-import { SlotSet } from '../../shared/ownership/slot.ts';
+import { SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import { type BodyKind, parseQueryBody } from '../../shared/query/parse.ts';
 import { namedSubjects } from '../../shared/query/query.ts';
 import { textOf } from '../answer/rows.ts';
-import type { PartAnswer, Slave } from '../state/slave.ts';
+import type { CopyRequest, PartAnswer, Slave } from '../state/slave.ts';
 import type { SlaveMetrics } from './metrics.ts';
 
 export interface AppOptions {
@@ -140,6 +141,10 @@ export function createApp(slave: Slave, options: AppOptions): Hono {
     c.json({ node: slave.node, history: slave.history, ready: slave.slots.announced().toBase64() }),
   );
 
+  app.post(COPY_PATH, limitBody(MAX_INTERNAL_BODY_BYTES), async (c) => {
+    const page = slave.copySlots(copyRequest(await bodyOf(c)));
+    return c.body(page as Uint8Array<ArrayBuffer>, 200, { 'content-type': 'application/octet-stream' });
+  });
   app.post(VERIFY_PATH, (c) => c.json(envelope(slave.verify(c.req.query('refill') !== 'false'))));
   app.get(VERIFY_PATH, (c) => c.json(envelope(slave.verification)));
 
@@ -189,6 +194,19 @@ function statusOf(slave: Slave): Record<string, unknown> {
 
 function envelope(data: unknown): object {
   return { status_code: 0, status_msg: 'success', data };
+}
+
+function copyRequest(body: ArrayBuffer): CopyRequest {
+  const { history, minSeq, slots } = JSON.parse(decodeUtf8(body)) as Partial<CopyRequest>;
+  const isSlot = (slot: unknown) => Number.isInteger(slot) && Number(slot) >= 0 && Number(slot) < SLOTS;
+  if (
+    typeof history !== 'string' ||
+    typeof minSeq !== 'number' ||
+    !Array.isArray(slots) ||
+    !slots.every(isSlot)
+  )
+    throw new KamaitachiError('bad_request', 'body: expected history, minSeq and slots');
+  return { history, minSeq, slots };
 }
 
 function limitBody(maxSize: number) {

@@ -1,30 +1,38 @@
 /** Follows the master's feed in a thread of its own: pages come in, go to the file, and are handed to the main thread. */
 import { KamaitachiError } from '../../shared/base/errors.ts';
-import { HEARTBEAT_MS, PACED_PAGE_BYTES, PACED_PAGE_SLOTS } from '../../shared/base/limits.ts';
+import { HEARTBEAT_MS, PACED_PAGE_BYTES } from '../../shared/base/limits.ts';
 import {
+  ANY_HISTORY,
   decodePage,
   FILL_PATH,
   type FillHeader,
   type FillRequest,
-  readSegments,
-  type Segment,
   SUMS_PATH,
   type SumsHeader,
   type SumsRequest,
-  segmentLines,
   TAIL_PATH,
   type TailHeader,
   type TailRequest,
 } from '../../shared/data/feed.ts';
-import type { IngestLine, StampedLine, StoredInfo } from '../../shared/data/lines.ts';
+import type { StoredInfo } from '../../shared/data/lines.ts';
 import { SlotSet } from '../../shared/ownership/slot.ts';
 import { damageOf } from '../store/damage.ts';
-import type { StoreWriter, SubjectLines } from '../store/writer.ts';
+import type { StoreWriter } from '../store/writer.ts';
 import { AsOf } from './as-of.ts';
+import { Audit } from './audit.ts';
 import type { FillPace } from './fill-pace.ts';
 import { HandOver } from './hand-over.ts';
 import type { BadSlot, DataMessage, FromFollower, ToFollower } from './messages.ts';
+import {
+  appliedMessages,
+  cutAt,
+  HANDOVER_SUBJECTS,
+  newsBySlot,
+  type SubjectNews,
+  subjectsIn,
+} from './page-lines.ts';
 import type { Verifier } from './verifier.ts';
+import { type NextFill, WantedSlots } from './wanted.ts';
 
 export interface FollowerPorts {
   /**
@@ -43,80 +51,99 @@ export interface FollowerPorts {
   pause(ms: number): Promise<void>;
 }
 
-/** Slots asked for in one request. The answer is cut by bytes anyway; this bounds the request. */
-const SLOTS_PER_FILL = 4_096;
 /** Slots given up between two looks at the feed: with 16,384 slots each holds little. */
 const SLOTS_PER_DROP = 256;
-/** Lines handed to the main thread in one message, and subjects, be they of lines or of slots that are filled. */
-const HANDOVER_CHARS = 256 * 1024;
-const HANDOVER_SUBJECTS = 256;
-/** One that nobody else answers for and that failed so often waits for those that can be had; a connection may break once. */
-const URGENT_TRIES = 2;
 /** The master hears from a slave that waits for its main thread this often. */
 const SAY_AFTER_MS = 2_000;
 const NO_SLOTS = new SlotSet().toBase64();
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
-interface StampedSegment extends Segment {
-  /** The second at which the master took it. */
-  at: number;
+export interface FollowerTools {
+  verifier: Verifier;
+  pace: FillPace;
 }
 
-/** What the main thread hears of a subject in a page. `texts`: its lines, null where it has no use for them. */
-interface SubjectNews {
-  subject: string;
-  texts: string[] | null;
-  updated: number;
-}
-
-/** What to ask the master for next. */
-interface NextFill {
-  slots: number[];
-  isPaced: boolean;
-}
-
-export function createFollower(
-  node: string,
-  store: StoreWriter,
-  ports: FollowerPorts,
-  verifier: Verifier,
-  pace: FillPace,
-) {
-  let { history, position } = store.standing();
-  const held = new SlotSet(store.standing().slots);
-  let wanted: number[] = [];
-  /** Of the wanted: somebody else answers for these. */
-  const paced = new Set<number>();
-  /** Slots that could not be had when they were asked for first, and how often. */
-  const failures = new Map<number, number>();
-  const toDrop: number[] = [];
-  let { resets } = store.standing();
-  let stopped = false;
-  let heldText = held.toBase64();
+export class Follower {
+  private readonly node: string;
+  private readonly store: StoreWriter;
+  private readonly ports: FollowerPorts;
+  private readonly verifier: Verifier;
+  private readonly audit: Audit;
+  private readonly wanted: WantedSlots;
+  private readonly held: SlotSet;
+  /** As requests carry it. */
+  private heldText: string;
+  private readonly toDrop = new Set<number>();
+  private readonly standing = new AsOf();
+  private readonly handing: HandOver;
+  private history: string;
+  /** Everything up to this seq is applied, for every slot held. */
+  private position: number;
+  private resets: number;
   /** The history that the main thread agreed to go over to. */
-  let agreed = '';
-  const standing = new AsOf();
-  const handing = new HandOver(ports.send, position);
+  private agreed = '';
+  private stopped = false;
 
-  async function run(): Promise<void> {
-    ports.send({ type: 'opened', ...store.standing() });
+  constructor(node: string, store: StoreWriter, ports: FollowerPorts, { verifier, pace }: FollowerTools) {
+    const { history, position, slots, resets } = store.standing();
+    this.node = node;
+    this.store = store;
+    this.ports = ports;
+    this.verifier = verifier;
+    this.audit = new Audit((slot) => store.audit(slot), ports.clock);
+    this.handing = new HandOver(ports.send, position);
+    this.wanted = new WantedSlots(pace);
+    this.held = new SlotSet(slots);
+    this.heldText = this.held.toBase64();
+    this.history = history;
+    this.position = position;
+    this.resets = resets;
+  }
+
+  receive(message: Exclude<ToFollower, { type: 'master' }>): void {
+    switch (message.type) {
+      case 'want':
+        // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
+        this.wanted.wish(message, (slot) => !this.held.has(slot) || this.toDrop.has(slot));
+        return;
+      case 'drop':
+        if (message.resets === this.resets) for (const slot of message.slots) this.toDrop.add(slot);
+        return;
+      case 'reset':
+        this.agreed = message.history;
+        return;
+      case 'taken':
+        this.handing.took(message.messages, message.seq);
+        return;
+      case 'verify':
+        this.verifier.start(this.held, message.refill);
+        return;
+      case 'stop':
+        this.stopped = true;
+    }
+  }
+
+  async run(): Promise<void> {
+    const { ports, wanted, verifier } = this;
+    ports.send({ type: 'opened', ...this.store.standing() });
     let retryMs = FIRST_RETRY_MS;
-    while (!stopped) {
+    while (!this.stopped) {
       let isFollowing = false;
       try {
-        drop();
-        if (!(await tail())) continue;
+        this.drop();
+        this.audit.step(this.held);
+        if (!(await this.tail())) continue;
         isFollowing = true;
-        const next = nextFill();
-        if (next !== undefined && pacedWaitMs(next) === 0) await fill(next);
-        else if (verifier.isDue()) await verify();
+        const next = wanted.next(this.held);
+        if (next !== undefined && wanted.waitMs(next) === 0) await this.fill(next);
+        else if (verifier.isDue()) await this.verify();
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         const damage = damageOf(error);
         if (damage?.slots === 'all') throw error;
         // Who stops it gives up what is being asked: no trouble, and nothing to wait for.
-        if (stopped) break;
+        if (this.stopped) break;
         // Nothing more of these slots is applied until the main thread has forgotten them and wants them dropped.
         if (damage !== undefined) ports.send({ type: 'damaged', slots: damage.slots, why: damage.why });
         else ports.send(troubleOf(error));
@@ -129,152 +156,98 @@ export function createFollower(
   }
 
   /** Takes a page of the log, up to `limit`; returns false where there is none of the history that is held. */
-  async function tail(limit = Infinity): Promise<boolean> {
+  private async tail(limit = Infinity): Promise<boolean> {
+    const { ports, node, history } = this;
     const askedAt = ports.clock();
     const wallAskedAt = ports.now();
     const page = await ports.ask(TAIL_PATH, {
-      ...{ node, history, after: position, taken: handing.taken, slots: heldText, waitMs: tailWaitMs() },
+      ...{ node, history, after: this.position, taken: this.handing.taken },
+      ...{ slots: this.heldText, waitMs: this.tailWaitMs() },
     });
     const { header, blobs } = decodePage<TailHeader>(page);
-    if (header.reset && !mayReset(header.history)) {
-      ports.send({ type: 'restored', history: header.history });
-      await ports.pause(HEARTBEAT_MS);
-      return false;
+    if (header.reset) {
+      this.checkOrigin(header);
+      if (!this.mayReset(header.history)) {
+        ports.send({ type: 'restored', history: header.history });
+        await ports.pause(HEARTBEAT_MS);
+        return false;
+      }
+      this.reset(header.history, header.upTo);
+    } else if (header.upTo > this.position) {
+      this.leaveBehind(header);
+      await this.apply(cutAt(header, limit), blobs, wallAskedAt);
     }
-    if (header.reset) reset(header.history, header.upTo);
-    else if (header.upTo > position) await apply(cutAt(header, limit), blobs, wallAskedAt);
-    standing.heard(header.head, askedAt);
-    ports.send({ type: 'heard', head: header.head, asOf: standing.at(position) });
+    this.standing.heard(header.head, askedAt);
+    ports.send({ type: 'heard', head: header.head, asOf: this.standing.at(this.position) });
     return true;
   }
 
   /** How long the master may let the answer wait for news: until there is something else to do here. */
-  function tailWaitMs(): number {
-    if (verifier.left() !== undefined) return 0;
-    const next = nextFill();
-    if (next !== undefined) return Math.min(HEARTBEAT_MS, Math.ceil(pacedWaitMs(next)));
+  private tailWaitMs(): number {
+    if (this.verifier.left() !== undefined) return 0;
+    const next = this.wanted.next(this.held);
+    if (next !== undefined) return Math.min(HEARTBEAT_MS, Math.ceil(this.wanted.waitMs(next)));
     // What is still to be dropped is in the way of filling it.
-    return wanted.length > 0 ? 0 : HEARTBEAT_MS;
-  }
-
-  /** What is held of another history may be all that anybody can answer with: the main thread says when it may go. */
-  function mayReset(newHistory: string): boolean {
-    return newHistory === history || newHistory === agreed || held.size === 0;
-  }
-
-  /** Applies a page: first the file, then the main thread hears of it. */
-  async function apply(header: TailHeader, blobs: readonly Uint8Array[], askedAt: number): Promise<void> {
-    const news: SubjectNews[] = [];
-    const infos = store.apply(subjectsIn(newsBySlot(header, blobs), news), header.upTo, askedAt);
-    position = header.upTo;
-    await handOver(news, infos);
-  }
-
-  /** What a page brings for the slots held, by slot; within a slot in the order of the log. */
-  function newsBySlot(header: TailHeader, blobs: readonly Uint8Array[]): Map<number, StampedSegment[]> {
-    const bySlot = new Map<number, StampedSegment[]>();
-    let last = position;
-    header.entries.forEach(({ seq, at }, i) => {
-      if (seq <= last || seq > header.upTo)
-        throw new RangeError(`feed page: expected seqs that grow from ${last} to ${header.upTo}, got ${seq}`);
-      last = seq;
-      for (const segment of readSegments(blobs[i])) {
-        if (!store.isNews(segment.slot, seq)) continue;
-        const own = bySlot.get(segment.slot);
-        if (own === undefined) bySlot.set(segment.slot, [{ ...segment, at }]);
-        else own.push({ ...segment, at });
-      }
-    });
-    return bySlot;
+    return this.wanted.size > 0 ? 0 : HEARTBEAT_MS;
   }
 
   /**
-   * The lines of each subject, read only when they are asked for: those of a whole page, parsed, would outlive many collections. Adds
-   * what the main thread is to hear of a subject to `news`.
+   * What is held may be the last copy of what was written: it is given up only for a history that a restore, or a person's
+   * order, has made of this one, and for this one only where it has come further. Throws elsewhere.
    */
-  function* subjectsIn(
-    bySlot: ReadonlyMap<number, readonly StampedSegment[]>,
-    news: SubjectNews[],
-  ): Generator<SubjectLines> {
-    for (const segments of bySlot.values()) {
-      const subjects = new Map<string, { own: SubjectNews; lines: StampedLine[] }>();
-      for (const segment of segments) {
-        for (const text of segmentLines(segment)) {
-          const line = JSON.parse(text) as IngestLine;
-          const { subject } = line;
-          let group = subjects.get(subject);
-          if (group === undefined) {
-            const texts = ports.mayBeCached(subject) ? [] : null;
-            group = { own: { subject, texts, updated: 0 }, lines: [] };
-            subjects.set(subject, group);
-          }
-          group.lines.push({ line, at: segment.at });
-          group.own.texts?.push(text);
-          group.own.updated = segment.at;
-        }
-      }
-      for (const [subject, { own, lines }] of subjects) {
-        news.push(own);
-        yield { subject, lines };
-      }
+  private checkOrigin({ history, origins = [], upTo }: TailHeader): void {
+    if (this.held.size === 0 || this.history === '') return;
+    if (history === this.history) {
+      if (upTo >= this.position) return;
+      throw new Error(
+        `the master's database ends at seq ${upTo}, here everything up to ${this.position} is applied: nothing is given up`,
+      );
     }
+    if (origins.includes(this.history) || origins.includes(ANY_HISTORY)) return;
+    throw new Error(
+      `the master is in history ${history}, which no restore has made of ${this.history}, held here: nothing is given up`,
+    );
   }
 
-  /** Tells the main thread of a page, in messages small enough that taking one in does not hold it up. */
-  async function handOver(news: readonly SubjectNews[], infos: [string, StoredInfo | null][]): Promise<void> {
-    const infoOf = new Map(infos.map((info) => [info[0], info]));
-    let next = 0;
-    do {
-      const message: FromFollower & { type: 'applied' } = {
-        ...{ type: 'applied', upTo: position, subjects: [], lines: [], updated: [], infos: [] },
-      };
-      const { subjects } = message;
-      let chars = 0;
-      for (; next < news.length && subjects.length < HANDOVER_SUBJECTS && chars < HANDOVER_CHARS; next++) {
-        const { subject, texts, updated } = news[next];
-        const text = texts?.join('\n') ?? null;
-        chars += text?.length ?? 0;
-        subjects.push(subject);
-        message.lines.push(text);
-        message.updated.push(updated);
-        const info = infoOf.get(subject);
-        if (info !== undefined) message.infos.push(info);
-      }
-      if (next < news.length) message.more = true;
-      await hand(message);
-    } while (next < news.length);
+  /** What is held of another history may be all that anybody can answer with: the main thread says when it may go. */
+  private mayReset(newHistory: string): boolean {
+    return newHistory === this.history || newHistory === this.agreed || this.held.size === 0;
   }
 
-  /** Slots that nobody else answers for come first, many at once; of the others little at a time. */
-  function nextFill(): NextFill | undefined {
-    if (wanted.length === 0) return undefined;
-    // One that is still to be dropped comes after that.
-    const missing = wanted.filter((slot) => !held.has(slot));
-    const urgent = missing.filter((slot) => !paced.has(slot) && (failures.get(slot) ?? 0) < URGENT_TRIES);
-    if (urgent.length > 0) return { slots: urgent.slice(0, SLOTS_PER_FILL), isPaced: false };
-    return missing.length > 0 ? { slots: missing.slice(0, PACED_PAGE_SLOTS), isPaced: true } : undefined;
+  /** The master has lost lines of some slots: those are served no more until they are filled, and kept as they are until then. */
+  private leaveBehind({ damaged = [], upTo }: TailHeader): void {
+    const slots = damaged.filter((slot) => this.held.has(slot) && this.store.isNews(slot, upTo));
+    if (slots.length === 0) return;
+    this.store.leaveBehind(slots, this.position);
+    this.forget(slots);
+    this.ports.send({ type: 'damaged', slots, why: 'the master has lost lines of its log' });
   }
 
-  function pacedWaitMs({ isPaced }: NextFill): number {
-    return isPaced ? pace.waitMs() : 0;
+  /** Applies a page: first the file, then the main thread hears of it. */
+  private async apply(header: TailHeader, blobs: readonly Uint8Array[], askedAt: number): Promise<void> {
+    const { store, ports } = this;
+    const news: SubjectNews[] = [];
+    const bySlot = newsBySlot(header, blobs, this.position, (slot, seq) => store.isNews(slot, seq));
+    const infos = store.apply(subjectsIn(bySlot, ports.mayBeCached, news), header.upTo, askedAt);
+    this.position = header.upTo;
+    for (const message of appliedMessages(this.position, news, infos)) await this.hand(message);
   }
 
-  async function fill(next: NextFill): Promise<void> {
+  private async fill(next: NextFill): Promise<void> {
     try {
-      await fillSome(next);
+      await this.fillSome(next);
     } catch (error) {
-      // One that cannot be had must not keep the others from coming.
-      const [first] = next.slots;
-      if (wanted.includes(first)) wanted = [...wanted.filter((slot) => slot !== first), first];
-      failures.set(first, (failures.get(first) ?? 0) + 1);
+      this.wanted.failed(next);
       throw error;
     }
   }
 
-  async function fillSome({ slots, isPaced }: NextFill): Promise<void> {
-    const maxBytes = isPaced ? PACED_PAGE_BYTES : undefined;
-    const page = await ports.ask(FILL_PATH, { node, history, minSeq: position, slots, maxBytes });
-    if (isPaced) pace.took(page.length);
+  private async fillSome(next: NextFill): Promise<void> {
+    const { node, history, position } = this;
+    const maxBytes = next.isPaced ? PACED_PAGE_BYTES : undefined;
+    const request = { node, history, minSeq: position, slots: next.slots, maxBytes };
+    const page = await this.ports.ask(FILL_PATH, request);
+    this.wanted.took(next, page.length);
     const { header, blobs } = decodePage<FillHeader>(page);
     // Another history: the next tail sorts it out.
     if (header.reset || header.history !== history) return;
@@ -285,85 +258,86 @@ export function createFollower(
       );
     const filled = new Set<number>();
     try {
-      store.fill(header, blobs, (slot) => filled.add(slot));
+      this.store.fill(header, blobs, (slot) => filled.add(slot));
     } finally {
       // Where the file fails in the middle, the slots before are in it: from now on their lines are needed.
-      for (const slot of filled) {
-        held.add(slot);
-        failures.delete(slot);
-      }
-      heldText = held.toBase64();
-      wanted = wanted.filter((slot) => !filled.has(slot));
-      await tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
+      for (const slot of filled) this.held.add(slot);
+      this.heldText = this.held.toBase64();
+      this.wanted.filled(filled);
+      await this.tellFilled(header.slots.filter(({ slot }) => filled.has(slot)));
     }
   }
 
   /** Tells the main thread of slots that are in the file now, whole ones, few enough subjects at a time. */
-  async function tellFilled(filled: FillHeader['slots']): Promise<void> {
+  private async tellFilled(filled: FillHeader['slots']): Promise<void> {
     let slots: number[] = [];
     let infos: [string, StoredInfo][] = [];
     for (const { slot, subjects } of filled) {
       slots.push(slot);
       for (const { subject, info } of subjects) infos.push([subject, info]);
       if (infos.length < HANDOVER_SUBJECTS) continue;
-      await hand({ type: 'filled', slots, infos });
+      await this.hand({ type: 'filled', slots, infos });
       slots = [];
       infos = [];
     }
-    if (slots.length > 0) await hand({ type: 'filled', slots, infos });
+    if (slots.length > 0) await this.hand({ type: 'filled', slots, infos });
   }
 
   /**
    * Hands data to the main thread as it has room. Meanwhile the master hears how far answers are: where that is too far behind,
    * it slows writes.
    */
-  async function hand(message: DataMessage): Promise<void> {
-    while (handing.isFull && !stopped) {
+  private async hand(message: DataMessage): Promise<void> {
+    const { node, history, handing, ports } = this;
+    while (handing.isFull && !this.stopped) {
       if (await handing.room(SAY_AFTER_MS, ports.pause)) continue;
       const { taken } = handing;
-      const request = { node, history, after: position, taken, slots: NO_SLOTS, waitMs: 0 };
+      const request = { node, history, after: this.position, taken, slots: NO_SLOTS, waitMs: 0 };
       await ports.ask(TAIL_PATH, request).catch((error: unknown) => ports.send(troubleOf(error)));
     }
     handing.send(message);
   }
 
   /** Compares some slots with the master, both at the same seq: that of its answer, at which the log is stopped. */
-  async function verify(): Promise<void> {
-    const check = verifier.next(held);
+  private async verify(): Promise<void> {
+    const { node, history, ports } = this;
+    const check = this.verifier.next(this.held);
     if (check === undefined) return;
     const { slots } = check;
-    if (slots.length === 0) return compared(0, []);
-    const page = await ports.ask(SUMS_PATH, { node, history, minSeq: position, slots });
+    if (slots.length === 0) return this.compared(0, []);
+    const page = await ports.ask(SUMS_PATH, { node, history, minSeq: this.position, slots });
     const { header } = decodePage<SumsHeader>(page);
     if (header.reset || header.history !== history) return;
-    if (header.seq < position) throw new Error(`sums: expected seq ${position} or later, got ${header.seq}`);
-    const before = resets;
-    while (position < header.seq && resets === before && !stopped) if (!(await tail(header.seq))) return;
-    if (position !== header.seq || resets !== before) return;
+    if (header.seq < this.position)
+      throw new Error(`sums: expected seq ${this.position} or later, got ${header.seq}`);
+    const before = this.resets;
+    while (this.position < header.seq && this.resets === before && !this.stopped)
+      if (!(await this.tail(header.seq))) return;
+    if (this.position !== header.seq || this.resets !== before) return;
     const bad: BadSlot[] = [];
     const toRefill: BadSlot[] = [];
     for (const [i, sum] of header.sums.entries()) {
       const slot = slots[i];
-      const why = sum === null ? `slot ${slot}: it is damaged on the master` : differenceFrom(slot, sum);
+      const why = sum === null ? `slot ${slot}: it is damaged on the master` : this.differenceFrom(slot, sum);
       if (why !== undefined) bad.push({ slot, why });
       // The master has nothing better.
       if (why !== undefined && sum !== null) toRefill.push({ slot, why });
     }
-    compared(header.sums.length, bad);
+    this.compared(header.sums.length, bad);
     if (check.refill && toRefill.length > 0)
       ports.send({ type: 'damaged', slots: toRefill.map(({ slot }) => slot), why: toRefill[0].why });
     // Busy with other things.
     if (header.sums.length === 0) await ports.pause(HEARTBEAT_MS);
   }
 
-  function compared(count: number, bad: BadSlot[]): void {
-    const left = verifier.done(count);
-    ports.send({ type: 'verified', slots: count, bad, ...(left === undefined ? {} : { left }) });
+  private compared(count: number, bad: BadSlot[]): void {
+    const left = this.verifier.done(count);
+    this.ports.send({ type: 'verified', slots: count, bad, ...(left === undefined ? {} : { left }) });
   }
 
-  function differenceFrom(slot: number, sum: string): string | undefined {
+  private differenceFrom(slot: number, sum: string): string | undefined {
     try {
-      const own = store.sumOf(slot);
+      const own = this.store.sumOf(slot);
       return own === sum ? undefined : `slot ${slot}: it adds up to ${own}, on the master to ${sum}`;
     } catch (error) {
       const damage = damageOf(error);
@@ -372,49 +346,32 @@ export function createFollower(
     }
   }
 
-  function drop(): void {
-    const next = toDrop.slice(0, SLOTS_PER_DROP);
-    const slots = next.filter((slot) => held.has(slot));
-    if (slots.length > 0) store.drop(slots);
+  private drop(): void {
+    const next = [...this.toDrop].slice(0, SLOTS_PER_DROP);
+    const slots = next.filter((slot) => this.held.has(slot));
+    if (slots.length > 0) this.store.drop(slots);
     // Only now: where the file fails they are still to be dropped, and not filled before.
-    toDrop.splice(0, next.length);
+    for (const slot of next) this.toDrop.delete(slot);
     if (slots.length === 0) return;
-    for (const slot of slots) held.delete(slot);
-    heldText = held.toBase64();
-    ports.send({ type: 'dropped', slots });
+    this.forget(slots);
+    this.ports.send({ type: 'dropped', slots });
   }
 
-  function reset(newHistory: string, upTo: number): void {
-    store.reset(newHistory, upTo);
-    resets = store.standing().resets;
-    toDrop.length = 0;
-    wanted = [...new Set([...held, ...wanted])];
-    for (const slot of [...held]) held.delete(slot);
-    heldText = held.toBase64();
-    history = newHistory;
-    position = upTo;
-    ports.send({ type: 'reset', history, position, resets });
+  private forget(slots: readonly number[]): void {
+    for (const slot of slots) this.held.delete(slot);
+    this.heldText = this.held.toBase64();
   }
 
-  return {
-    run,
-    receive(message: Exclude<ToFollower, { type: 'master' }>): void {
-      if (message.type === 'want') {
-        const dropping = new Set(toDrop);
-        // A slot that is wanted again before it was dropped is dropped and filled: the main thread has forgotten it.
-        wanted = [...message.urgent, ...message.paced].filter(
-          (slot) => !held.has(slot) || dropping.has(slot),
-        );
-        paced.clear();
-        for (const slot of message.paced) paced.add(slot);
-      } else if (message.type === 'drop') {
-        if (message.resets === resets) for (const slot of message.slots) toDrop.push(slot);
-      } else if (message.type === 'reset') agreed = message.history;
-      else if (message.type === 'taken') handing.took(message.messages, message.seq);
-      else if (message.type === 'verify') verifier.start(held, message.refill);
-      else stopped = true;
-    },
-  };
+  private reset(newHistory: string, upTo: number): void {
+    this.store.reset(newHistory, upTo);
+    this.resets = this.store.standing().resets;
+    this.toDrop.clear();
+    this.wanted.addFirst(this.held);
+    this.forget([...this.held]);
+    this.history = newHistory;
+    this.position = upTo;
+    this.ports.send({ type: 'reset', history: newHistory, position: upTo, resets: this.resets });
+  }
 }
 
 function troubleOf(error: unknown): FromFollower {
@@ -423,10 +380,4 @@ function troubleOf(error: unknown): FromFollower {
     message: error instanceof Error ? error.message : String(error),
     unavailable: error instanceof KamaitachiError && error.code === 'unavailable',
   };
-}
-
-/** A page without what comes after `limit`. */
-function cutAt(header: TailHeader, limit: number): TailHeader {
-  if (header.upTo <= limit) return header;
-  return { ...header, upTo: limit, entries: header.entries.filter(({ seq }) => seq <= limit) };
 }

@@ -9,10 +9,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMark } from '../../shared/adapter/mark.ts';
 import { openDatabase } from '../store/database.ts';
 import { countCommits } from '../store/mark.ts';
+import { readMeta } from '../store/schema.ts';
 import { createStoreWriter } from '../store/writer.ts';
 import { openSound } from './storage.ts';
 
@@ -36,14 +38,14 @@ function write(transactions: number): void {
 }
 
 /** Opens the file; why it was set aside, if it was, and whose history is in it. */
-function open(): { why: string | undefined; history: unknown } {
+function open(): { why: string | undefined; history: string } {
   let why: string | undefined;
   const database = openSound(path, markPath, (said) => {
     why = said;
   });
-  const history = database.prepare("SELECT value FROM meta WHERE key = 'history'").get()?.value;
+  const row = database.prepare("SELECT CAST(value AS BLOB) AS value FROM meta WHERE key = 'history'").get();
   database.close();
-  return { why, history };
+  return { why, history: readMeta('history', row?.value) };
 }
 
 function scribble(from: number, to: number): void {
@@ -71,7 +73,7 @@ describe('the file of a slave', () => {
   ])('is set aside where %s', (_what, damage, said) => {
     write(3);
     damage();
-    expect(open()).toEqual({ why: expect.stringContaining(said), history: undefined });
+    expect(open()).toEqual({ why: expect.stringContaining(said), history: '' });
     expect(existsSync(`${path}.damaged`)).toBe(true);
     expect(readMark(markPath)).toBeUndefined();
     expect(open().why).toBeUndefined();
@@ -91,7 +93,7 @@ describe('the file of a slave', () => {
     write(3);
     const before = readFileSync(path);
     const database = openDatabase(path);
-    database.exec("INSERT INTO subjects VALUES ('a', 1, '{}', 0)");
+    database.exec("INSERT INTO subjects VALUES ('a', 1, '{}', 0, 0, 0)");
     const index = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_subjects_1'";
     const page = database.prepare(index).get()?.rootpage as number;
     database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
@@ -100,8 +102,39 @@ describe('the file of a slave', () => {
     const mixed = readFileSync(path);
     before.copy(mixed, (page - 1) * 16_384, (page - 1) * 16_384, page * 16_384);
     writeFileSync(path, mixed);
-    expect(open().why).toBeUndefined();
     writeFileSync(markPath, '9');
     expect(open().why).toContain('transactions are lost');
   });
+
+  it('of the version before becomes one of this, with everything in it', () => {
+    const database = new Database(path);
+    database.exec(VERSION_2);
+    database.close();
+    expect(open()).toEqual({ why: undefined, history: 'old' });
+    const upgraded = openDatabase(path);
+    const store = createStoreWriter(upgraded);
+    expect(store.standing()).toMatchObject({ history: 'old', position: 7, slots: [1, 2] });
+    for (const slot of [1, 2]) store.audit(slot);
+    upgraded.exec("DELETE FROM subjects WHERE subject = 'b'");
+    expect(() => store.audit(1)).toThrow('subjects are missing');
+    store.audit(2);
+    upgraded.close();
+  });
 });
+
+/** A file as the version before wrote it: two slots, three subjects. */
+const VERSION_2 = `
+  CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE slots(slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+  CREATE TABLE subjects(
+    subject TEXT PRIMARY KEY, slot INTEGER NOT NULL, info TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;
+  CREATE INDEX subjects_by_slot ON subjects(slot);
+  CREATE TABLE chunks(
+    slot INTEGER NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, summary TEXT NOT NULL, sum INTEGER NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY(slot, subject, start)) STRICT;
+  INSERT INTO meta VALUES ('history', 'old'), ('position', '7'), ('begun', '7'), ('resets', '1');
+  INSERT INTO slots VALUES (1, 3), (2, 4);
+  INSERT INTO subjects VALUES ('a', 1, '{}', 5), ('b', 1, '{}', 6), ('c', 2, '{}', 7);
+  INSERT INTO chunks VALUES (1, 'a', 0, 1, '{}', 8, x'00'), (1, 'a', 9, 1, '{}', 9, x'00'), (2, 'c', 0, 1, '{}', 10, x'00');
+  PRAGMA user_version = 2;`;

@@ -12,7 +12,7 @@ import { createStoreWriter } from '../store/writer.ts';
 import { createAskMaster } from './ask-master.ts';
 import { clockOffset } from './clock.ts';
 import { createFillPace } from './fill-pace.ts';
-import { createFollower, type FollowerPorts } from './follower.ts';
+import { Follower, type FollowerPorts } from './follower.ts';
 import type { FollowerOptions, FromFollower, ToFollower } from './messages.ts';
 import { createVerifier } from './verifier.ts';
 
@@ -64,7 +64,7 @@ async function follow(): Promise<void> {
     const clock = () => performance.now();
     const verifier = createVerifier(verifyEveryMs, clock, first);
     const pace = createFillPace(fillBytesPerSecond, clock);
-    const follower = createFollower(node, createStoreWriter(database), ports, verifier, pace);
+    const follower = new Follower(node, createStoreWriter(database), ports, { verifier, pace });
     port.on('message', (message: ToFollower) => {
       if (message.type === 'master') {
         // The one before may stand still, and with it what it was asked.

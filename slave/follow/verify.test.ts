@@ -5,6 +5,8 @@ import type { IngestLine } from '../../shared/data/lines.ts';
 import type { PartRequest } from '../../shared/link/messages.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
 import { textOf } from '../answer/rows.ts';
+import type { Connection } from '../store/database.ts';
+import { type SlotRow, sumOfSlot } from '../store/schema.ts';
 import { FakeMaster, Followed, until } from '../testing/followed.ts';
 
 const SUBJECTS = Array.from({ length: 12 }, (_, i) => `33:3000${i}`);
@@ -49,6 +51,14 @@ async function eps(name: string): Promise<number> {
   return JSON.parse(textOf(made))[0]?.data.eps;
 }
 
+/** Has the slot say that it was filled from a later snapshot than it was: lines up to there count as applied. */
+function skipTo(database: Connection, seq: number): void {
+  const [row] = database.prepare(`SELECT * FROM slots WHERE slot = ${slot}`).all() as unknown as SlotRow[];
+  database
+    .prepare('UPDATE slots SET seq = ?, sum = ? WHERE slot = ?')
+    .run(seq, sumOfSlot({ ...row, seq }), slot);
+}
+
 describe('a comparison with the master', () => {
   test('finds nothing where there is nothing, also while lines come in', async () => {
     const writing = setInterval(() => master.write([record(subject, master.head)]), 1);
@@ -83,9 +93,10 @@ describe('a comparison with the master', () => {
       'a chunk of no subject',
       `INSERT INTO chunks SELECT slot, 'nobody', start, bytes, summary, sum, data FROM chunks WHERE slot = ${slot}`,
     ],
-    ['an old state', `UPDATE slots SET seq = 99 WHERE slot = ${slot}`],
+    ['an old state', ''],
   ])('finds %s, and fills the slot again', async (name, sql) => {
-    followed.damage(sql);
+    if (sql === '') followed.damageWith((database) => skipTo(database, 99));
+    else followed.damage(sql);
     await followed.restart();
     followed.own(SLOTS);
     // The one that is in an old state misses a line; in the others nothing is touched, or it would be noticed at once.
@@ -93,8 +104,8 @@ describe('a comparison with the master', () => {
     master.write([record(written, 3)]);
     await followed.settled();
     const bad = await followed.verified();
-    // An info is checked when the slave starts: that slot is on its way already.
-    expect(bad).toEqual(name.startsWith('an info') ? [] : [slot]);
+    // Subjects are counted, and infos checked, when the slave starts: that slot is on its way already.
+    expect(bad).toEqual(/^(an info|a subject)/.test(name) ? [] : [slot]);
     await followed.settled();
     expect(followed.slave.soundness.refilled).toBe(1);
     expect(await eps(subject)).toBe((written === subject ? 30 : 20) + slot / 1e5);

@@ -1,6 +1,7 @@
 /** A slave without its network faces: holds slots, follows the feed, answers parts of queries. */
 import type { Worker } from 'node:worker_threads';
 import { KamaitachiError } from '../../shared/base/errors.ts';
+import { COPY_PAGE_BYTES } from '../../shared/base/limits.ts';
 import type { IngestLine, StoredInfo } from '../../shared/data/lines.ts';
 import type { PartRequest, SlaveState } from '../../shared/link/messages.ts';
 import { ChangedSlots } from '../../shared/link/news.ts';
@@ -38,6 +39,12 @@ export interface PartAnswer extends Omit<Answer, 'rest'> {
   /** Every part of the answer was read from a state ≥ this. */
   seq: number;
   staleSeconds: number;
+}
+
+export interface CopyRequest {
+  history: string;
+  minSeq: number;
+  slots: number[];
 }
 
 /** What is known of the data held: compared with the master, and found damaged. */
@@ -298,6 +305,17 @@ export class Slave {
   follow(url: string): void {
     this.master = url;
     this.post({ type: 'master', url });
+  }
+
+  /** Whole slots out of the file, those of `slots` that are held ready, for a master that has lost them. */
+  copySlots({ history, minSeq, slots }: CopyRequest): Uint8Array {
+    const { reader, cache } = this.sources;
+    if (history !== this.history)
+      throw new KamaitachiError('unavailable', `expected history ${this.history}, got ${history}`);
+    if (this.seq < minSeq)
+      throw new KamaitachiError('unavailable', `seq ${minSeq} is not reached yet: ask again`);
+    const held = slots.filter((slot) => this.slots.ready.has(slot));
+    return reader.copySlots(held, { history, resets: cache.resets, maxBytes: COPY_PAGE_BYTES });
   }
 
   /** Drops slots whose data cannot be trusted, first in memory, and fills again those that this node owns. */

@@ -6,6 +6,7 @@ import { type Block, DamagedBlock, decodeBlock } from '../../shared/data/block.t
 import { isFileDamage } from '../../shared/data/damage.ts';
 import type { StoredInfo } from '../../shared/data/lines.ts';
 import { blob } from './database.ts';
+import { textOf } from './schema.ts';
 
 /** What has to be filled again: some slots, or all there is, since the file itself cannot be used any more. */
 export interface Damage {
@@ -37,9 +38,24 @@ export function isInfo(slot: number, subject: string, info: unknown, sum: unknow
 
 /** The info of a subject as its row has it. */
 export function readInfo(slot: number, subject: string, info: unknown, sum: unknown): StoredInfo {
-  if (!isInfo(slot, subject, info, sum))
+  const text = textOf(info);
+  if (!isInfo(slot, subject, text, sum))
     throw new DamagedSlot(slot, `the info of ${JSON.stringify(subject)} is not as it was written`);
-  return JSON.parse(info) as StoredInfo;
+  return JSON.parse(text) as StoredInfo;
+}
+
+/** Compares the chunks found of a subject with what its row says of them. */
+export function checkChunks(
+  slot: number,
+  subject: string,
+  found: { chunks: number; sum: number },
+  row: { chunks: unknown; chunk_sum: unknown },
+): void {
+  if (found.chunks !== row.chunks || found.sum !== row.chunk_sum)
+    throw new DamagedSlot(
+      slot,
+      `chunks of ${JSON.stringify(subject)} are missing, or not those written last`,
+    );
 }
 
 /** The block of a chunk as its row has it. */

@@ -1,5 +1,7 @@
-/** A slave's libSQL file: its tables, and the one typed wrapper that every statement goes through. */
+/** A slave's libSQL file, and the one typed wrapper that every statement goes through. */
 import Database from 'libsql';
+import { keepPrivate } from '../../shared/adapter/private-file.ts';
+import { prepareTables } from './schema.ts';
 
 /** What may be bound. A boolean would abort the process, NaN would become NULL, and text with NUL would come back cut. */
 export type Bindable = string | number | null | Uint8Array;
@@ -21,29 +23,12 @@ export interface Connection {
   close(): void;
 }
 
-/** Of the tables below. A file with another one is not read: everything in it can be had from the master. */
-const SCHEMA_VERSION = 2;
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS slots(slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS subjects(
-    subject TEXT PRIMARY KEY, slot INTEGER NOT NULL, info TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS subjects_by_slot ON subjects(slot);
-  CREATE TABLE IF NOT EXISTS chunks(
-    slot INTEGER NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, summary TEXT NOT NULL, sum INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY(slot, subject, start)) STRICT;`;
-
 /** Waits for the other connection of this process at most this long; neither holds a transaction for longer. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-/** A file whose tables are those of another version. */
-export class OtherVersion extends Error {
-  override readonly name = 'OtherVersion';
-}
-
 /** Opens the file, creating it and its tables where needed. Every connection of a slave goes through here. */
 export function openDatabase(path: string): Connection {
+  keepPrivate(path);
   const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     prepare(database);
@@ -84,13 +69,9 @@ function prepare(database: Database.Database): void {
   database.exec('PRAGMA cache_size = -32768');
   // A power loss may cost the last transactions, never half of one: rows and position go together, so the feed resumes.
   database.exec('PRAGMA synchronous = NORMAL');
-  const [{ user_version: version }] = database.prepare('PRAGMA user_version').all() as {
-    user_version: number;
-  }[];
-  const isNew = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").all().length === 0;
-  if (!isNew && version !== SCHEMA_VERSION)
-    throw new OtherVersion(`database: expected tables of version ${SCHEMA_VERSION}, got ${version}`);
-  if (isNew) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  // Cells that reach out of their page are damage, not rows.
+  database.exec('PRAGMA cell_size_check = ON');
+  prepareTables(database);
 }
 
 /** A blob column, whichever of its types libsql chose. */

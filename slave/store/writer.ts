@@ -7,8 +7,10 @@ import { foldSubject, type SubjectChange, touchedRange } from '../../shared/data
 import type { Chunk, StampedLine, StoredInfo } from '../../shared/data/lines.ts';
 import { type StoredState, slotSum } from '../../shared/data/slot-sum.ts';
 import { slotOf } from '../../shared/ownership/slot.ts';
-import { DamagedSlot, readBlock, readInfo, sumOfInfo, sumOfSummary } from './damage.ts';
-import type { Connection } from './database.ts';
+import { checkChunks, DamagedSlot, readBlock, readInfo, sumOfInfo, sumOfSummary } from './damage.ts';
+import type { Connection, Row } from './database.ts';
+import { asBytes, readMeta, textOf, withSum } from './schema.ts';
+import { type Delta, Totals } from './totals.ts';
 
 export interface Standing {
   history: string;
@@ -27,104 +29,162 @@ export interface SubjectLines {
   lines: StampedLine[];
 }
 
+/** A subject as it is stored, with what its rows say of themselves. */
+interface Stored {
+  info: StoredInfo | null;
+  infoSum: number;
+  chunks: Chunk[];
+  /** Of all its chunks. */
+  count: number;
+  chunkSum: number;
+  /** Checksums of the chunks that were read, by start. */
+  sums: Map<number, number>;
+}
+
 export function createStoreWriter(database: Connection) {
-  const getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
-  const setMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
-  const allSlots = database.prepare('SELECT slot, seq FROM slots');
-  const addSlot = database.prepare('INSERT OR REPLACE INTO slots VALUES (?, ?)');
-  const removeSlot = database.prepare('DELETE FROM slots WHERE slot = ?');
-  const getInfo = database.prepare('SELECT info, sum FROM subjects WHERE subject = ?');
-  const putInfo = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?)');
-  const removeInfo = database.prepare('DELETE FROM subjects WHERE subject = ?');
-  const removeInfos = database.prepare('DELETE FROM subjects WHERE slot = ?');
+  const getMeta = database.prepare(`SELECT ${asBytes('value')} FROM meta WHERE key = ?`);
+  const putMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
+  const getSubject = database.prepare(
+    `SELECT ${asBytes('info')}, sum, chunks, chunk_sum,
+       (SELECT count(*) FROM chunks WHERE slot = ?2 AND subject = ?1) AS found FROM subjects WHERE subject = ?1`,
+  );
+  const putSubject = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?, ?, ?)');
+  const removeSubject = database.prepare('DELETE FROM subjects WHERE subject = ?');
+  const removeSubjects = database.prepare('DELETE FROM subjects WHERE slot = ?');
   const touchedChunks = database.prepare(
-    `SELECT start, data FROM chunks WHERE slot = ?1 AND subject = ?2 AND start <= ?4 AND start >= ifnull(
+    `SELECT start, ${asBytes('summary')}, sum, data FROM chunks
+     WHERE slot = ?1 AND subject = ?2 AND start <= ?4 AND start >= ifnull(
        (SELECT max(start) FROM chunks WHERE slot = ?1 AND subject = ?2 AND start <= ?3), ${MIN_TIME}) ORDER BY start`,
   );
   const putChunk = database.prepare('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)');
   const removeChunk = database.prepare('DELETE FROM chunks WHERE slot = ? AND subject = ? AND start = ?');
   const removeChunks = database.prepare('DELETE FROM chunks WHERE slot = ?');
-  const infosOfSlot = database.prepare('SELECT subject, info, sum FROM subjects WHERE slot = ?');
-  const chunksOfSubject = database.prepare(
-    'SELECT start, summary, sum, data FROM chunks WHERE slot = ? AND subject = ? ORDER BY start',
+  const countOfSubject = database.prepare(
+    'SELECT count(*) AS chunks FROM chunks WHERE slot = ? AND subject = ?',
   );
-  const countChunks = database.prepare('SELECT count(*) AS chunks FROM chunks WHERE slot = ?');
+  const subjectsOfSlot = database.prepare(
+    `SELECT ${asBytes('subject')}, ${asBytes('info')}, sum, chunks, chunk_sum FROM subjects WHERE slot = ?`,
+  );
+  const chunksOfSubject = database.prepare(
+    `SELECT start, ${asBytes('summary')}, sum, data FROM chunks WHERE slot = ? AND subject = ? ORDER BY start`,
+  );
 
   // A crash in the middle of a fill leaves rows of a slot that is not held.
   for (const table of ['subjects', 'chunks'])
     database.exec(`DELETE FROM ${table} WHERE slot NOT IN (SELECT slot FROM slots)`);
-  database.exec(
-    "UPDATE meta SET value = (SELECT value FROM meta WHERE key = 'position') WHERE key = 'begun'",
-  );
+  const setMeta = (key: string, value: string) => putMeta.run(key, withSum(key, value));
+  if (meta('position') !== '') setMeta('begun', meta('position'));
 
-  /** Seq of the snapshot that each slot was filled from: lines up to it are in already. */
-  const filledAt = new Map<number, number>();
-  for (const row of allSlots.all()) filledAt.set(row.slot as number, row.seq as number);
+  const totals = new Totals(database);
+  const unreadable = totals.load();
+  if (unreadable.length > 0) totals.transaction(() => unreadable.forEach(wipeSlot));
 
-  function readState(
-    slot: number,
-    { subject, lines }: SubjectLines,
-  ): { info: StoredInfo | null; chunks: Chunk[] } {
-    const info = getInfo.get(subject);
+  function readState(slot: number, { subject, lines }: SubjectLines): Stored {
+    const row = getSubject.get(subject, slot);
     const range = touchedRange(lines);
-    const rows = range === null ? [] : touchedChunks.all(slot, subject, range.from, range.to);
+    const rows =
+      range === null || row === undefined ? [] : touchedChunks.all(slot, subject, range.from, range.to);
+    if (row === undefined) {
+      // What is not there may have been lost.
+      totals.checkSubjects(slot);
+      const chunks = countOfSubject.get(slot, subject)!.chunks;
+      checkChunks(slot, subject, { chunks: chunks as number, sum: 0 }, { chunks: 0, chunk_sum: 0 });
+    } else
+      checkChunks(
+        slot,
+        subject,
+        { chunks: row.found as number, sum: 0 },
+        { chunks: row.chunks, chunk_sum: 0 },
+      );
+    const sums = new Map<number, number>();
+    const chunks = rows.map((row) => {
+      const start = row.start as number;
+      sums.set(start, row.sum as number);
+      return { start, block: readChunk(slot, subject, row) };
+    });
     return {
-      info: info === undefined ? null : readInfo(slot, subject, info.info, info.sum),
-      chunks: rows.map((row) => ({ start: row.start as number, block: readBlock(slot, subject, row.data) })),
+      info: row === undefined ? null : readInfo(slot, subject, row.info, row.sum),
+      infoSum: (row?.sum as number | undefined) ?? 0,
+      chunks,
+      count: (row?.chunks as number | undefined) ?? 0,
+      chunkSum: (row?.chunk_sum as number | undefined) ?? 0,
+      sums,
     };
   }
 
-  function writeChange(slot: number, subject: string, change: SubjectChange): number {
-    for (const start of change.removed) removeChunk.run(slot, subject, start);
-    for (const { start, block } of change.chunks) writeChunk(slot, subject, start, block, encodeBlock(block));
-    if (change.info === null) removeInfo.run(subject);
-    else writeInfo(slot, subject, change.info);
+  function readChunk(slot: number, subject: string, row: Row): Block {
+    const block = readBlock(slot, subject, row.data);
+    if (sumOfSummary(slot, subject, row.start as number, textOf(row.summary)) !== row.sum)
+      throw new DamagedSlot(slot, `what is said of a chunk of ${JSON.stringify(subject)} does not fit it`);
+    return block;
+  }
+
+  function writeChange(slot: number, subject: string, before: Stored, change: SubjectChange): number {
+    const sums = new Map(before.sums);
+    for (const start of change.removed) {
+      removeChunk.run(slot, subject, start);
+      sums.delete(start);
+    }
+    for (const { start, block } of change.chunks)
+      sums.set(start, writeChunk(slot, subject, start, block, encodeBlock(block)));
+    const chunks = sums.size - before.sums.size;
+    const chunkSum = total(sums.values()) - total(before.sums.values());
+    let infoSum = 0;
+    if (change.info === null) removeSubject.run(subject);
+    else
+      infoSum = writeSubject(slot, subject, change.info, before.count + chunks, before.chunkSum + chunkSum);
+    totals.add(slot, {
+      subjects: (change.info === null ? 0 : 1) - (before.info === null ? 0 : 1),
+      subjectSum: infoSum - before.infoSum,
+      chunks,
+      chunkSum,
+    });
     return change.removed.length + change.chunks.length + 1;
   }
 
-  function writeChunk(slot: number, subject: string, start: number, block: Block, bytes: Uint8Array): void {
+  function writeChunk(slot: number, subject: string, start: number, block: Block, bytes: Uint8Array): number {
     const summary = JSON.stringify(block.summary());
     const sum = sumOfSummary(slot, subject, start, summary);
     putChunk.run(slot, subject, start, blockBytes(block), summary, sum, bytes);
+    return sum;
   }
 
-  function writeInfo(slot: number, subject: string, info: StoredInfo): void {
+  function writeSubject(
+    slot: number,
+    subject: string,
+    info: StoredInfo,
+    chunks: number,
+    chunkSum: number,
+  ): number {
     const text = JSON.stringify(info);
-    putInfo.run(subject, slot, text, sumOfInfo(slot, subject, text));
+    const sum = sumOfInfo(slot, subject, text);
+    putSubject.run(subject, slot, text, sum, chunks, chunkSum);
+    return sum;
   }
 
   /** A whole slot, by the same ways that queries take to it. */
   function readSlot(slot: number): StoredState[] {
-    let found = 0;
-    const states = infosOfSlot.all(slot).map((row) => {
-      const subject = row.subject as string;
+    totals.check(slot);
+    return subjectsOfSlot.all(slot).map((row) => {
+      const subject = textOf(row.subject);
+      const info = readInfo(slot, subject, row.info, row.sum);
       const rows = chunksOfSubject.all(slot, subject);
-      found += rows.length;
-      return {
-        subject,
-        info: readInfo(slot, subject, row.info, row.sum),
-        chunks: rows.map((row, i) => {
-          const start = row.start as number;
-          const block = readBlock(slot, subject, row.data);
-          const isSound =
-            sumOfSummary(slot, subject, start, row.summary as string) === row.sum &&
-            isWithin(block, start, (rows[i + 1]?.start as number | undefined) ?? MAX_TIME + 1);
-          if (isSound) return { start, block };
-          throw new DamagedSlot(
-            slot,
-            `what is said of a chunk of ${JSON.stringify(subject)} does not fit it`,
-          );
-        }),
-      };
+      const found = { chunks: rows.length, sum: total(rows.map(({ sum }) => sum as number)) };
+      checkChunks(slot, subject, found, row as { chunks: unknown; chunk_sum: unknown });
+      const chunks = rows.map((row, i) => {
+        const start = row.start as number;
+        const block = readChunk(slot, subject, row);
+        if (isWithin(block, start, (rows[i + 1]?.start as number | undefined) ?? MAX_TIME + 1))
+          return { start, block };
+        throw new DamagedSlot(slot, `what is said of a chunk of ${JSON.stringify(subject)} does not fit it`);
+      });
+      return { subject, info, chunks };
     });
-    if (countChunks.get(slot)?.chunks !== found)
-      throw new DamagedSlot(slot, 'it has chunks that belong to no subject');
-    return states;
   }
 
   function wipeSlot(slot: number): void {
-    removeSlot.run(slot);
-    removeInfos.run(slot);
+    totals.delete(slot);
+    removeSubjects.run(slot);
     removeChunks.run(slot);
   }
 
@@ -132,7 +192,7 @@ export function createStoreWriter(database: Connection) {
   let unreported: [string, StoredInfo | null][] = [];
 
   function meta(key: string): string {
-    return (getMeta.get(key)?.value as string | undefined) ?? '';
+    return readMeta(key, getMeta.get(key)?.value);
   }
 
   return {
@@ -140,12 +200,15 @@ export function createStoreWriter(database: Connection) {
       history: meta('history'),
       position: Number(meta('position')),
       heardAt: Number(meta('heardAt')),
-      slots: [...filledAt.keys()],
+      slots: [...totals.slots()].flatMap(({ slot, behind }) => (behind === 0 ? [slot] : [])),
       resets: Number(meta('resets')),
     }),
 
     /** Whether a line of `slot` with this seq still has to be applied. */
-    isNews: (slot: number, seq: number): boolean => seq > (filledAt.get(slot) ?? Infinity),
+    isNews(slot: number, seq: number): boolean {
+      const row = totals.get(slot);
+      return row !== undefined && row.behind === 0 && seq > row.seq;
+    },
 
     /**
      * Applies the lines of a page, then moves the position to `upTo`, in transactions of bounded size; the position goes
@@ -158,14 +221,14 @@ export function createStoreWriter(database: Connection) {
       let next = source.next();
       do {
         const changed: typeof infos = [];
-        database.transaction(() => {
+        totals.transaction(() => {
           let written = 0;
           for (; !next.done && written < CHUNKS_PER_TRANSACTION; next = source.next()) {
             const group = next.value;
             const slot = slotOf(group.subject);
             const before = readState(slot, group);
             const change = foldSubject(group.subject, before, group.lines);
-            written += writeChange(slot, group.subject, change);
+            written += writeChange(slot, group.subject, before, change);
             if (
               before.info === null ||
               change.info === null ||
@@ -174,10 +237,10 @@ export function createStoreWriter(database: Connection) {
               changed.push([group.subject, change.info]);
             }
           }
-          setMeta.run('begun', String(upTo));
+          setMeta('begun', String(upTo));
           if (next.done) {
-            setMeta.run('position', String(upTo));
-            setMeta.run('heardAt', String(heardAt));
+            setMeta('position', String(upTo));
+            setMeta('heardAt', String(heardAt));
           }
         });
         infos.push(...changed);
@@ -194,60 +257,84 @@ export function createStoreWriter(database: Connection) {
       let place = 0;
       let done = 0;
       let next = 0;
+      let delta = noDelta();
       while (place < header.slots.length) {
         const held: number[] = [];
-        database.transaction(() => {
+        totals.transaction(() => {
           for (let written = 0; place < header.slots.length && written < CHUNKS_PER_TRANSACTION; ) {
             const { slot, subjects } = header.slots[place];
-            if (done === 0) wipeSlot(slot);
+            if (done === 0) {
+              wipeSlot(slot);
+              delta = noDelta();
+            }
             for (; done < subjects.length && written < CHUNKS_PER_TRANSACTION; done++) {
               const { subject, info, chunks } = subjects[done];
-              writeInfo(slot, subject, info);
+              let chunkSum = 0;
               for (const start of chunks) {
                 const bytes = blobs[next++];
-                writeChunk(slot, subject, start, decodeBlock(bytes), bytes);
+                chunkSum += writeChunk(slot, subject, start, decodeBlock(bytes), bytes);
               }
+              delta.subjects++;
+              delta.subjectSum += writeSubject(slot, subject, info, chunks.length, chunkSum);
+              delta.chunks += chunks.length;
+              delta.chunkSum += chunkSum;
               written += 1 + chunks.length;
             }
             if (done < subjects.length) break;
-            addSlot.run(slot, header.seq);
+            totals.fill(slot, header.seq, delta);
             held.push(slot);
             written++;
             place++;
             done = 0;
           }
         });
-        for (const slot of held) {
-          filledAt.set(slot, header.seq);
-          onHeld(slot);
-        }
+        for (const slot of held) onHeld(slot);
       }
     },
 
     /** What the slot holds, as `slotSum` says it. Throws a DamagedSlot where its rows are not as they were written. */
     sumOf: (slot: number): string => slotSum(database.snapshot(() => readSlot(slot))),
 
+    /** Counts the rows of a slot. Throws a DamagedSlot where some are missing, or are not those written last. */
+    audit: (slot: number): void => database.snapshot(() => totals.check(slot)),
+
     drop(slots: readonly number[]): void {
-      database.transaction(() => slots.forEach(wipeSlot));
-      for (const slot of slots) filledAt.delete(slot);
+      totals.transaction(() => slots.forEach(wipeSlot));
+    },
+
+    /** Keeps what is held of these slots, as of `seq`, but applies nothing more to it: lines after that could not be had. */
+    leaveBehind(slots: readonly number[], seq: number): void {
+      totals.transaction(() => {
+        for (const slot of slots) totals.setBehind(slot, seq);
+      });
     },
 
     /** Forgets everything and starts again in another history, from `position` with no slots. */
     reset(history: string, position: number): void {
-      filledAt.clear();
       unreported = [];
-      database.transaction(() => {
+      totals.transaction(() => {
         for (const table of ['slots', 'subjects', 'chunks']) database.exec(`DELETE FROM ${table}`);
-        setMeta.run('history', history);
-        setMeta.run('position', String(position));
-        setMeta.run('begun', String(position));
-        setMeta.run('resets', String(Number(meta('resets')) + 1));
+        setMeta('history', history);
+        setMeta('position', String(position));
+        setMeta('begun', String(position));
+        setMeta('resets', String(Number(meta('resets')) + 1));
       });
+      totals.clear();
     },
   };
 }
 
 export type StoreWriter = ReturnType<typeof createStoreWriter>;
+
+function noDelta(): Delta {
+  return { subjects: 0, subjectSum: 0, chunks: 0, chunkSum: 0 };
+}
+
+function total(sums: Iterable<number>): number {
+  let sum = 0;
+  for (const one of sums) sum += one;
+  return sum;
+}
 
 function isWithin({ times }: Block, start: number, end: number): boolean {
   return times.length > 0 && times[0] >= start && times[times.length - 1] < end;

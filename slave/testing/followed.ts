@@ -26,7 +26,7 @@ import { CachedFilter } from '../cache/cached-filter.ts';
 import { Directory } from '../cache/directory.ts';
 import { createStoreReader } from '../cache/store-reader.ts';
 import { createFillPace, type FillPace } from '../follow/fill-pace.ts';
-import { createFollower } from '../follow/follower.ts';
+import { Follower } from '../follow/follower.ts';
 import type { FromFollower } from '../follow/messages.ts';
 import { createVerifier } from '../follow/verifier.ts';
 import { Slave } from '../state/slave.ts';
@@ -41,6 +41,8 @@ interface LogEntry {
 
 export class FakeMaster {
   history = 'first';
+  /** The histories that it has put an end to. */
+  readonly origins: string[] = [];
   log: LogEntry[] = [];
   head = 0;
   /** Slaves that stand below it have to fill again. */
@@ -59,6 +61,7 @@ export class FakeMaster {
 
   /** A restore: the last entries are gone, and what is written from now on is another history. */
   restore(history: string, seq: number): void {
+    this.origins.push(this.history);
     this.history = history;
     this.log = this.log.filter((entry) => entry.seq <= seq);
     this.head = Math.max(0, Math.min(this.head, seq));
@@ -94,7 +97,10 @@ export class FakeMaster {
   private tail({ history, after, slots }: TailRequest): Uint8Array {
     const { head } = this;
     if (history !== this.history || after < this.floor) {
-      const header: TailHeader = { history: this.history, upTo: head, head, reset: true, entries: [] };
+      const { origins } = this;
+      const header: TailHeader = {
+        ...{ history: this.history, origins, upTo: head, head, reset: true, entries: [] },
+      };
       return encodePage(header, []);
     }
     const wanted = SlotSet.fromBase64(slots);
@@ -164,7 +170,7 @@ export class Followed {
   /** Whether it may go over to another history as soon as there is one. */
   mayReset = true;
   private readonly folder = mkdtempSync(join(tmpdir(), 'kamaitachi-followed-'));
-  private follower!: ReturnType<typeof createFollower>;
+  private follower!: Follower;
   private connections: Connection[] = [];
   private running: Promise<void> = Promise.resolve();
 
@@ -192,7 +198,7 @@ export class Followed {
     const filter = new CachedFilter();
     const cache = new SubjectCache({ maxBytes: 1024 * 1024, reader, filter, now: () => 0 });
     const rankings = new Rankings(directory, cache);
-    const follower = createFollower(
+    const follower = new Follower(
       'me',
       store,
       {
@@ -220,8 +226,7 @@ export class Followed {
           await turn();
         },
       },
-      createVerifier(0, () => 0, 0),
-      this.pace,
+      { verifier: createVerifier(0, () => 0, 0), pace: this.pace },
     );
     const slave = new Slave({
       ...{ node: 'me', sources: { directory, cache, reader, rankings }, log: () => {} },
@@ -243,6 +248,12 @@ export class Followed {
   damage(sql: string): void {
     const connection = openDatabase(join(this.folder, 'slave.db'));
     connection.exec(sql);
+    connection.close();
+  }
+
+  damageWith(change: (database: Connection) => void): void {
+    const connection = openDatabase(join(this.folder, 'slave.db'));
+    change(connection);
     connection.close();
   }
 

@@ -58,17 +58,18 @@ export class Watched {
   }
 
   /**
-   * With news on their way, every subject shows its info as handed over, and its observations as of one state from there
-   * to the newest, never an earlier one than before.
+   * With news on their way, every subject shows its info and its observations as of one state from that handed over to the
+   * newest, never an earlier one than before.
    */
   private async checkBetween(asked: AskedQuery): Promise<void> {
-    const told = this.states[this.handed];
     const data = await this.alone.ask(asked);
-    const shares = subjectsOf(told, asked).flatMap((subject) => {
+    const subjects = new Set(this.states.slice(this.handed).flatMap((state) => subjectsOf(state, asked)));
+    const shares = [...subjects].flatMap((subject) => {
       const own = rowsOf(data, asked, subject);
       for (let i = Math.max(this.handed, this.shown.get(subject) ?? 0); i <= this.newest; i++) {
-        const seen = this.states[i].get(subject) ?? gone(told.get(subject)!.info);
-        const expected = subjectShares(subject, told.get(subject)!.info, seen, asked);
+        const seen = this.states[i].get(subject);
+        const isAsked = seen !== undefined && subjectsOf(this.states[i], asked).includes(subject);
+        const expected = isAsked ? subjectShares(subject, seen.info, seen, asked) : [];
         if (!isDeepStrictEqual(own, asRows(arrange(expected, asked), asked))) continue;
         this.shown.set(subject, i);
         return expected;

@@ -27,6 +27,9 @@ import { slavesComeAndGo } from './experiments/23-slaves-come-and-go.ts';
 import { restored } from './experiments/24-restore.ts';
 import { beyondTheLog } from './experiments/25-beyond-the-log.ts';
 import { registryWiped } from './experiments/26-registry-wiped.ts';
+import { lostMaster } from './experiments/27-lost-master.ts';
+import { flippedBits } from './experiments/28-flipped-bits.ts';
+import { quadraticBodies } from './experiments/31-quadratic-bodies.ts';
 
 export const EXPERIMENTS: readonly Experiment[] = [
   masterKilled,
@@ -55,4 +58,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   restored,
   beyondTheLog,
   registryWiped,
+  lostMaster,
+  flippedBits,
+  quadraticBodies,
 ];

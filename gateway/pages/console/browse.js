@@ -68,7 +68,7 @@ function Subjects({ topic, chosen, onChoose }) {
   return html`
     <section class="card" aria-labelledby="subjects-title">
       <h2 id="subjects-title">${topic === '' ? t('allSubjects') : topic}</h2>
-      <label>${t('beginsWith')} <input id="prefix" value=${prefix} onInput=${(event) => setPrefix(event.target.value)} autocomplete="off" spellcheck="false" /></label>
+      <label>${t('beginsWith')} <input id="prefix" value=${prefix} onInput=${(event) => setPrefix(event.target.value)} autocomplete="off" spellcheck=${false} /></label>
       <ul class="choices tall" id="subjects" tabindex="0" aria-labelledby="subjects-title">
         ${list.subjects.map((one) => html`<li key=${one.subject}><button type="button" aria-pressed=${one.subject === chosen} onClick=${() => onChoose(one)}>${one.subject} <span>${one.name === one.subject ? '' : one.name}</span></button></li>`)}
       </ul>

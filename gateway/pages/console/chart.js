@@ -4,6 +4,8 @@ import { t } from './texts.js';
 import uPlot from './uplot.js';
 
 export const LINES = 8;
+/** Seconds from one tick to the next, over up to an hour. */
+const HOUR_STEPS = [10, 30, 60, 120, 300, 600, 1200];
 
 /**
  * `times`: seconds, ascending; `lines`: `[{label, values}]`, null for none; `show`: a value as text; `least`: the greatest value
@@ -66,6 +68,8 @@ function options({ lines, height, show, least, steps, isUtc, legend, width, styl
   return {
     width,
     height,
+    // Room for half of the last time.
+    padding: [null, 28, null, null],
     ...(isUtc && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), 'Etc/UTC') }),
     legend: { show: legend },
     cursor: { y: false, points: { size: 5 } },
@@ -86,6 +90,7 @@ function options({ lines, height, show, least, steps, isUtc, legend, width, styl
         ...axis,
         space: 76,
         size: 26,
+        ...(!isUtc && { incrs: HOUR_STEPS }),
         values: (_, ticks, __, ___, step) => ticks.map((tick) => timeText(tick, step, isUtc)),
       },
       {

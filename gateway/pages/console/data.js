@@ -113,7 +113,7 @@ function Input({ field, kind, value, onInput, catalogue }) {
       list=${suggest === undefined ? undefined : `${id}-list`}
       placeholder=${input === 'list' ? t('listHint') : undefined}
       autocomplete="off"
-      spellcheck="false"
+      spellcheck=${false}
     />
     ${suggest !== undefined && html`<datalist id=${`${id}-list`}>${suggestions.map(({ name, note }) => html`<option key=${name} value=${name}>${note}</option>`)}</datalist>`}
   </label>`;

@@ -90,7 +90,7 @@ function Key({ refusal, onChange }) {
   };
   return html`
     <form id="access" onSubmit=${use}>
-      <label>${t('key')} <input id="key" ref=${field} type="password" autocomplete="off" spellcheck="false" /></label>
+      <label>${t('key')} <input id="key" ref=${field} type="password" autocomplete="off" spellcheck=${false} /></label>
       <button type="submit">${t('useKey')}</button>
       ${hasKey() && html`<button type="button" class="plain" onClick=${forget}>${t('forget')}</button>`}
       ${

@@ -76,10 +76,11 @@ function describe(nodes, slaves, zones) {
 }
 
 /** What a slave owns, fills and keeps for others. */
-function owns({ slots_owned, slots_filling, slots_kept }) {
+function owns({ linked, slots_owned, slots_filling, slots_kept }) {
   return [
     t('ownsSlots', { n: whole(slots_owned) }),
-    ...(slots_filling > 0 ? [t('fillsSlots', { n: whole(slots_filling) })] : []),
+    ...(linked ? [] : [t('notThere')]),
+    ...(linked && slots_filling > 0 ? [t('fillsSlots', { n: whole(slots_filling) })] : []),
     ...(slots_kept > 0 ? [t('keepsSlots', { n: whole(slots_kept) })] : []),
   ].join(', ');
 }

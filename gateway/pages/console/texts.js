@@ -55,6 +55,7 @@ const TEXTS = {
     innerRing: 'inner ring: slots that are answered; red: missing',
     zone: 'zone',
     ownsSlots: 'owns {n}',
+    notThere: 'away',
     fillsSlots: '{n} still being filled',
     keepsSlots: 'keeps {n} for others',
 
@@ -246,6 +247,7 @@ const TEXTS = {
     innerRing: '内环：可应答的槽；红色：缺失',
     zone: '区域',
     ownsSlots: '拥有 {n}',
+    notThere: '不可用',
     fillsSlots: '{n} 个仍在填充',
     keepsSlots: '替其他节点保留 {n}',
 
