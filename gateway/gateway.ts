@@ -16,6 +16,7 @@ import { isLoopback } from '../shared/options/exposure.ts';
 import { createTables } from '../shared/query/tables.ts';
 import { Bodies } from './flow/body.ts';
 import { Budget } from './flow/budget.ts';
+import { ChunkPool } from './flow/chunk-pool.ts';
 import { Writing } from './flow/writing.ts';
 import { Access } from './http/access.ts';
 import { createApp, type Respond } from './http/app.ts';
@@ -117,6 +118,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     discovery: deps.discovery,
     dial: deps.dial,
     budget,
+    chunks: new ChunkPool(),
     changes,
     schedule: deps.schedule,
     now: deps.now,

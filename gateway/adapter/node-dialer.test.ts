@@ -6,6 +6,7 @@ import { LINK_PROTOCOL, LINK_UPGRADE } from '../../shared/link/messages.ts';
 import { encodeFrame, FrameReader } from '../../shared/link/wire.ts';
 import { HASH_ID, SLOTS } from '../../shared/ownership/slot.ts';
 import { Budget } from '../flow/budget.ts';
+import { ChunkPool } from '../flow/chunk-pool.ts';
 import { Link, type PartAnswer } from '../slaves/link.ts';
 import { createNodeDial } from './node-dialer.ts';
 
@@ -59,6 +60,7 @@ async function listen(text: string, status = '101 Switching Protocols') {
     schedule: setImmediate,
     now: () => performance.now(),
     random: () => 0.5,
+    chunks: new ChunkPool(),
     budget: new Budget({ totalBytes: 1_000_000, keptBytes: 0, smallBytes: 0 }),
     onState: () => {},
     onNews: () => {},

@@ -62,8 +62,10 @@ class Source implements RunSource {
   private readonly rest: ChunkStream | undefined;
   private readonly made: readonly ColumnSpec[];
   private readonly specs: readonly ColumnSpec[];
-  /** Runs of the chunks that are here, and not taken. */
-  private readonly held: (readonly Run[])[];
+  /** Chunks that are here, and not taken. */
+  private readonly held: Held[];
+  /** Its runs were given last. */
+  private taken: Held | undefined;
   private readonly coming: Infos;
   isComplete: boolean;
 
@@ -77,7 +79,7 @@ class Source implements RunSource {
     this.rest = rest;
     this.made = made;
     this.specs = specs;
-    this.held = [runs];
+    this.held = [{ chunk: first, runs }];
     this.members = members;
     this.coming = coming;
     this.bytes = first.length;
@@ -86,34 +88,41 @@ class Source implements RunSource {
     rest?.ask();
   }
 
+  /** Nobody may read the runs that this gave before. */
   async next(): Promise<readonly Run[] | undefined> {
-    const runs = this.held.shift();
-    if (runs !== undefined) return runs;
-    if (this.isComplete) return undefined;
-    const chunk = await this.take();
-    return chunk && readChunk(chunk, this.made, this.specs).runs;
+    if (this.taken !== undefined) this.rest?.give(this.taken.chunk);
+    this.taken = this.held.shift() ?? (this.isComplete ? undefined : await this.take());
+    return this.taken?.runs;
   }
 
   /** Takes chunks in for as long as `mayHold` allows. */
   async hold(mayHold: (bytes: number) => boolean): Promise<void> {
     while (!this.isComplete && mayHold(CHUNK_OF_COLUMNS_BYTES)) {
-      const chunk = await this.take();
-      if (chunk === undefined) return;
-      this.bytes += chunk.length;
-      this.held.push(readChunk(chunk, this.made, this.specs).runs);
+      const held = await this.take();
+      if (held === undefined) return;
+      this.bytes += held.chunk.length;
+      this.held.push(held);
     }
   }
 
   /** Of all subjects that are here, and of those that may come. */
   *infos(): Infos {
-    for (const runs of this.held) for (const { info } of runs) yield info;
+    for (const { runs } of this.held) for (const { info } of runs) yield info;
     if (!this.isComplete) yield* this.coming;
   }
 
-  private async take(): Promise<Chunk | undefined> {
+  private async take(): Promise<Held | undefined> {
     const chunk = await this.rest!.next();
-    if (chunk === undefined) this.isComplete = true;
-    else this.rest!.ask();
-    return chunk;
+    if (chunk === undefined) {
+      this.isComplete = true;
+      return undefined;
+    }
+    this.rest!.ask();
+    return { chunk, runs: readChunk(chunk, this.made, this.specs).runs };
   }
+}
+
+interface Held {
+  chunk: Chunk;
+  runs: readonly Run[];
 }

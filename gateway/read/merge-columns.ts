@@ -9,7 +9,7 @@ import { namedSubjects, type Query } from '../../shared/query/query.ts';
 
 /** The runs of one part, in order: those of a chunk at a time. */
 export interface RunSource {
-  /** Undefined after the last ones. */
+  /** Undefined after the last ones. Those that were given before stand only until then. */
   next(): Promise<readonly Run[] | undefined>;
 }
 
@@ -21,7 +21,7 @@ interface Head {
   at: number;
 }
 
-/** All runs in order, as many at a time as are here. */
+/** All runs in order, as many at a time as are here; each stands until the next are asked for. */
 export async function* mergeRuns(query: Query, sources: readonly RunSource[]): AsyncGenerator<Run[], void> {
   const compare = orderOf(query);
   const isIn = cutOf(query);

@@ -8,6 +8,8 @@ export class ChunkStream {
   private readonly chunks: Chunk[] = [];
   private readonly pull: () => void;
   private readonly stop: () => void;
+  /** Takes the memory of a chunk that nobody reads any more. */
+  readonly give: (chunk: Chunk) => void;
   private isComplete = false;
   private error: KamaitachiError | undefined;
   private waiting:
@@ -15,9 +17,10 @@ export class ChunkStream {
     | undefined;
 
   /** `pull` asks for one more chunk; `stop` tells the slave that nobody wants any. */
-  constructor(pull: () => void, stop: () => void) {
+  constructor(pull: () => void, stop: () => void, give: (chunk: Chunk) => void) {
     this.pull = pull;
     this.stop = stop;
+    this.give = give;
   }
 
   /** There is room for one more chunk. */

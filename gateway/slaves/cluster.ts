@@ -11,6 +11,7 @@ import { SPOKEN } from '../../shared/link/protocol.ts';
 import { Membership } from '../../shared/ownership/membership.ts';
 import { HASH_ID, SLOTS, SlotSet } from '../../shared/ownership/slot.ts';
 import type { Budget } from '../flow/budget.ts';
+import type { ChunkPool } from '../flow/chunk-pool.ts';
 import { Breaker } from './breaker.ts';
 import type { Changes, Source } from './changes.ts';
 import type { Dial } from './dialer.ts';
@@ -28,6 +29,8 @@ export interface ClusterOptions {
   discovery: Discovery;
   dial: Dial;
   budget: Budget;
+  /** Memory for chunks of columns. */
+  chunks: ChunkPool;
   /** Where slaves' news of changes go, for a gateway that keeps answers. */
   changes?: Changes;
   schedule: (run: () => void) => void;
@@ -95,6 +98,7 @@ export class SlaveNode implements Holder {
       now: cluster.now,
       random: cluster.random,
       budget: cluster.budget,
+      chunks: cluster.chunks,
       onState: (state) => this.take(state, onChange),
       onNews: (seq, slots) => this.source?.takeNews(seq, slots),
       onChange: (reason) => {

@@ -24,6 +24,7 @@ import { decodeChanged } from '../../shared/link/news.ts';
 import { agreedProtocol, OLDEST_LINK_PROTOCOL } from '../../shared/link/protocol.ts';
 import { encodeFrame, type Frame, FrameReader } from '../../shared/link/wire.ts';
 import type { Budget, Share } from '../flow/budget.ts';
+import type { ChunkPool } from '../flow/chunk-pool.ts';
 import { Credit } from '../flow/credit.ts';
 import { Pending } from '../flow/pending.ts';
 
@@ -49,6 +50,7 @@ export interface LinkOptions {
   /** 0 ≤ random < 1, to spread reconnections. */
   random: () => number;
   budget: Budget;
+  chunks: ChunkPool;
   onState: (state: SlaveState) => void;
   /** These slots have changed, up to a seq. */
   onNews: (seq: number, slots: Iterable<number>) => void;
@@ -414,7 +416,7 @@ export class Link {
 
   /** False where nobody wants it any more. */
   private beginChunk(attempt: Attempt, call: PendingCall, total: number, hasMore: boolean): boolean {
-    call.pieces = [new Uint8Array(total)];
+    call.pieces = [this.options.chunks.take(total)];
     call.hasBegun = true;
     if (call.rest !== undefined) {
       // The room that the first one took stays the answer's.
@@ -435,6 +437,7 @@ export class Link {
         if (this.isCurrent(attempt)) this.send(attempt, encodeFrame('P', [call.id]));
       },
       () => this.cancel(call),
+      (chunk) => this.options.chunks.give(chunk),
     );
   }
 

@@ -11,17 +11,11 @@ import type { Encoder } from './encoder.ts';
 const BATCH_BYTES = 1024 * 1024;
 
 export function createArrowEncoder(specs: readonly ColumnSpec[]): Encoder {
-  const rowBytes = 8 * specs.length;
-  const indexes = new Map<string, Int32Array>();
-  let runs: Run[] = [];
-  let rows = 0;
+  const batch = new Batch(specs);
   let isEmpty = true;
   const takeBatch = () => {
-    const bytes = recordBatch(specs, runs, rows, indexes);
-    runs = [];
-    rows = 0;
     isEmpty = false;
-    return bytes;
+    return batch.take();
   };
   return {
     start(infos) {
@@ -30,17 +24,16 @@ export function createArrowEncoder(specs: readonly ColumnSpec[]): Encoder {
       for (const info of infos) {
         const index = new Int32Array(dictionaries.length);
         for (let i = 0; i < index.length; i++) index[i] = placeOf(info[i], places[i], dictionaries[i]);
-        indexes.set(info[0], index);
+        batch.places.set(info[0], index);
       }
       return joined([schema(specs), ...dictionaries.map((texts, id) => dictionaryBatch(id, texts))]);
     },
     add(run) {
-      runs.push(run);
-      rows += run.to - run.from;
-      return rows * rowBytes < BATCH_BYTES ? undefined : takeBatch();
+      batch.add(run);
+      return batch.bytes < BATCH_BYTES ? undefined : takeBatch();
     },
     // Some readers want a batch where there are no rows.
-    finish: () => (rows > 0 || isEmpty ? joined([takeBatch(), END]) : END.slice()),
+    finish: () => (batch.rows > 0 || isEmpty ? joined([takeBatch(), END]) : END.slice()),
   };
 }
 
@@ -136,46 +129,114 @@ function dictionaryBatch(id: number, texts: readonly string[]): Uint8Array<Array
   return bytes;
 }
 
-/** The metadata says how the body is laid out, so that is known first; then each column is written into its place. */
-function recordBatch(
-  specs: readonly ColumnSpec[],
-  runs: readonly Run[],
-  rows: number,
-  indexes: ReadonlyMap<string, Int32Array>,
-): Uint8Array<ArrayBuffer> {
-  const layout = new Layout(rows);
-  const texts: (Uint8Array[] | undefined)[] = [];
-  const valid: (Uint8Array | undefined)[] = [];
-  let cells = 0;
-  for (const { type } of specs) {
-    if (type === 'dictionary') layout.fixed(4, 0);
-    else if (type === 'utf8') {
-      texts[cells] = textsOf(runs, rows, cells);
-      layout.texts(texts[cells]!.reduce((sum, text) => sum + text.length, 0));
-      cells++;
-    } else {
-      const { bits, nulls } = validityOf(runs, rows, cells);
-      if (nulls > 0) valid[cells] = bits;
-      layout.fixed(8, nulls);
-      cells++;
+/** Rows on their way into a batch: copied as they come, so that their chunks may go, into memory that is used again and again. */
+class Batch {
+  rows = 0;
+  /** Per subject the place of each of its texts in their dictionaries. */
+  readonly places = new Map<string, Int32Array>();
+  private readonly specs: readonly ColumnSpec[];
+  private readonly columns: BatchColumn[];
+  private capacity = 1_024;
+
+  constructor(specs: readonly ColumnSpec[]) {
+    this.specs = specs;
+    this.columns = specs.map(({ type }) => newColumn(type, this.capacity));
+  }
+
+  get bytes(): number {
+    return 8 * this.rows * this.specs.length;
+  }
+
+  add(run: Run): void {
+    const { rows, specs, columns } = this;
+    const { chunk, from, to, info } = run;
+    if (rows + to - from > this.capacity) this.grow(rows + to - from);
+    const places = this.places.get(info[0]);
+    if (places === undefined) throw new RangeError(`subject: expected one of the dictionary, got ${info[0]}`);
+    let dictionary = 0;
+    let cell = 0;
+    for (let i = 0; i < specs.length; i++) {
+      const column = columns[i];
+      if (specs[i].type === 'dictionary') column.cells.fill(places[dictionary++], rows, rows + to - from);
+      else copyCells(column, rows, chunk.columns[cell++], run);
+    }
+    this.rows += to - from;
+  }
+
+  /** The record batch of the rows that were added. The metadata says how the body is laid out, so that is known first. */
+  take(): Uint8Array<ArrayBuffer> {
+    const { specs, columns, rows } = this;
+    const layout = new Layout(rows);
+    for (const [i, { type }] of specs.entries()) {
+      if (type === 'utf8') layout.texts(columns[i].textBytes);
+      else layout.fixed(type === 'dictionary' ? 4 : 8, columns[i].nulls);
+    }
+    const builder = new Builder(1024);
+    const { bytes, body } = message(builder, HEADER.recordBatch, batchTable(builder, layout), layout.size);
+    let buffer = 0;
+    for (const [i, { type }] of specs.entries()) {
+      const { cells, valid, nulls, texts } = columns[i];
+      const placeOf = (index: number) => body + layout.buffers[buffer + index].at;
+      if (type === 'utf8') writeTexts(bytes, placeOf(1), placeOf(2), texts);
+      else {
+        if (nulls > 0) bytes.set(valid.subarray(0, Math.ceil(rows / 8)), placeOf(0));
+        bytes.set(bytesOf(cells).subarray(0, (type === 'dictionary' ? 4 : 8) * rows), placeOf(1));
+      }
+      buffer += type === 'utf8' ? 3 : 2;
+    }
+    this.rows = 0;
+    for (const column of columns) {
+      column.nulls = 0;
+      column.valid.fill(0);
+      column.texts = [];
+      column.textBytes = 0;
+    }
+    return bytes;
+  }
+
+  private grow(rows: number): void {
+    this.capacity = Math.max(rows, 2 * this.capacity);
+    for (const [i, { type }] of this.specs.entries()) {
+      const { cells, valid } = newColumn(type, this.capacity);
+      cells.set(this.columns[i].cells);
+      valid.set(this.columns[i].valid);
+      Object.assign(this.columns[i], { cells, valid });
     }
   }
-  const builder = new Builder(1024);
-  const { bytes, body } = message(builder, HEADER.recordBatch, batchTable(builder, layout), layout.size);
-  let buffer = 0;
-  let dictionary = 0;
-  cells = 0;
-  for (const { type } of specs) {
-    const placeOf = (index: number) => body + layout.buffers[buffer + index].at;
-    if (type === 'dictionary') writeIndexes(bytes, placeOf(1), runs, rows, indexes, dictionary++);
-    else if (type === 'utf8') writeTexts(bytes, placeOf(1), placeOf(2), texts[cells++]!);
-    else {
-      if (valid[cells] !== undefined) bytes.set(valid[cells]!, placeOf(0));
-      writeNumbers(bytes, placeOf(1), runs, cells++);
+}
+
+interface BatchColumn {
+  /** Of 8 bytes a cell in pairs; of a dictionary one a cell; none of texts. */
+  cells: Int32Array;
+  valid: Uint8Array;
+  nulls: number;
+  texts: Uint8Array[];
+  textBytes: number;
+}
+
+function newColumn(type: ColumnSpec['type'], capacity: number): BatchColumn {
+  const words = type === 'utf8' ? 0 : type === 'dictionary' ? capacity : 2 * capacity;
+  const hasNulls = type === 'float64' || type === 'timestamp';
+  const valid = new Uint8Array(hasNulls ? Math.ceil(capacity / 8) : 0);
+  return { cells: new Int32Array(words), valid, nulls: 0, texts: [], textBytes: 0 };
+}
+
+function copyCells(into: BatchColumn, rows: number, column: Column, { chunk, from, to }: Run): void {
+  if (column.type === 'utf8') {
+    for (let row = from; row < to; row++) {
+      const text = textBytes(chunk.texts[column.cells[row]]);
+      into.texts.push(text);
+      into.textBytes += text.length;
     }
-    buffer += type === 'utf8' ? 3 : 2;
+    return;
   }
-  return bytes;
+  const { buffer, byteOffset, length } = column.type === 'float64' ? column.values : column.words;
+  const words = new Int32Array(buffer, byteOffset, column.type === 'float64' ? 2 * length : length);
+  into.cells.set(words.subarray(2 * from, 2 * to), 2 * rows);
+  for (let row = from, at = rows; row < to; row++, at++) {
+    if (isNone(column, row)) into.nulls++;
+    else into.valid[at >> 3] |= 1 << (at & 7);
+  }
 }
 
 /** Where the buffers of a batch are in its body, and what is said of each column. */
@@ -210,60 +271,6 @@ class Layout {
   }
 }
 
-/** The place of each subject's text in a dictionary. */
-function writeIndexes(
-  bytes: Uint8Array<ArrayBuffer>,
-  place: number,
-  runs: readonly Run[],
-  rows: number,
-  indexes: ReadonlyMap<string, Int32Array>,
-  dictionary: number,
-): void {
-  const places = new Int32Array(bytes.buffer, place, rows);
-  let at = 0;
-  for (const { info, from, to } of runs) {
-    const index = indexes.get(info[0]);
-    if (index === undefined) throw new RangeError(`subject: expected one of the dictionary, got ${info[0]}`);
-    places.fill(index[dictionary], at, at + to - from);
-    at += to - from;
-  }
-}
-
-/** `index` of a column: among those that are not of type `dictionary`. */
-function writeNumbers(bytes: Uint8Array, place: number, runs: readonly Run[], index: number): void {
-  let at = place;
-  for (const { chunk, from, to } of runs) {
-    const column = chunk.columns[index];
-    const source = bytesOf(column.type === 'float64' ? column.values : (column as Times).words);
-    bytes.set(source.subarray(8 * from, 8 * to), at);
-    at += 8 * (to - from);
-  }
-}
-
-function validityOf(runs: readonly Run[], rows: number, index: number): { bits: Uint8Array; nulls: number } {
-  const bits = new Uint8Array(Math.ceil(rows / 8));
-  let nulls = 0;
-  let at = 0;
-  for (const { chunk, from, to } of runs) {
-    const column = chunk.columns[index];
-    for (let row = from; row < to; row++, at++) {
-      if (isNone(column, row)) nulls++;
-      else bits[at >> 3] |= 1 << (at & 7);
-    }
-  }
-  return { bits, nulls };
-}
-
-function textsOf(runs: readonly Run[], rows: number, index: number): Uint8Array[] {
-  const texts: Uint8Array[] = new Array(rows);
-  let at = 0;
-  for (const { chunk, from, to } of runs) {
-    const column = chunk.columns[index] as Extract<Column, { type: 'utf8' }>;
-    for (let row = from; row < to; row++) texts[at++] = textBytes(chunk.texts[column.cells[row]]);
-  }
-  return texts;
-}
-
 /** `ends`, `data`: where the buffers of offsets and of bytes begin. */
 function writeTexts(
   bytes: Uint8Array<ArrayBuffer>,
@@ -279,8 +286,6 @@ function writeTexts(
     offsets[row + 1] = at;
   }
 }
-
-type Times = Extract<Column, { type: 'timestamp' }>;
 
 function isNone(column: Column, row: number): boolean {
   return column.type === 'float64'

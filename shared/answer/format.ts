@@ -1,4 +1,5 @@
 /** What an answer can be written as: a format is an encoder over columns and a row in this table. JSON is made of encoded rows. */
+import { type FormatName, MEDIA_TYPES } from '../query/format.ts';
 import { createArrowEncoder } from './arrow.ts';
 import type { ColumnSpec } from './columns.ts';
 import { createCsvEncoder } from './csv.ts';
@@ -13,13 +14,13 @@ export interface ColumnFormat {
 }
 
 export const COLUMN_FORMATS = {
-  csv: { contentType: 'text/csv; charset=utf-8', needsSubjects: false, createEncoder: createCsvEncoder },
-  ndjson: { contentType: 'application/x-ndjson', needsSubjects: false, createEncoder: createNdjsonEncoder },
-  arrow: {
-    contentType: 'application/vnd.apache.arrow.stream',
-    needsSubjects: true,
-    createEncoder: createArrowEncoder,
+  csv: {
+    contentType: `${MEDIA_TYPES.csv}; charset=utf-8`,
+    needsSubjects: false,
+    createEncoder: createCsvEncoder,
   },
-} satisfies Record<string, ColumnFormat>;
+  ndjson: { contentType: MEDIA_TYPES.ndjson, needsSubjects: false, createEncoder: createNdjsonEncoder },
+  arrow: { contentType: MEDIA_TYPES.arrow, needsSubjects: true, createEncoder: createArrowEncoder },
+} satisfies Record<Exclude<FormatName, 'json'>, ColumnFormat>;
 
 export type ColumnFormatName = keyof typeof COLUMN_FORMATS;
