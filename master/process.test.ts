@@ -87,7 +87,11 @@ async function write(url: string, lines: object[]): Promise<{ status: number; se
 async function contents(url: string) {
   const status = (await (await fetch(`${url}/monitor/status`)).json()) as { data: { history: string } };
   return readAll(status.data.history, async (request) => {
-    const answer = await fetch(url + FILL_PATH, { method: 'POST', body: JSON.stringify(request) });
+    const answer = await fetch(url + FILL_PATH, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+    });
     return new Uint8Array(await answer.arrayBuffer());
   });
 }
