@@ -24,10 +24,14 @@ export function runMember(runtime: string, given: Partial<Options>): Member {
   const [, , ...permissions] = JSON.parse(readFileSync(join(root, 'deno.json'), 'utf8')).tasks.gateway.split(
     ' ',
   );
+  // As the launcher does: the files that the options name may be read too.
+  const { etcdPasswordFile, etcdCa, etcdCert, etcdKey } = given;
+  const files = [etcdPasswordFile, etcdCa, etcdCert, etcdKey].filter((path) => path !== undefined);
+  const withFiles = (word: string) => (word.startsWith('--allow-read=') ? [word, ...files].join() : word);
   const [file, ...before] =
     runtime === 'node'
       ? [process.execPath, '--import', 'tsx']
-      : [join(root, 'node_modules/.bin/deno'), 'run', ...permissions.slice(0, -1)];
+      : [join(root, 'node_modules/.bin/deno'), 'run', ...permissions.slice(0, -1).map(withFiles)];
   const options = argvOf({ discovery: 'etcd', ...given });
   const running = spawn(file, [...before, 'test/support/discovery-process.ts', ...options], {
     cwd: root,
