@@ -88,6 +88,14 @@ describe.runIf(hasProgram(CHROMIUM, 'the tests of the pages'))('the pages', () =
   const checkLooks = async (what: string, known: readonly string[] = []) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
+      // A page hears of it before its next frame; links then fade into their new colour.
+      await page.evaluate(async () => {
+        await new Promise(requestAnimationFrame);
+        await new Promise(requestAnimationFrame);
+        // One that is cut short makes room for another.
+        while (document.getAnimations().length > 0)
+          await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+      });
       await page.evaluate(AXE);
       const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
       const news = violations.filter(({ id }) => !known.includes(id));
