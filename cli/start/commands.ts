@@ -41,25 +41,30 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The folder of package.json and deno.json. */
 const PACKAGE = IS_BUILT ? join(ROOT, '..') : ROOT;
 
+/** Options that name a file: parts read them from another directory than the launcher may run in, and Deno asks for leave. */
+const FILE_OPTIONS = [
+  'clusterTokenFile',
+  'keys',
+  'tlsCert',
+  'tlsKey',
+  'tlsCa',
+  'etcdPasswordFile',
+  'etcdCa',
+  'etcdCert',
+  'etcdKey',
+] as const satisfies readonly (keyof Options)[];
+
 /** The parts run in another directory than the launcher may. */
 export function withWholePaths(options: Options): Options {
-  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
   const dataDir = resolve(options.dataDir);
   const isDefault = options.database === defaultDatabase(options.dataDir);
-  return {
-    ...options,
-    dataDir,
-    database: isDefault ? defaultDatabase(dataDir) : options.database,
-    clusterTokenFile: whole(options.clusterTokenFile),
-    keys: whole(options.keys),
-    tlsCert: whole(options.tlsCert),
-    tlsKey: whole(options.tlsKey),
-    tlsCa: whole(options.tlsCa),
-    etcdPasswordFile: whole(options.etcdPasswordFile),
-    etcdCa: whole(options.etcdCa),
-    etcdCert: whole(options.etcdCert),
-    etcdKey: whole(options.etcdKey),
-  };
+  const whole = { ...options, dataDir };
+  if (isDefault) whole.database = defaultDatabase(dataDir);
+  for (const name of FILE_OPTIONS) {
+    const path = options[name];
+    if (path !== undefined) whole[name] = resolve(path);
+  }
+  return whole;
 }
 
 /** `options`: with whole paths. */
@@ -169,12 +174,8 @@ function onDeno(argv: readonly string[]): Command {
 
 const READ_OWN = '--allow-read=.';
 
-function filesOf(options: Partial<Options>): string[] {
-  const { clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey } =
-    options;
-  return [clusterTokenFile, keys, tlsCert, tlsKey, tlsCa, etcdPasswordFile, etcdCa, etcdCert, etcdKey].filter(
-    (path) => path !== undefined,
-  );
+function filesOf(options: Options): string[] {
+  return FILE_OPTIONS.flatMap((name) => options[name] ?? []);
 }
 
 let foundDeno: { path: string | undefined } | undefined;

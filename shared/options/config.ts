@@ -43,6 +43,10 @@ const PREFIX = 'KAMAITACHI_';
 const meta = z.registry<OptionMeta>();
 const port = whole(0, 65_535);
 
+/** Programs whose help shows what concerns each of them. */
+const EVERYWHERE: readonly Program[] = ['start', 'gateway', 'slave', 'master'];
+const file = () => text(1, 4_096).optional();
+
 const schema = z.object({
   slaves: option(whole(1, 64).prefault('2'), 'N', 'slaves that npm start runs', ['start']),
   masters: option(
@@ -60,12 +64,7 @@ const schema = z.object({
     'start',
     'gateway',
   ]),
-  masterPort: option(port.prefault('8080'), 'PORT', 'port of the master; 0 = any free port', [
-    'start',
-    'gateway',
-    'master',
-    'slave',
-  ]),
+  masterPort: option(port.prefault('8080'), 'PORT', 'port of the master; 0 = any free port', EVERYWHERE),
   slavePort: option(
     port.prefault('8081'),
     'PORT',
@@ -89,13 +88,13 @@ const schema = z.object({
     oneOf('embedded', 'etcd', 'static').prefault('embedded'),
     'embedded|etcd|static',
     'how nodes find each other',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   etcd: option(
     list(isEtcdUrl, 'http:// or https:// URLs without user and password').prefault('http://127.0.0.1:2379'),
     'URL,…',
     'etcd servers',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   etcdPrefix: option(
     matching(/^[\x21-\x7e]{0,199}\/$/, 'up to 200 printable ASCII characters, the last of them /').prefault(
@@ -103,43 +102,28 @@ const schema = z.object({
     ),
     'PREFIX',
     'what the keys of this cluster in etcd begin with',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
-  etcdUser: option(text(1, 256).optional(), 'NAME', 'who this part is in an etcd that asks for a user', [
-    'start',
-    'gateway',
-    'slave',
-    'master',
-  ]),
-  etcdPasswordFile: option(text(1, 4_096).optional(), 'FILE', "that user's password, on its first line", [
-    'start',
-    'gateway',
-    'slave',
-    'master',
-  ]),
+  etcdUser: option(
+    text(1, 256).optional(),
+    'NAME',
+    'who this part is in an etcd that asks for a user',
+    EVERYWHERE,
+  ),
+  etcdPasswordFile: option(file(), 'FILE', "that user's password, on its first line", EVERYWHERE),
   etcdCa: option(
-    text(1, 4_096).optional(),
+    file(),
     'FILE',
     'certificates (PEM) that etcd is checked against; default: those of the system',
-    ['start', 'gateway', 'slave', 'master'],
+    EVERYWHERE,
   ),
-  etcdCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to show to etcd', [
-    'start',
-    'gateway',
-    'slave',
-    'master',
-  ]),
-  etcdKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)', [
-    'start',
-    'gateway',
-    'slave',
-    'master',
-  ]),
+  etcdCert: option(file(), 'FILE', 'certificate (PEM) to show to etcd', EVERYWHERE),
+  etcdKey: option(file(), 'FILE', 'its private key (PEM)', EVERYWHERE),
   host: option(
     matching(HOST, 'a host name or address').prefault('127.0.0.1'),
     'HOST',
     'address to listen on',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   master: option(
     url(['http:', 'https:']).optional(),
@@ -201,10 +185,10 @@ const schema = z.object({
     ['start', 'gateway'],
   ),
   clusterTokenFile: option(
-    text(1, 4_096).optional(),
+    file(),
     'FILE',
     'tokens that the parts of a cluster know each other by, one a line; the first is sent, every one accepted',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   clusterTokenScope: option(
     oneOf('all', 'internal').prefault('all'),
@@ -216,18 +200,15 @@ const schema = z.object({
     whole(16, 1_000_000).prefault('10000'),
     'N',
     'most connections of clients at once; beyond, the one that has been idle longest is closed (a gateway on Deno: only where file descriptors run out)',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   allowedHosts: option(
     list((item) => item === '*' || HOST.test(item), 'host names').prefault(''),
     'NAME,…',
     'further names by which a part that listens on this machine only is asked; * = any',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
-  keys: option(text(1, 4_096).optional(), 'FILE', 'API keys that the gateway asks clients for', [
-    'start',
-    'gateway',
-  ]),
+  keys: option(file(), 'FILE', 'API keys that the gateway asks clients for', ['start', 'gateway']),
   rateLimit: option(
     list(isRate, 'items such as snapshot=200 or default=100:300').prefault(''),
     'CLASS=RATE,…',
@@ -243,29 +224,19 @@ const schema = z.object({
     'proxies, or networks of them such as 10.0.0.0/8, whose X-Forwarded-For says who the client is',
     ['start', 'gateway'],
   ),
-  tlsCert: option(text(1, 4_096).optional(), 'FILE', 'certificate (PEM) to listen with, over TLS', [
-    'start',
-    'gateway',
-    'master',
-    'slave',
-  ]),
-  tlsKey: option(text(1, 4_096).optional(), 'FILE', 'its private key (PEM)', [
-    'start',
-    'gateway',
-    'master',
-    'slave',
-  ]),
+  tlsCert: option(file(), 'FILE', 'certificate (PEM) to listen with, over TLS', EVERYWHERE),
+  tlsKey: option(file(), 'FILE', 'its private key (PEM)', EVERYWHERE),
   tlsCa: option(
-    text(1, 4_096).optional(),
+    file(),
     'FILE',
     'certificates (PEM) that the parts of a cluster check each other against; with it they speak TLS',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   leaseTtlMs: option(
     whole(500, 600_000).prefault('5000'),
     'MS',
     'how long a registration lives without renewal',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
   ownershipDelayMs: option(
     whole(0, DAY_MS).prefault('60000'),
@@ -301,7 +272,7 @@ const schema = z.object({
     oneOf('debug', 'info', 'warn', 'error').prefault('info'),
     'debug|info|warn|error',
     'the least that is logged',
-    ['start', 'gateway', 'master', 'slave'],
+    EVERYWHERE,
   ),
 });
 
